@@ -1,0 +1,46 @@
+"""The layout of a node's home, and how the home itself is found.
+
+`keys/` and `signing/` are the owner's alone (0700). `signing/` holds what keeps the node from signing twice; it stays
+out of every backup and snapshot of the chain, because an old copy of it is worse than none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        return self.path / "config" / "node.toml"
+
+    @property
+    def genesis_file(self) -> Path:
+        return self.path / "config" / "genesis.toml"
+
+    @property
+    def keys(self) -> Path:
+        return self.path / "keys"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def signing(self) -> Path:
+        return self.path / "signing"
+
+    def create(self) -> None:
+        """Make the folders that are missing; those that exist stay as they are."""
+        for folder in (self.config_file.parent, self.data):
+            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.keys, self.signing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def find_home(option: str | None, environ: Mapping[str, str]) -> Path:
+    """`--home`, else `P2PCHAIN_HOME`, else `~/.p2pchain`; always absolute, so that a later chdir changes nothing."""
+    return Path(option or environ.get("P2PCHAIN_HOME") or "~/.p2pchain").expanduser().absolute()

@@ -1,0 +1,73 @@
+"""From the sources to one checked `Config`.
+
+A later source wins, key by key. A mistake never hides another one: whatever is wrong, in a value that is overridden
+too, ends up in one `ConfigError`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from p2pchain.config.home import Home
+from p2pchain.config.kinds import UnfitError
+from p2pchain.config.problems import ConfigError, Problem, wanted_known
+from p2pchain.config.sections import KEYS, SECTIONS, Config
+from p2pchain.config.sources import Setting, settings_of_environment, settings_of_file, settings_of_flags
+
+
+def load_config(home: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None) -> Config:
+    """The configuration of the node at `home`; a home without `node.toml` has the defaults.
+
+    `overrides` maps `"section.key"` to a value or to its text, as flags give it. Raises ConfigError.
+    """
+    layout = Home(home)
+    problems: list[Problem] = []
+    settings = [
+        *settings_of_file(layout.config_file, problems),
+        *settings_of_environment(environ or {}, problems),
+        *settings_of_flags(overrides or {}),
+    ]
+    values = checked_values(settings, problems)
+    _check_together(values, problems)
+    if problems:
+        raise ConfigError(problems)
+    return _build(layout, values)
+
+
+def checked_values(settings: Iterable[Setting], problems: list[Problem]) -> dict[str, object]:
+    """The last fitting value of each key that is set; whatever does not fit is added to `problems`."""
+    values: dict[str, object] = {}
+    for setting in settings:
+        key = KEYS.get(setting.path)
+        if key is None:
+            problems.append(Problem(setting.source, setting.path, "an unknown key", _nearest_key(setting.path)))
+            continue
+        kind, value = key.kind, setting.value
+        try:
+            values[key.path] = kind.from_text(str(value)) if setting.is_text else kind.check(value)
+        except UnfitError:
+            problems.append(Problem(setting.source, key.path, repr(setting.value), key.kind.wanted))
+    return values
+
+
+def _nearest_key(path: str) -> str:
+    section = path.partition(".")[0]
+    of_section = [known for known, key in KEYS.items() if key.section == section]
+    return wanted_known(path, of_section or KEYS, "key")
+
+
+def _check_together(values: Mapping[str, object], problems: list[Problem]) -> None:
+    """What no key alone can tell."""
+    mempool = replace(SECTIONS["mempool"], **_of_section("mempool", values))
+    if mempool.per_account_max > mempool.transactions_max:
+        wanted = f"at most mempool.transactions_max, which is {mempool.transactions_max}"
+        problems.append(Problem("all sources together", "mempool.per_account_max", str(mempool.per_account_max), wanted))
+
+
+def _build(home: Home, values: Mapping[str, object]) -> Config:
+    sections = {name: replace(defaults, **_of_section(name, values)) for name, defaults in SECTIONS.items()}
+    return Config(home, **sections)
+
+
+def _of_section(section: str, values: Mapping[str, object]) -> dict[str, object]:
+    return {KEYS[path].name: value for path, value in values.items() if KEYS[path].section == section}
