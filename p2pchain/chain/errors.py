@@ -1,0 +1,80 @@
+"""The two families of refusal, with one stable code each and the evidence as fields.
+
+`Invalid` never becomes right: whoever signed or sent it is at fault.  `NotYet` may become right by itself (a parent
+still on its way, a nonce ahead of its turn, a full pool): nobody is at fault and nobody may be punished for it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+
+Evidence = int | str | bytes | None
+
+
+@unique
+class Code(StrEnum):
+    """Stable names of refusals: they appear in the API, in logs and in `tx show`, so they are never renamed."""
+
+    MALFORMED = "malformed"
+    OVERSIZED = "oversized"
+    NON_CANONICAL = "non_canonical"
+    BAD_SIGNATURE = "bad_signature"
+    BAD_KEY = "bad_key"
+    BAD_ADDRESS = "bad_address"
+    BAD_GENESIS = "bad_genesis"
+    WRONG_CHAIN = "wrong_chain"
+    WRONG_VERSION = "wrong_version"
+    UNKNOWN_ACTION = "unknown_action"
+    BAD_AMOUNT = "bad_amount"
+    EXPIRED = "expired"
+    VALIDITY_TOO_LONG = "validity_too_long"
+    FEE_TOO_LOW = "fee_too_low"
+    NONCE_TOO_LOW = "nonce_too_low"
+    NONCE_GAP = "nonce_gap"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    DUPLICATE = "duplicate"
+    REPLACEMENT_FEE_TOO_LOW = "replacement_fee_too_low"
+    REPLACED = "replaced"
+    ACCOUNT_LIMIT = "account_limit"
+    POOL_FULL = "pool_full"
+    EVICTED = "evicted"
+    NOT_A_DELEGATE = "not_a_delegate"
+    DELEGATE_EXISTS = "delegate_exists"
+    DELEGATE_KEY_IN_USE = "delegate_key_in_use"
+    DELEGATES_FULL = "delegates_full"
+    DELEGATE_RETIRED = "delegate_retired"
+    TOO_FEW_DELEGATES = "too_few_delegates"
+    NO_SUCH_STAKE = "no_such_stake"
+    TOO_MANY_POSITIONS = "too_many_positions"
+    NOTHING_TO_CLAIM = "nothing_to_claim"
+    UNKNOWN_PARENT = "unknown_parent"
+    WRONG_HEIGHT = "wrong_height"
+    WRONG_SLOT = "wrong_slot"
+    WRONG_PRODUCER = "wrong_producer"
+    WRONG_TRANSACTIONS_ROOT = "wrong_transactions_root"
+    WRONG_STATE_ROOT = "wrong_state_root"
+    WRONG_CERTIFICATE = "wrong_certificate"
+    FUTURE_SLOT = "future_slot"
+    BELOW_FINAL = "below_final"
+    UNFINAL_LIMIT = "unfinal_limit"
+
+
+class Refusal(Exception):  # noqa: N818  (the field's word; `except Refusal` reads as it is meant)
+    """What was refused and why, in one line that names the value found and the value wanted."""
+
+    def __init__(self, code: Code, message: str, **evidence: Evidence) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.evidence = evidence
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class Invalid(Refusal):
+    """Never right, now or later: the sender is at fault."""
+
+
+class NotYet(Refusal):
+    """Not right now, perhaps later: nobody's fault."""

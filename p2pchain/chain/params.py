@@ -1,0 +1,85 @@
+"""The parameters that a network fixes in its genesis, each with its default, its bounds and its meaning.
+
+Every bound is a promise: a genesis that leaves it is refused by every node, so no rule elsewhere has to ask again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from p2pchain.chain.errors import Code, Invalid
+
+
+def _parameter(default: int, low: int, high: int, doc: str) -> int:
+    chosen: int = field(default=default, metadata={"low": low, "high": high, "doc": doc})
+    return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """The order of the fields is the order in the canonical genesis encoding."""
+
+    slot_ms: int = _parameter(500, 100, 10_000, "Length of a slot in milliseconds.")
+    delegates: int = _parameter(4, 1, 101, "Number of active delegates, one slot each per round; fewer than 4 tolerate no Byzantine one.")
+    heartbeat_slots: int = _parameter(
+        60, 1, 1_000_000, "With nothing to include, a block is produced only in every slot divisible by this."
+    )
+    unfinal_blocks_max: int = _parameter(32, 2, 256, "How many blocks the chain grows beyond the last final one while there is no quorum.")
+    block_bytes_max: int = _parameter(1 << 20, 1 << 16, 4 << 20, "Largest block in bytes.")
+    block_transactions_max: int = _parameter(5_000, 1, 20_000, "Most transactions in a block.")
+    transaction_bytes_max: int = _parameter(4_096, 256, 65_536, "Largest transaction in bytes.")
+    transaction_actions_max: int = _parameter(16, 1, 256, "Most actions in a transaction.")
+    validity_slots_max: int = _parameter(172_800, 1, 100_000_000, "How far ahead of the current slot a transaction may stay valid.")
+    fee_per_byte: int = _parameter(1, 0, 1_000_000_000, "Least fee for each byte of a transaction.")
+    fee_per_work: int = _parameter(1, 0, 1_000_000_000, "Least fee for each unit of work of its actions.")
+    reward_per_block: int = _parameter(1_000, 0, 10**15, "Newly minted for each block, shared among the producer's stakers.")
+    unbonding_slots: int = _parameter(1_209_600, 0, 100_000_000, "How long unstaked coins stay locked.")
+    stake_min: int = _parameter(1_000, 1, 10**18, "Smallest stake in one position.")
+    candidates_max: int = _parameter(1_000, 1, 10_000, "Most registered delegates, active and standby together.")
+
+    def __post_init__(self) -> None:
+        for name, value, low, high in self.bounds():
+            if type(value) is not int or not low <= value <= high:
+                raise Invalid(Code.BAD_GENESIS, f"parameter {name} is {value!r}, {low} to {high} wanted", key=f"params.{name}")
+        if self.candidates_max < self.delegates:
+            raise Invalid(
+                Code.BAD_GENESIS, f"parameter candidates_max is {self.candidates_max}, at least delegates ({self.delegates}) wanted"
+            )
+        if self.block_bytes_max < 2 * self.transaction_bytes_max:
+            raise Invalid(
+                Code.BAD_GENESIS, f"parameter block_bytes_max is {self.block_bytes_max}, at least twice transaction_bytes_max wanted"
+            )
+
+    def bounds(self) -> list[tuple[str, int, int, int]]:
+        """(name, value, low, high) of every parameter, in encoding order."""
+        return [(f.name, getattr(self, f.name), f.metadata["low"], f.metadata["high"]) for f in fields(self)]
+
+    def to_value(self) -> tuple[int, ...]:
+        return tuple(value for _, value, _, _ in self.bounds())
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSpec:
+    """What every rule needs to know of the network it runs on."""
+
+    chain_id: bytes
+    name: str
+    address_prefix: str
+    genesis_ms: int
+    params: Params
+
+    @property
+    def chain_tag(self) -> bytes:
+        """The first 8 bytes of the chain id, carried in every transaction so that a wrong network is told apart from a bad signature."""
+        return self.chain_id[:CHAIN_TAG_BYTES]
+
+    def slot_start_ms(self, slot: int) -> int:
+        """Unix milliseconds at which a slot begins; slot 1 begins at the genesis time."""
+        return self.genesis_ms + (slot - 1) * self.params.slot_ms
+
+    def slot_at(self, now_ms: int) -> int:
+        """The slot that `now_ms` lies in; 0 before the genesis time."""
+        return max(0, (now_ms - self.genesis_ms) // self.params.slot_ms + 1)
+
+
+CHAIN_TAG_BYTES = 8

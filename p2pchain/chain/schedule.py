@@ -1,0 +1,91 @@
+"""Who is elected, and who may produce in which slot.
+
+The set that governs a block is a function of its parent's state alone, never of the block's slot: whoever competes
+above one parent is judged by one set.  A round has one slot for each active delegate.  The block that closes a
+round (the first at or after its last slot) elects the next set from the state it leaves behind; rounds that pass
+without a block repeat the set in a new order.
+
+Order within a round: active delegates sorted by a hash of (seed, round, account).  The seed is a hash chain over
+the slots of all blocks, so no content of a block can steer it; a delegate can only choose between filling its slot
+and leaving it empty, which is one bit of influence a slot, and the order of a round is known to all as soon as the
+round before is closed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from p2pchain.chain.actions.delegate import candidate_ids
+from p2pchain.chain.crypto import Domain, digest
+from p2pchain.chain.state import CANDIDATES, DELEGATES, ActiveDelegate, Globals, Ledger
+from p2pchain.chain.types import PublicKey, Round, Slot
+
+
+class Turn(NamedTuple):
+    """One slot of the schedule."""
+
+    slot: Slot
+    round: Round
+    delegate: ActiveDelegate
+
+
+class Schedule:
+    """The schedule above one block: who leads each later slot, and who votes."""
+
+    __slots__ = ("_orders", "active", "keys", "round", "seed", "start_slot")
+
+    _ORDERS_MAX = 4
+    """Orders kept: callers ask for the current round and the next."""
+
+    def __init__(self, totals: Globals) -> None:
+        self.round = totals.round
+        self.start_slot = totals.round_start_slot
+        self.seed = totals.seed
+        self.active = totals.active
+        self.keys = frozenset(PublicKey(member.consensus_key) for member in totals.active)
+        self._orders: dict[int, list[ActiveDelegate]] = {}
+
+    def turn(self, slot: int) -> Turn:
+        """Whose slot it is.  Slots before the round's first belong to nobody's future and are not asked for."""
+        assert slot >= self.start_slot, f"slot {slot} lies before the round's first slot {self.start_slot}"
+        rounds, place = divmod(slot - self.start_slot, len(self.active))
+        number = self.round + rounds
+        return Turn(Slot(slot), Round(number), self._order(number)[place])
+
+    def closes_round(self, slot: int) -> bool:
+        """Whether a block in this slot is at or after the last slot of the round."""
+        return slot >= self.start_slot + len(self.active) - 1
+
+    def _order(self, number: int) -> list[ActiveDelegate]:
+        order = self._orders.get(number)
+        if order is None:
+            salt = self.seed + number.to_bytes(8, "big")
+            order = sorted(self.active, key=lambda member: digest(Domain.SHUFFLE, salt + member.account))
+            if len(self._orders) >= self._ORDERS_MAX:
+                self._orders.clear()
+            self._orders[number] = order
+        return order
+
+
+def quorum(members: int) -> int:
+    """Votes that decide: more than two thirds of the members."""
+    return 2 * members // 3 + 1
+
+
+def elect(ledger: Ledger, seats: int) -> tuple[ActiveDelegate, ...]:
+    """The first `seats` registered delegates by weight; ties go to the smaller account id.
+
+    Weight is delegated stake over total stake; as the divisor is common, the stakes themselves are compared.
+    """
+    candidates = []
+    for account in candidate_ids(ledger.get(CANDIDATES)):
+        delegate = ledger.get(DELEGATES, account)
+        assert delegate is not None, "every candidate is a registered delegate"
+        candidates.append(ActiveDelegate(account, delegate.consensus_key, delegate.stake))
+    candidates.sort(key=lambda member: (-member.stake, member.account))
+    return tuple(candidates[:seats])
+
+
+def next_seed(seed: bytes, slot: int) -> bytes:
+    """The seed after a block in `slot`."""
+    return digest(Domain.SEED, seed + slot.to_bytes(8, "big"))

@@ -1,0 +1,222 @@
+"""The state of the ledger: tables of rows, `Changes` that a block makes to them, and views that stack changes.
+
+A row is a named tuple, stored as its MessagePack array under `prefix || id`.  The stored rows only ever hold final
+state; a block's `Changes` is frozen and lies above them until the block is final, then it is written as one batch.
+A refused transaction leaves no trace: its writes live in a layer of their own until it succeeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar, cast
+
+import msgpack
+
+from p2pchain.chain.codec import encode
+from p2pchain.chain.crypto import Domain, digest
+from p2pchain.chain.types import ZERO_HASH, Hash
+
+Row = TypeVar("Row", bound=tuple[object, ...])
+
+
+class View(Protocol):
+    """Read access to rows as of some block."""
+
+    def get(self, key: bytes, /) -> bytes | None: ...
+
+
+class Account(NamedTuple):
+    """Coins that can be spent, and how many transactions the account has sent."""
+
+    balance: int = 0
+    nonce: int = 0
+    staker: int = 0
+    """1 where the account has a row in STAKES, so that plain transfers need not look for one."""
+
+
+class Position(NamedTuple):
+    """Stake of one account locked to one delegate."""
+
+    delegate: bytes
+    amount: int
+    mark: bytes
+    """The delegate's `reward_per_stake` up to which rewards of this position are settled."""
+
+
+class Unbonding(NamedTuple):
+    """Coins on their way back from a stake."""
+
+    amount: int
+    release_slot: int
+
+
+class Stakes(NamedTuple):
+    """All stake positions of an account and all that is unbonding."""
+
+    positions: tuple[Position, ...] = ()
+    unbonding: tuple[Unbonding, ...] = ()
+
+    @classmethod
+    def from_value(cls, value: tuple[object, ...]) -> Stakes:
+        positions, unbonding = cast("tuple[Sequence[Sequence[object]], Sequence[Sequence[object]]]", value)
+        return cls(tuple(Position(*p) for p in positions), tuple(Unbonding(*u) for u in unbonding))  # type: ignore[arg-type]
+
+
+class Delegate(NamedTuple):
+    """A registered delegate: its signing key, its terms, its stake, its record."""
+
+    consensus_key: bytes
+    commission_bps: int
+    """Share of block rewards that the delegate keeps before its stakers, in hundredths of a percent."""
+    stake: int = 0
+    reward_per_stake: bytes = bytes(16)
+    """Rewards per unit of stake since ever, times 2**64, as 16 bytes big-endian."""
+    reward_pool: int = 0
+    """Rewards that belong to stakers and are not yet settled."""
+    retired: int = 0
+    produced: int = 0
+    missed: int = 0
+    """Heartbeat slots of this delegate that stayed empty."""
+
+
+class ActiveDelegate(NamedTuple):
+    """A member of the set that produces and votes."""
+
+    account: bytes
+    consensus_key: bytes
+    stake: int
+
+
+class Globals(NamedTuple):
+    """The few numbers of the whole ledger, and the place of the schedule."""
+
+    round: int
+    round_start_slot: int
+    seed: bytes
+    active: tuple[ActiveDelegate, ...]
+    total_stake: int
+    issued: int
+    """Coins of the genesis and minted since."""
+    burned: int
+
+    @classmethod
+    def from_value(cls, value: tuple[object, ...]) -> Globals:
+        rest = cls(*value)  # type: ignore[arg-type]
+        return rest._replace(active=tuple(ActiveDelegate(*member) for member in rest.active))
+
+
+class Table(Generic[Row]):
+    """A kind of row: where it lies and how its array becomes a named tuple."""
+
+    __slots__ = ("make", "prefix", "row")
+
+    def __init__(self, prefix: bytes, row: type[Row]) -> None:
+        self.prefix = prefix
+        self.row = row
+        self.make: Callable[[object], Row] = getattr(row, "from_value", None) or getattr(row, "_make")  # noqa: B009
+
+    def key(self, item: bytes) -> bytes:
+        return self.prefix + item
+
+    def load(self, view: View, item: bytes = b"") -> Row | None:
+        """The row as of a view, or None."""
+        data = view.get(self.prefix + item)
+        return None if data is None else self.decode(data)
+
+    def decode(self, data: bytes) -> Row:
+        return self.make(msgpack.unpackb(data, use_list=False, raw=False))
+
+
+class Single(NamedTuple):
+    """A row of one byte string."""
+
+    data: bytes
+
+
+ACCOUNTS = Table(b"A", Account)
+STAKES = Table(b"S", Stakes)
+DELEGATES = Table(b"D", Delegate)
+DELEGATE_BY_KEY = Table(b"K", Single)
+CANDIDATES = Table(b"C", Single)
+"""One row: the account ids of all delegates that are not retired, concatenated, sorted."""
+GLOBALS = Table(b"G", Globals)
+
+EMPTY_ACCOUNT = Account()
+
+
+class Changes(NamedTuple):
+    """What one block does to the state: frozen, self-contained, and enough to write or to throw away."""
+
+    rows: Mapping[bytes, bytes]
+    state_root: Hash
+
+    def get(self, key: bytes, /) -> bytes | None:
+        return self.rows.get(key)
+
+
+class StackedView:
+    """Rows as of a block: its changes and its unfinal ancestors', newest first, above the final state."""
+
+    __slots__ = ("_base", "_layers")
+
+    def __init__(self, layers: Sequence[Mapping[bytes, bytes]], base: View) -> None:
+        self._layers = tuple(layers)
+        self._base = base
+
+    def get(self, key: bytes, /) -> bytes | None:
+        for layer in self._layers:
+            data = layer.get(key)
+            if data is not None:
+                return data
+        return self._base.get(key)
+
+
+class Ledger:
+    """A block's working state: reads through a view, keeps writes in two layers (transaction, block)."""
+
+    __slots__ = ("_block", "_read", "_transaction", "_view")
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._read: dict[bytes, object] = {}
+        self._block: dict[bytes, object] = {}
+        self._transaction: dict[bytes, object] = {}
+
+    def get(self, table: Table[Row], item: bytes = b"") -> Row | None:
+        key = table.prefix + item
+        for layer in (self._transaction, self._block, self._read):
+            if key in layer:
+                return cast("Row | None", layer[key])
+        data = self._view.get(key)
+        row = None if data is None else table.decode(data)
+        self._read[key] = row
+        return row
+
+    def put(self, table: Table[Row], item: bytes, row: Row) -> None:
+        self._transaction[table.prefix + item] = row
+
+    def account(self, item: bytes) -> Account:
+        return self.get(ACCOUNTS, item) or EMPTY_ACCOUNT
+
+    def keep(self) -> None:
+        """The transaction succeeded: its writes become the block's."""
+        self._block.update(self._transaction)
+        self._transaction.clear()
+
+    def drop(self) -> None:
+        """The transaction was refused: nothing happened."""
+        self._transaction.clear()
+
+    def changes(self, parent_root: Hash) -> Changes:
+        """Freeze the block's writes, in key order, with the root that commits to them and to all before."""
+        assert not self._transaction, "a transaction was neither kept nor dropped"
+        rows = {key: encode(row) for key, row in sorted(self._block.items())}
+        return Changes(rows, state_root(parent_root, rows))
+
+
+def state_root(parent_root: Hash, rows: Mapping[bytes, bytes]) -> Hash:
+    """Commitment to the parent's state root and to every row that this block wrote, in key order."""
+    return digest(Domain.STATE, parent_root + encode(tuple(rows.items())))
+
+
+GENESIS_PARENT_ROOT = ZERO_HASH

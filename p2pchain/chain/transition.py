@@ -1,0 +1,124 @@
+"""What a block does to the state.
+
+`execute` applies transactions one after the other, then pays the producer, counts missed heartbeats, and closes the
+round where the slot says so.  The same function builds a block (dropping what is refused) and checks one (where a
+single refusal makes the block invalid), so the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from p2pchain.chain.actions.context import Context
+from p2pchain.chain.coins import credit, debit
+from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
+from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.schedule import Schedule, elect, next_seed
+from p2pchain.chain.staking import add_reward, release_matured
+from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, Account, Changes, Globals, Ledger, View
+from p2pchain.chain.transaction import Transaction, validate_for_slot
+from p2pchain.chain.types import AMOUNT_MAX, Hash
+
+HEARTBEATS_COUNTED_MAX = 128
+"""Heartbeats looked at after a gap: bounds the work of the first block after a long silence."""
+
+
+class Parent(NamedTuple):
+    """All that a block's execution needs to know of the block below it."""
+
+    slot: int
+    state_root: Hash
+    schedule: Schedule
+    view: View
+
+
+class Executed(NamedTuple):
+    """The outcome: what changes, the schedule above the block, and (when building) who was refused and why."""
+
+    changes: Changes
+    schedule: Schedule
+    included: list[Transaction]
+    refused: list[tuple[Transaction, Refusal]]
+
+
+def execute(parent: Parent, slot: int, transactions: Iterable[Transaction], spec: ChainSpec, *, building: bool = False) -> Executed:
+    """Run a block in `slot` above `parent`.  Raises the first `Refusal` unless `building`."""
+    ledger = Ledger(parent.view)
+    included: list[Transaction] = []
+    refused: list[tuple[Transaction, Refusal]] = []
+    fees = 0
+    for transaction in transactions:
+        try:
+            apply_transaction(ledger, transaction, slot, spec)
+        except Refusal as refusal:
+            ledger.drop()
+            if not building:
+                raise
+            refused.append((transaction, refusal))
+            continue
+        ledger.keep()
+        fees += transaction.fee
+        included.append(transaction)
+    schedule = _end_block(ledger, parent, slot, fees, spec)
+    return Executed(ledger.changes(parent.state_root), schedule, included, refused)
+
+
+def apply_transaction(ledger: Ledger, transaction: Transaction, slot: int, spec: ChainSpec) -> None:
+    """Apply all actions or raise; the caller keeps or drops what was written (S6, S7)."""
+    validate_for_slot(transaction, slot, spec)
+    sender = transaction.sender
+    release_matured(ledger, sender, slot)
+    validate_nonce(ledger.account(sender), transaction.nonce)
+    debit(ledger, sender, transaction.fee)
+    row = ledger.account(sender)
+    ledger.put(ACCOUNTS, sender, Account(row.balance, row.nonce + 1, row.staker))
+    context = Context(ledger, spec, sender, slot)
+    for action in transaction.actions:
+        action.apply(context)
+
+
+def validate_nonce(account: Account, nonce: int) -> None:
+    """A nonce is used once and in order (S7)."""
+    if nonce < account.nonce:
+        raise Invalid(Code.NONCE_TOO_LOW, f"nonce is {nonce}, the account is at {account.nonce}", found=nonce, wanted=account.nonce)
+    if nonce > account.nonce:
+        raise NotYet(Code.NONCE_GAP, f"nonce is {nonce}, the account is at {account.nonce}", found=nonce, wanted=account.nonce)
+
+
+def _end_block(ledger: Ledger, parent: Parent, slot: int, fees: int, spec: ChainSpec) -> Schedule:
+    totals = ledger.get(GLOBALS)
+    assert totals is not None, "the globals row is written by the genesis"
+    minted = min(spec.params.reward_per_block, AMOUNT_MAX - totals.issued)
+    _pay_producer(ledger, parent.schedule.turn(slot).delegate.account, fees, minted)
+    _count_missed(ledger, parent, slot, spec.params.heartbeat_slots)
+    totals = totals._replace(issued=totals.issued + minted, seed=next_seed(totals.seed, slot))
+    if parent.schedule.closes_round(slot):
+        totals = _close_round(ledger, totals, slot, spec.params.delegates)
+    ledger.put(GLOBALS, b"", totals)
+    ledger.keep()
+    return Schedule(totals)
+
+
+def _pay_producer(ledger: Ledger, producer: bytes, fees: int, minted: int) -> None:
+    """Fees are the producer's; what is minted is shared with its stakers."""
+    delegate = ledger.get(DELEGATES, producer)
+    assert delegate is not None, "an active delegate is a registered delegate"
+    row, kept = add_reward(delegate, minted)
+    ledger.put(DELEGATES, producer, row._replace(produced=row.produced + 1))
+    credit(ledger, producer, fees + kept)
+
+
+def _count_missed(ledger: Ledger, parent: Parent, slot: int, heartbeat_slots: int) -> None:
+    """Only an empty heartbeat slot is a miss that everybody can see: any other may have had nothing to include."""
+    last = (slot - 1) // heartbeat_slots * heartbeat_slots
+    first = max(parent.slot + 1, parent.schedule.start_slot, last - (HEARTBEATS_COUNTED_MAX - 1) * heartbeat_slots)
+    for missed in range(last, first - 1, -heartbeat_slots):
+        account = parent.schedule.turn(missed).delegate.account
+        delegate = ledger.get(DELEGATES, account)
+        assert delegate is not None, "an active delegate is a registered delegate"
+        ledger.put(DELEGATES, account, delegate._replace(missed=delegate.missed + 1))
+
+
+def _close_round(ledger: Ledger, totals: Globals, slot: int, seats: int) -> Globals:
+    return totals._replace(round=totals.round + 1, round_start_slot=slot + 1, active=elect(ledger, seats))

@@ -1,0 +1,231 @@
+"""The tree of blocks that are not final yet, rooted at the last final one.
+
+Counts certificates and finality (F), chooses the head, and keeps itself small.  A ballot or certificate counts for a
+block only with a quorum of every set that governs a block on the way from the last final block to it: while a
+change of the active set is not final, old and new set must both agree.
+
+Bounds: no branch is longer than `unfinal_blocks_max`; a producer has at most two blocks in a slot; and of blocks that
+lead nowhere only the newest are kept, so a day without finality costs no more than an hour of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from p2pchain.chain.block import Block
+from p2pchain.chain.errors import Code, Invalid, NotYet
+from p2pchain.chain.schedule import Schedule, quorum
+from p2pchain.chain.state import Changes, StackedView, View
+from p2pchain.chain.transition import Executed, Parent
+from p2pchain.chain.types import BlockId, Hash, Height, PublicKey, Slot
+from p2pchain.chain.votes import Certificate, Subject
+
+BLOCKS_PER_TURN_MAX = 2
+"""Two blocks of one producer in one slot are proof of a fault; a third teaches nothing."""
+
+
+class Root(NamedTuple):
+    """The last final block, as much of it as the tree needs."""
+
+    subject: Subject
+    state_root: Hash
+    schedule: Schedule
+
+
+class Node:
+    """A block in the tree.  The root has no block."""
+
+    __slots__ = ("block", "certificate", "changes", "children", "governors", "parent", "received", "schedule", "state_root", "subject")
+
+    def __init__(self, subject: Subject, state_root: Hash, schedule: Schedule) -> None:
+        self.subject = subject
+        self.state_root = state_root
+        self.schedule = schedule
+        """The schedule above this block."""
+        self.parent: Node | None = None
+        self.block: Block | None = None
+        self.changes: Changes | None = None
+        self.certificate: Certificate | None = None
+        self.governors: frozenset[PublicKey] = frozenset()
+        """The delegates that vote on this block: the active set in its parent's state."""
+        self.children: list[Node] = []
+        self.received = 0
+
+    @property
+    def id(self) -> BlockId:
+        return self.subject.block
+
+    @property
+    def slot(self) -> Slot:
+        return self.subject.slot
+
+    @property
+    def height(self) -> Height:
+        return self.subject.height
+
+
+class Tree:
+    """Blocks above the last final one."""
+
+    def __init__(self, root: Root, view: View, unfinal_blocks_max: int) -> None:
+        self.root = Node(root.subject, root.state_root, root.schedule)
+        self._view = view
+        self._nodes: dict[BlockId, Node] = {self.root.id: self.root}
+        self._received = 0
+        self._settling: list[Changes] = []
+        self.unfinal_blocks_max = unfinal_blocks_max
+        self.blocks_max = 4 * unfinal_blocks_max
+
+    def __contains__(self, block: BlockId) -> bool:
+        return block in self._nodes
+
+    def __len__(self) -> int:
+        """Blocks above the root."""
+        return len(self._nodes) - 1
+
+    def get(self, block: BlockId) -> Node | None:
+        return self._nodes.get(block)
+
+    def nodes(self) -> Iterator[Node]:
+        """All blocks above the root, parents before children."""
+        return (node for node in self._nodes.values() if node is not self.root)
+
+    def depth(self, node: Node) -> int:
+        return node.height - self.root.height
+
+    def parent_of(self, block: Block, *, bounded: bool = True) -> Node:
+        """The block's parent, once everything that needs no execution is checked; `bounded` by the unfinal limit or not."""
+        header = block.header
+        if header.height <= self.root.height:
+            raise NotYet(Code.BELOW_FINAL, f"block has height {header.height}, height {self.root.height} is final", found=header.height)
+        parent = self._nodes.get(header.parent)
+        if parent is None:
+            raise NotYet(Code.UNKNOWN_PARENT, f"parent {header.parent.hex()} is not known", wanted=header.parent)
+        if header.height != parent.height + 1:
+            raise Invalid(Code.WRONG_HEIGHT, f"block has height {header.height}, {parent.height + 1} wanted", found=header.height)
+        if header.slot <= parent.slot or header.slot < parent.schedule.start_slot:
+            raise Invalid(Code.WRONG_SLOT, f"block has slot {header.slot}, its parent {parent.slot}: a later one wanted", found=header.slot)
+        leader = parent.schedule.turn(header.slot).delegate.consensus_key
+        if header.producer != leader:
+            raise Invalid(
+                Code.WRONG_PRODUCER, f"slot {header.slot} belongs to {leader.hex()}, not to {header.producer.hex()}", wanted=leader
+            )
+        if bounded and self.depth(parent) >= self.unfinal_blocks_max:
+            raise NotYet(Code.UNFINAL_LIMIT, f"{self.unfinal_blocks_max} blocks are not final yet: the chain waits for a quorum")
+        rivals = sum(child.slot == header.slot for child in parent.children)
+        if rivals >= BLOCKS_PER_TURN_MAX:
+            raise NotYet(Code.DUPLICATE, f"{rivals} blocks of this producer in slot {header.slot} are known already")
+        return parent
+
+    def execution_parent(self, node: Node) -> Parent:
+        """What a block above `node` is executed on."""
+        return Parent(node.slot, node.state_root, node.schedule, self.view(node))
+
+    def view(self, node: Node) -> StackedView:
+        """The state as of a block."""
+        layers = [member.changes.rows for member in reversed(self.path(node)) if member.changes is not None]
+        return StackedView(layers + [changes.rows for changes in self._settling], self._view)
+
+    def add(self, parent: Node, block: Block, executed: Executed) -> Node:
+        """Put a checked and executed block into the tree."""
+        header = block.header
+        node = Node(Subject(header.slot, header.height, block.id), executed.changes.state_root, executed.schedule)
+        node.parent, node.block, node.changes = parent, block, executed.changes
+        node.governors = parent.schedule.keys
+        self._received += 1
+        node.received = self._received
+        parent.children.append(node)
+        self._nodes[node.id] = node
+        return node
+
+    def path(self, node: Node) -> list[Node]:
+        """The blocks from above the root to `node`, oldest first."""
+        path = []
+        while node.parent is not None:
+            path.append(node)
+            node = node.parent
+        return path[::-1]
+
+    def extends(self, node: Node, ancestor: BlockId) -> bool:
+        """Whether `ancestor` is `node` or below it, down to the root."""
+        at: Node | None = node
+        while at is not None:
+            if at.id == ancestor:
+                return True
+            at = at.parent
+        return False
+
+    def has_quorum(self, node: Node, voters: Collection[PublicKey]) -> bool:
+        """Whether `voters` hold a quorum of every set that governs a block on the way to `node`."""
+        sets = {member.governors for member in self.path(node)}
+        return all(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in sets)
+
+    def voters(self, node: Node) -> frozenset[PublicKey]:
+        """Everybody whose ballot on `node` counts."""
+        return frozenset().union(*(member.governors for member in self.path(node)))
+
+    def certify(self, node: Node, certificate: Certificate) -> bool:
+        """Attach a certificate that has a quorum; false where it has none or the block had one already."""
+        if node.certificate is not None or node is self.root or not self.has_quorum(node, certificate.signatures.keys()):
+            return False
+        node.certificate = certificate
+        return True
+
+    def newest_certified(self) -> Node:
+        """The certified block with the newest slot; the root where none is."""
+        certified = (node for node in self._nodes.values() if node.certificate is not None)
+        return max(certified, key=lambda node: node.slot, default=self.root)
+
+    def head(self) -> Node:
+        """Fork choice: the newest certified block; above it the newest slot, then first received."""
+        best = base = self.newest_certified()
+        waiting = [base]
+        while waiting:
+            node = waiting.pop()
+            waiting += node.children
+            if (node.slot, -node.received) > (best.slot, -best.received):
+                best = node
+        return best
+
+    def finalise(self, node: Node) -> tuple[list[Node], list[Node]]:
+        """Make `node` the root: (the blocks that became final, oldest first; the blocks that fell away)."""
+        path = self.path(node)
+        kept = {descendant.id for descendant in _descendants(node)}
+        final = {member.id for member in path}
+        dropped = [other for other in self.nodes() if other.id not in kept and other.id not in final]
+        self._nodes = {block: other for block, other in self._nodes.items() if block in kept}
+        self._settling = [member.changes for member in reversed(path) if member.changes is not None] + self._settling
+        self.root = node
+        node.parent = None
+        return path, dropped
+
+    def settled(self) -> None:
+        """The base view holds what was finalised: its changes need no longer lie above it."""
+        self._settling = []
+        self.root.changes = None
+
+    def prune(self, protected: Collection[BlockId]) -> list[Node]:
+        """Drop the oldest blocks that carry nothing, down to the bound; never a protected, certified or inner one."""
+        dropped: list[Node] = []
+        while len(self) > self.blocks_max:
+            leaves = [n for n in self.nodes() if not n.children and n.certificate is None and n.id not in protected]
+            if not leaves:
+                break
+            oldest = min(leaves, key=lambda node: (node.slot, node.received))
+            self._remove(oldest)
+            dropped.append(oldest)
+        return dropped
+
+    def _remove(self, node: Node) -> None:
+        assert node.parent is not None, "the root is never removed"
+        node.parent.children.remove(node)
+        del self._nodes[node.id]
+
+
+def _descendants(node: Node) -> Iterator[Node]:
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += node.children

@@ -1,0 +1,194 @@
+"""Voting, confirming, finalising: the rules of `chain.voting` and `chain.tree`, applied to what has arrived.
+
+Our own ballots come back through `count`, by the same door as a stranger's, after the signer has put them on disk.
+"""
+
+from __future__ import annotations
+
+from p2pchain.chain.ballots import Contradiction
+from p2pchain.chain.tree import Node
+from p2pchain.chain.types import PublicKey, Signature
+from p2pchain.chain.votes import Ballot, Certificate, Kind, make_certificate
+from p2pchain.chain.voting import Hold, Proposal, SignState, after_confirm, after_vote, hold_vote, may_confirm
+from p2pchain.node.core import Core
+from p2pchain.node.effects import BlockFinal, ContradictionSeen, SignBallot
+from p2pchain.node.events import Peer
+from p2pchain.wire.messages import BallotMessage, CertificateMessage
+
+SILENT_MARGIN_SLOTS = 4
+"""A key without a record is used again once a block this many slots after the start is final: no ballot of
+an earlier life can then be for a later slot, because a delegate votes for no block from the future."""
+
+
+class Consensus:
+    """What this node says about blocks, and when it believes one final."""
+
+    def __init__(self, core: Core, started_slot: int) -> None:
+        self._core = core
+        self._started_slot = started_slot
+        self.last_seen: dict[PublicKey, int] = {}
+        """Slot of the newest ballot of each active delegate: what status and metrics show."""
+        self.last_final_ms: int | None = None
+
+    def consider(self, node: Node) -> None:
+        """A block entered the tree: count what was said about it before it came, then vote."""
+        self._try_certify(node)
+        self._vote(node)
+        self._try_finalise(node)
+
+    def count(self, ballot: Ballot, peer: Peer | None) -> None:
+        """Take a verified ballot."""
+        core = self._core
+        subject = ballot.subject
+        if subject.slot <= core.tree.root.slot or subject.slot > core.slot + 1 or ballot.voter not in self._known_voters():
+            return
+        added = core.ballots.add(ballot)
+        if isinstance(added, Contradiction):
+            core.effects.publish.append(ContradictionSeen(ballot.voter, subject.slot, ballot.kind.name.lower()))
+            return
+        if not added:
+            return
+        self.last_seen[ballot.voter] = max(subject.slot, self.last_seen.get(ballot.voter, 0))
+        core.broadcast(BallotMessage(ballot), but=peer)
+        node = core.tree.get(subject.block)
+        if node is not None and ballot.kind is Kind.VOTE:
+            self._try_certify(node)
+        elif node is not None:
+            self._try_finalise(node)
+
+    def accept_certificate(self, certificate: Certificate) -> bool:
+        """Take a verified certificate of either kind; false where it says nothing new or its block is not known."""
+        node = self._core.tree.get(certificate.subject.block)
+        if node is None or node.subject != certificate.subject or node is self._core.tree.root:
+            return False
+        if certificate.kind is Kind.CONFIRM:
+            if not self._core.tree.has_quorum(node, certificate.signatures.keys()):
+                return False
+            self._finalise(node, certificate)
+            return True
+        return self._certify(node, certificate)
+
+    def resend(self, peer: Peer) -> None:
+        """What a peer that just joined must hear from this delegate: its last ballots and the newest certificate."""
+        core = self._core
+        for kind in Kind:
+            ballot = core.ballots.of_voter(kind, core.key) if core.key is not None else None
+            if ballot is not None:
+                core.send(peer, BallotMessage(ballot))
+        newest = core.tree.newest_certified()
+        if newest.certificate is not None and newest is not core.tree.root:
+            core.send(peer, CertificateMessage(newest.certificate.raw))
+
+    def recover_voice(self) -> None:
+        """A key whose record was lost speaks again once what it may have said is all decided."""
+        core = self._core
+        root = core.tree.root
+        if core.key is not None and core.sign is None and root.slot > self._started_slot + SILENT_MARGIN_SLOTS:
+            core.sign = SignState(root.subject, root.subject, root.subject, root.subject)
+            core.note("warning", "signing_resumed", slot=root.slot)
+
+    def certify_carried(self, certificate: Certificate) -> None:
+        """Believe the certificate that a block carries for its ancestor, if its votes are a quorum."""
+        ancestor = self._core.tree.get(certificate.subject.block)
+        if ancestor is not None:
+            self._certify(ancestor, certificate)
+
+    def _vote(self, node: Node) -> None:
+        core = self._core
+        if core.key is None or core.sign is None or core.key not in core.tree.voters(node):
+            return
+        proposal = self._proposal(node, core.sign)
+        hold = hold_vote(core.sign, proposal, in_window=self._in_window(node.slot))
+        if hold is not None:
+            if hold is Hold.AGAINST_LOCK:
+                self._answer_lock()
+            return
+        core.sign = after_vote(core.sign, proposal)
+        core.effects.sign.append(SignBallot(Kind.VOTE, node.subject, core.sign))
+
+    def _proposal(self, node: Node, sign: SignState) -> Proposal:
+        tree = self._core.tree
+        # A lock at or below the final block binds nobody who extends that block: final is stronger than locked.
+        extends_lock = sign.lock.slot <= tree.root.slot or tree.extends(node, sign.lock.block)
+        assert node.block is not None, "the root is never voted for"
+        certificate = node.block.certificate
+        carried = None
+        if certificate is not None:
+            ancestor = tree.get(certificate.subject.block)
+            if ancestor is not None and tree.has_quorum(ancestor, certificate.signatures.keys()):
+                carried = certificate.subject
+        return Proposal(node.subject, extends_lock, carried)
+
+    def _in_window(self, slot: int) -> bool:
+        """From half a slot before its slot to the end of the next: room for clocks and for a slow hop."""
+        spec, now = self._core.spec, self._core.now_ms
+        return spec.slot_start_ms(slot) - spec.params.slot_ms // 2 <= now < spec.slot_start_ms(slot + 2)
+
+    def _answer_lock(self) -> None:
+        """Refusing under V2 means that somebody does not know our certificate: show it."""
+        newest = self._core.tree.newest_certified()
+        if newest.certificate is not None:
+            self._core.broadcast(CertificateMessage(newest.certificate.raw))
+
+    def _try_certify(self, node: Node) -> None:
+        if node.certificate is not None or node is self._core.tree.root:
+            return
+        votes = self._countable(Kind.VOTE, node)
+        if self._core.tree.has_quorum(node, votes.keys()):
+            self._certify(node, make_certificate(Kind.VOTE, node.subject, votes))
+
+    def _certify(self, node: Node, certificate: Certificate) -> bool:
+        if not self._core.tree.certify(node, certificate):
+            return False
+        self._core.effects.commit.certificates.append(certificate)
+        self._confirm(node, certificate)
+        return True
+
+    def _confirm(self, node: Node, certificate: Certificate) -> None:
+        """C1: confirm, lock, and send the certificate along."""
+        core = self._core
+        if core.key is None or core.sign is None or core.key not in core.tree.voters(node):
+            return
+        if may_confirm(core.sign, node.subject):
+            core.sign = after_confirm(core.sign, node.subject)
+            core.effects.sign.append(SignBallot(Kind.CONFIRM, node.subject, core.sign))
+            core.broadcast(CertificateMessage(certificate.raw))
+
+    def _try_finalise(self, node: Node) -> None:
+        if node is self._core.tree.root or node.id not in self._core.tree:
+            return
+        confirms = self._countable(Kind.CONFIRM, node)
+        if self._core.tree.has_quorum(node, confirms.keys()):
+            self._finalise(node, make_certificate(Kind.CONFIRM, node.subject, confirms))
+
+    def _countable(self, kind: Kind, node: Node) -> dict[PublicKey, Signature]:
+        """The ballots on a block by those who have a vote on it."""
+        voters = self._core.tree.voters(node)
+        return {key: value for key, value in self._core.ballots.signatures(kind, node.subject).items() if key in voters}
+
+    def _finalise(self, node: Node, certificate: Certificate) -> None:
+        """F: the block and its ancestors are final."""
+        core = self._core
+        path, dropped = core.tree.finalise(node)
+        commit = core.effects.commit
+        commit.final += [member.id for member in path]
+        commit.dropped += [member.id for member in dropped]
+        commit.final_certificate = certificate
+        for member in path:
+            assert member.block is not None, "only the root has no block"
+            core.pool.settle(member.block.transactions)
+            latency = max(0, core.now_ms - core.spec.slot_start_ms(member.slot))
+            core.effects.publish.append(BlockFinal(member.block, latency))
+        core.ballots.forget_until(node.slot)
+        if core.sign is not None and node.slot > core.sign.lock.slot:
+            core.sign = core.sign._replace(lock=node.subject)
+        self.last_final_ms = core.now_ms
+        self._forget_strangers()
+
+    def _known_voters(self) -> frozenset[PublicKey]:
+        head, root = self._core.head, self._core.tree.root
+        return head.schedule.keys | root.schedule.keys | self._core.tree.voters(head)
+
+    def _forget_strangers(self) -> None:
+        known = self._known_voters() if self._core.head.id in self._core.tree else self._core.tree.root.schedule.keys
+        self.last_seen = {key: slot for key, slot in self.last_seen.items() if key in known}

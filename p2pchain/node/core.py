@@ -1,0 +1,54 @@
+"""What all decisions of a node share: the chain as it stands, what this node signed, and the effects in the making."""
+
+from __future__ import annotations
+
+from p2pchain.chain.ballots import Ballots
+from p2pchain.chain.mempool import Mempool
+from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.state import StackedView
+from p2pchain.chain.tree import Node, Tree
+from p2pchain.chain.types import PublicKey
+from p2pchain.chain.voting import SignState
+from p2pchain.node.effects import Broadcast, Effects, Noted, Outgoing, Send
+from p2pchain.node.events import Peer
+from p2pchain.wire.messages import Message, Tips
+
+
+class Core:
+    """Owned by the engine; the parts of the node read and change it, one event at a time."""
+
+    def __init__(self, spec: ChainSpec, tree: Tree, pool: Mempool, key: PublicKey | None, sign: SignState | None) -> None:
+        self.spec = spec
+        self.tree = tree
+        self.ballots = Ballots()
+        self.pool = pool
+        self.key = key
+        """The consensus key that this node signs with, if any."""
+        self.sign = sign
+        """None while this node must stay silent because it does not know what it has signed."""
+        self.now_ms = 0
+        self.effects = Effects()
+        self.head: Node = tree.head()
+        self.peers: dict[Peer, Tips] = {}
+
+    @property
+    def slot(self) -> int:
+        return self.spec.slot_at(self.now_ms)
+
+    def tips(self) -> Tips:
+        return Tips(self.tree.root.subject, self.head.subject)
+
+    def head_view(self) -> StackedView:
+        return self.tree.view(self.head)
+
+    def send(self, peer: Peer, message: Message) -> None:
+        self.effects.send.append(Send(peer, message))
+
+    def broadcast(self, message: Message, but: Peer | None = None) -> None:
+        self.effects.send.append(Broadcast(message, frozenset() if but is None else frozenset((but,))))
+
+    def out(self, outgoing: Outgoing) -> None:
+        self.effects.send.append(outgoing)
+
+    def note(self, level: str, event: str, **fields: int | str | bytes | None) -> None:
+        self.effects.publish.append(Noted(level, event, fields))

@@ -1,0 +1,159 @@
+"""What is to be done, in the imperative, and in which order.
+
+The shell performs the fields of `Effects` in the order in which they stand: first everything is on disk, then
+signatures are made (each after its sign state is on disk), then messages leave, then clients are answered, then
+subscribers are told.  Nothing is sent before what it promises is durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from p2pchain.chain.block import Block
+from p2pchain.chain.errors import Code, Evidence
+from p2pchain.chain.state import Changes
+from p2pchain.chain.transaction import Transaction
+from p2pchain.chain.types import BlockId, Height, TransactionId
+from p2pchain.chain.votes import Certificate, Kind, Subject
+from p2pchain.chain.voting import SignState
+from p2pchain.node.events import Peer, RequestId
+from p2pchain.wire.errors import Reason
+from p2pchain.wire.messages import Message
+
+
+class StoredBlock(NamedTuple):
+    """A block above the final one, with what it does to the state."""
+
+    block: Block
+    changes: Changes
+
+
+@dataclass(slots=True)
+class Commit:
+    """One durable batch."""
+
+    blocks: list[StoredBlock] = field(default_factory=list)
+    """New blocks, parents first."""
+    certificates: list[Certificate] = field(default_factory=list)
+    """Certificates of votes, for blocks that are stored and not final."""
+    final: list[BlockId] = field(default_factory=list)
+    """Stored blocks that became final, oldest first: their changes become the state."""
+    final_certificate: Certificate | None = None
+    """The confirms that made the last of `final` final."""
+    dropped: list[BlockId] = field(default_factory=list)
+    """Stored blocks that fell away."""
+
+    def __bool__(self) -> bool:
+        return bool(self.blocks or self.certificates or self.final or self.dropped)
+
+
+class SignBlock(NamedTuple):
+    """Sign a header; the block comes back as `BlockReceived` with peer None."""
+
+    header: bytes
+    certificate: bytes
+    transactions: tuple[Transaction, ...]
+    state: SignState
+    """What must be on disk before the signature leaves."""
+
+
+class SignBallot(NamedTuple):
+    """Sign a vote or confirm; it comes back as `BallotReceived` with peer None."""
+
+    kind: Kind
+    subject: Subject
+    state: SignState
+
+
+class Send(NamedTuple):
+    peer: Peer
+    message: Message
+
+
+class Broadcast(NamedTuple):
+    """Send to every peer but those named."""
+
+    message: Message
+    but: frozenset[Peer] = frozenset()
+
+
+class SendFinalBlocks(NamedTuple):
+    """Answer GetBlocks from the store: `limit` final blocks at most, as many as fit into one `Blocks`."""
+
+    peer: Peer
+    request: int
+    from_height: Height
+    limit: int
+
+
+class Disconnect(NamedTuple):
+    peer: Peer
+    reason: Reason
+    text: str
+
+
+class SubmitResult(NamedTuple):
+    """What became of one submitted transaction."""
+
+    id: TransactionId | None
+    status: str
+    code: Code | None
+    message: str
+    evidence: dict[str, Evidence]
+
+
+class Answer(NamedTuple):
+    request: RequestId
+    results: Sequence[SubmitResult]
+
+
+class KeepTransactions(NamedTuple):
+    """Append accepted transactions to the journal that lets the mempool survive a restart."""
+
+    transactions: tuple[Transaction, ...]
+
+
+class BlockFinal(NamedTuple):
+    """A block became final.  `latency_ms` is the time from the beginning of its slot, on this node's clock."""
+
+    block: Block
+    latency_ms: int
+
+
+class HeadChanged(NamedTuple):
+    subject: Subject
+
+
+class Noted(NamedTuple):
+    """Something an operator may want to read, as a log event with fields."""
+
+    level: str
+    event: str
+    fields: dict[str, Evidence]
+
+
+class ContradictionSeen(NamedTuple):
+    """Two contradicting signatures of one delegate."""
+
+    voter: bytes
+    slot: int
+    what: str
+
+
+SignRequest: TypeAlias = SignBlock | SignBallot
+Outgoing: TypeAlias = Send | Broadcast | SendFinalBlocks | Disconnect
+Publication: TypeAlias = BlockFinal | HeadChanged | Noted | ContradictionSeen
+
+
+@dataclass(slots=True)
+class Effects:
+    """The outcome of one event, field by field in the order of performance."""
+
+    commit: Commit = field(default_factory=Commit)
+    keep: list[KeepTransactions] = field(default_factory=list)
+    sign: list[SignRequest] = field(default_factory=list)
+    send: list[Outgoing] = field(default_factory=list)
+    answer: list[Answer] = field(default_factory=list)
+    publish: list[Publication] = field(default_factory=list)

@@ -1,0 +1,356 @@
+"""`engine.handle(event, now) -> effects`: the whole node, decided one event at a time.
+
+Each event goes to the part that it concerns; then the same steps follow, whatever the event was: settle the head, plan
+the catch-up, produce if it is our turn, send what has gathered.  `next_ms` says when to call again without an event.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, assert_never
+
+from p2pchain.chain.block import Block
+from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
+from p2pchain.chain.mempool import Limits, Mempool
+from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.state import View
+from p2pchain.chain.transaction import Transaction
+from p2pchain.chain.tree import Node, Root, Tree
+from p2pchain.chain.types import BlockId, PublicKey
+from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX, Certificate, Kind
+from p2pchain.chain.voting import SignState
+from p2pchain.node import events
+from p2pchain.node.consensus import Consensus
+from p2pchain.node.core import Core
+from p2pchain.node.effects import (
+    Answer,
+    Disconnect,
+    Effects,
+    HeadChanged,
+    KeepTransactions,
+    SendFinalBlocks,
+    SignBallot,
+    SubmitResult,
+)
+from p2pchain.node.events import Event, Peer
+from p2pchain.node.gossip import Gossip
+from p2pchain.node.importer import Importer
+from p2pchain.node.producer import Producer, takes
+from p2pchain.node.sync import Answered, Sync
+from p2pchain.wire.errors import Reason
+from p2pchain.wire.messages import BLOCKS_BYTES_MAX, BlockMessage, Blocks, CertificateMessage
+
+WAITING_MAX = 16
+"""Blocks kept for a missing parent or for their time: a few slots' worth; whatever is lost is fetched again."""
+
+
+class Waiting(NamedTuple):
+    """A block that may become right."""
+
+    peer: Peer | None
+    block: Block
+
+
+class Identity(NamedTuple):
+    """What this node signs with, and what it remembers of it."""
+
+    key: PublicKey | None = None
+    sign: SignState | None = None
+    """None while there is no record of what the key has signed."""
+
+
+class Engine:
+    """A node's mind."""
+
+    def __init__(self, spec: ChainSpec, root: Root, view: View, identity: Identity, limits: Limits, now_ms: int) -> None:
+        tree = Tree(root, view, spec.params.unfinal_blocks_max)
+        self.core = Core(spec, tree, Mempool(spec, limits), identity.key, identity.sign)
+        self.core.now_ms = now_ms
+        self.consensus = Consensus(self.core, spec.slot_at(now_ms))
+        self.importer = Importer(self.core, self.consensus)
+        self.producer = Producer(self.core)
+        self.gossip = Gossip(self.core)
+        self.sync = Sync(self.core)
+        self._waiting: dict[BlockId, Waiting] = {}
+        self._slot_seen = 0
+        self._resumed = False
+        self._grace_ms = now_ms + spec.params.slot_ms
+        """Until then a starting node does not produce: its peers may know more than it does."""
+
+    def restore(self, blocks: list[tuple[Block, Certificate | None]]) -> None:
+        """Rebuild the tree from stored unfinal blocks, parents first.  Nothing is written or sent."""
+        for block, certificate in blocks:
+            node = self.importer.add(block, in_sync=True)
+            if node is not None and certificate is not None:
+                self.core.tree.certify(node, certificate)
+        self.core.effects = Effects()
+        self.core.head = self.core.tree.head()
+
+    def handle(self, event: Event, now_ms: int) -> Effects:
+        """One event in, everything that follows from it out."""
+        core = self.core
+        core.now_ms = max(now_ms, core.now_ms)
+        core.effects = Effects()
+        core.tree.settled()
+        self._resume()
+        self._dispatch(event)
+        self._retry_waiting()
+        self._advance()
+        return core.effects
+
+    def next_ms(self) -> int:
+        """When `TimeReached` is due at the latest."""
+        due = [self.core.spec.slot_start_ms(self.core.slot + 1), self.gossip.next_ms(), self.sync.next_ms(), self.producer.next_ms()]
+        return min(moment for moment in due if moment is not None)
+
+    def _resume(self) -> None:
+        """After a restart, say again what was said last (V1: resend, never decide again)."""
+        sign, root = self.core.sign, self.core.tree.root
+        if self._resumed or sign is None:
+            return
+        self._resumed = True
+        for kind, subject in ((Kind.VOTE, sign.voted), (Kind.CONFIRM, sign.confirmed)):
+            if subject.slot > root.slot:
+                self.core.effects.sign.append(SignBallot(kind, subject, sign))
+
+    def _dispatch(self, event: Event) -> None:  # noqa: C901, PLR0912  (the table of events, one line each)
+        match event:
+            case events.TimeReached():
+                pass
+            case events.PeerJoined():
+                self._peer_joined(event)
+            case events.PeerLeft():
+                self._peer_left(event.peer)
+            case events.StatusReceived():
+                self._status_received(event)
+            case events.BlockReceived():
+                self._block_received(event.peer, event.block.value)
+            case events.BallotReceived():
+                self.consensus.count(event.ballot.value, event.peer)
+            case events.CertificateReceived():
+                self._certificate_received(event.peer, event.certificate.value)
+            case events.TransactionsReceived():
+                self._transactions_received(event)
+            case events.TransactionsSubmitted():
+                self._transactions_submitted(event)
+            case events.BlocksReceived():
+                self._blocks_received(event)
+            case events.BlocksRequested():
+                self.core.out(SendFinalBlocks(event.peer, event.request, event.from_height, event.limit))
+            case events.BranchRequested():
+                self._branch_requested(event)
+            case events.ProductionPaused():
+                self.producer.paused = True
+            case events.ProductionResumed():
+                self.producer.paused = False
+            case _:
+                assert_never(event)
+
+    def _advance(self) -> None:
+        """What follows every event."""
+        core = self.core
+        self._settle_head()
+        if core.slot != self._slot_seen:
+            self._slot_seen = core.slot
+            core.pool.expire(core.slot)
+            self.gossip.tell_status()
+        self.sync.plan()
+        if not self.sync.is_behind and core.now_ms >= self._grace_ms:
+            self.producer.produce()
+        self.gossip.flush()
+
+    def _settle_head(self) -> None:
+        core = self.core
+        if core.effects.commit.final:
+            self.consensus.recover_voice()
+            self.gossip.tell_status()
+        head = core.tree.head()
+        if head is not core.head:
+            core.head = head
+            core.effects.publish.append(HeadChanged(head.subject))
+        protected = {head.id} if core.sign is None else {head.id, core.sign.lock.block, core.sign.voted.block}
+        core.effects.commit.dropped += [node.id for node in core.tree.prune(protected)]
+
+    # --- peers
+
+    def _peer_joined(self, event: events.PeerJoined) -> None:
+        self.core.peers[event.peer] = event.tips
+        self.consensus.resend(event.peer)
+        self.gossip.welcome(event.peer)
+        self._look_at(event.peer)
+
+    def _peer_left(self, peer: Peer) -> None:
+        self.core.peers.pop(peer, None)
+        self.sync.leave(peer)
+
+    def _status_received(self, event: events.StatusReceived) -> None:
+        if event.peer in self.core.peers:
+            self.core.peers[event.peer] = event.tips
+            self._look_at(event.peer)
+
+    def _look_at(self, peer: Peer) -> None:
+        """Fetch what leads to a peer's head, once its final blocks are no longer ahead of ours."""
+        tips, tree = self.core.peers[peer], self.core.tree
+        if tips.head.height > tree.root.height and tips.head.block not in tree and not self.sync.is_behind:
+            self.sync.ask_branch(peer, tips.head.block)
+
+    # --- blocks and certificates
+
+    def _block_received(self, peer: Peer | None, block: Block) -> None:
+        try:
+            self._import(peer, block)
+        except NotYet as refusal:
+            self._keep_waiting(peer, block, refusal)
+        except Invalid as refusal:
+            self._refuse_block(peer, block, refusal)
+
+    def _import(self, peer: Peer | None, block: Block) -> None:
+        node = self.importer.add(block, executed=takes(self.producer.built, block))
+        if node is None:
+            return
+        self.core.broadcast(BlockMessage(block.raw), but=peer)
+        self._consider(node)
+
+    def _consider(self, node: Node) -> None:
+        """A new node: its certificate may certify an ancestor, it may be voted for, ballots may be waiting for it."""
+        assert node.block is not None
+        if node.block.certificate is not None:
+            self.consensus.certify_carried(node.block.certificate)
+        if node.id in self.core.tree:
+            self.consensus.consider(node)
+        self.core.head = self.core.tree.head()
+
+    def _keep_waiting(self, peer: Peer | None, block: Block, refusal: NotYet) -> None:
+        if refusal.code in (Code.UNKNOWN_PARENT, Code.FUTURE_SLOT):
+            self._waiting[block.id] = Waiting(peer, block)
+            if len(self._waiting) > WAITING_MAX:
+                del self._waiting[next(iter(self._waiting))]
+        if refusal.code is Code.UNKNOWN_PARENT and peer is not None and peer in self.core.peers and not self.sync.is_behind:
+            self.sync.ask_branch(peer, block.header.parent)
+
+    def _retry_waiting(self) -> None:
+        """Blocks whose parent or time has come."""
+        tree = self.core.tree
+        moved = True
+        while moved:
+            moved = False
+            for item, (peer, block) in list(self._waiting.items()):
+                if block.header.height <= tree.root.height:
+                    del self._waiting[item]
+                elif block.header.parent in tree and self.core.slot >= block.header.slot:
+                    del self._waiting[item]
+                    self._block_received(peer, block)
+                    moved = item not in self._waiting
+
+    def _refuse_block(self, peer: Peer | None, block: Block, refusal: Refusal) -> None:
+        assert peer is not None, f"our own block {block.header.height} was refused: {refusal}"
+        self.core.note("warning", "block_refused", peer=peer, height=block.header.height, slot=block.header.slot, reason=str(refusal))
+        self.core.out(Disconnect(peer, Reason.INVALID_DATA, f"block {block.id.hex()}: {refusal}"[:200]))
+
+    def _certificate_received(self, peer: Peer, certificate: Certificate) -> None:
+        if self.consensus.accept_certificate(certificate):
+            self.core.broadcast(CertificateMessage(certificate.raw), but=peer)
+        elif self._leads_above(certificate) and peer in self.core.peers and not self.sync.is_behind:
+            self.sync.ask_branch(peer, certificate.subject.block)
+
+    def _leads_above(self, certificate: Certificate) -> bool:
+        """Whether a certificate is for a block above the final one that this node has never seen."""
+        return certificate.subject.height > self.core.tree.root.height and certificate.subject.block not in self.core.tree
+
+    # --- catching up
+
+    def _blocks_received(self, event: events.BlocksReceived) -> None:
+        blocks = tuple((block.value, proof.value if proof else None) for block, proof in event.blocks)
+        asked = self.sync.answered(event.peer, event.request, blocks)
+        if asked is None:
+            return
+        if asked.from_height:
+            for answer in self.sync.ready():
+                if not self._import_range(answer):
+                    break
+        else:
+            self._import_branch(Answered(event.peer, blocks))
+
+    def _import_range(self, answer: Answered) -> bool:
+        """Final blocks in order, made final by the certificates among them.  False where the answer was no good."""
+        for block, certificate in answer.blocks:
+            try:
+                self.importer.add(block, in_sync=True)
+            except NotYet:
+                self.sync.fail(answer.peer)
+                return False
+            except Invalid as refusal:
+                self._refuse_answer(answer, block, str(refusal))
+                return False
+            self.core.head = self.core.tree.head()
+            if certificate is not None:
+                self.consensus.accept_certificate(certificate)
+            if not self.sync.imported(block.header.height):
+                self._refuse_answer(answer, block, "blocks are claimed to be final and no certificate proves it")
+                return False
+        return True
+
+    def _refuse_answer(self, answer: Answered, block: Block, text: str) -> None:
+        self.sync.fail(answer.peer)
+        self.core.note("warning", "answer_refused", peer=answer.peer, height=block.header.height, reason=text)
+        self.core.out(Disconnect(answer.peer, Reason.INVALID_DATA, text[:200]))
+
+    def _import_branch(self, answer: Answered) -> None:
+        """Unfinal blocks up to a head that a peer knows: each enters like a new one, and may be voted for if it is current."""
+        for block, certificate in answer.blocks:
+            if block.header.height > self.core.tree.root.height:
+                self._block_received(answer.peer, block)
+            if certificate is not None:
+                self.consensus.accept_certificate(certificate)
+
+    def _branch_requested(self, event: events.BranchRequested) -> None:
+        """The blocks above our final one up to the tip, oldest first, as many as one answer holds."""
+        tip = self.core.tree.get(event.tip)
+        items: list[bytes] = []
+        room = BLOCKS_BYTES_MAX
+        for node in self.core.tree.path(tip) if tip is not None else []:
+            assert node.block is not None
+            room -= len(node.block.raw) + CERTIFICATE_BYTES_MAX
+            if room < 0:
+                break
+            items += (node.block.raw, node.certificate.raw if node.certificate is not None else b"")
+        self.core.send(event.peer, Blocks(event.request, items))
+
+    # --- transactions
+
+    def _transactions_received(self, event: events.TransactionsReceived) -> None:
+        """A peer's transactions: what the pool cannot take now is nobody's fault and nobody is told."""
+        view = self.core.head_view()
+        taken = []
+        for item in event.transactions:
+            try:
+                self.core.pool.add(item.value, view, self.core.slot + 1)
+            except Refusal:
+                continue
+            taken.append(item.value)
+            self.gossip.add(item.value, event.peer)
+        self._keep(taken)
+
+    def _transactions_submitted(self, event: events.TransactionsSubmitted) -> None:
+        view = self.core.head_view()
+        taken: list[Transaction] = []
+        results = []
+        for item in event.items:
+            if isinstance(item, Refusal):
+                results.append(SubmitResult(None, "rejected", item.code, item.message, item.evidence))
+                continue
+            transaction = item.value
+            try:
+                self.core.pool.add(transaction, view, self.core.slot + 1)
+            except Refusal as refusal:
+                self.core.pool.refuse(transaction, refusal)
+                results.append(SubmitResult(transaction.id, "rejected", refusal.code, refusal.message, refusal.evidence))
+                continue
+            taken.append(transaction)
+            self.gossip.add(transaction, None)
+            results.append(SubmitResult(transaction.id, "pending", None, "", {}))
+        self._keep(taken)
+        self.core.effects.answer.append(Answer(event.request, results))
+
+    def _keep(self, taken: list[Transaction]) -> None:
+        if taken:
+            self.core.effects.keep.append(KeepTransactions(tuple(taken)))

@@ -1,0 +1,120 @@
+"""What happened, in the past tense.  Everything in an event is decoded and its signatures are verified.
+
+`peer` names a connection (an integer that is never used twice); None where the node itself is the source.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, NewType, TypeAlias
+
+from p2pchain.chain.block import Block
+from p2pchain.chain.crypto import Verified
+from p2pchain.chain.errors import Refusal
+from p2pchain.chain.transaction import Transaction
+from p2pchain.chain.types import BlockId, Height
+from p2pchain.chain.votes import Ballot, Certificate
+from p2pchain.wire.messages import Tips
+
+Peer = NewType("Peer", int)
+RequestId = NewType("RequestId", int)
+
+
+class TimeReached(NamedTuple):
+    """The moment that `Engine.next_ms` named has come, or any other."""
+
+
+class PeerJoined(NamedTuple):
+    peer: Peer
+    tips: Tips
+
+
+class PeerLeft(NamedTuple):
+    peer: Peer
+
+
+class StatusReceived(NamedTuple):
+    peer: Peer
+    tips: Tips
+
+
+class BlockReceived(NamedTuple):
+    """A new block from a peer, or our own, just signed (peer None)."""
+
+    peer: Peer | None
+    block: Verified[Block]
+
+
+class BallotReceived(NamedTuple):
+    """A vote or confirm from a peer, or our own, just signed (peer None)."""
+
+    peer: Peer | None
+    ballot: Verified[Ballot]
+
+
+class CertificateReceived(NamedTuple):
+    peer: Peer
+    certificate: Verified[Certificate]
+
+
+class TransactionsReceived(NamedTuple):
+    """Transactions that a peer passed on."""
+
+    peer: Peer
+    transactions: tuple[Verified[Transaction], ...]
+
+
+class TransactionsSubmitted(NamedTuple):
+    """Transactions that a client handed in; answered by `Answer` with one result each, in order.
+
+    An item that did not get as far as a verified transaction is its refusal.
+    """
+
+    request: RequestId
+    items: tuple[Verified[Transaction] | Refusal, ...]
+
+
+class BlocksReceived(NamedTuple):
+    """A peer's answer to GetBlocks or GetBranch: blocks, oldest first, each with its certificate if it has one."""
+
+    peer: Peer
+    request: int
+    blocks: tuple[tuple[Verified[Block], Verified[Certificate] | None], ...]
+
+
+class BlocksRequested(NamedTuple):
+    peer: Peer
+    request: int
+    from_height: Height
+    limit: int
+
+
+class BranchRequested(NamedTuple):
+    peer: Peer
+    request: int
+    tip: BlockId
+
+
+class ProductionPaused(NamedTuple):
+    """The operator asked this delegate to leave its slots empty."""
+
+
+class ProductionResumed(NamedTuple):
+    """The operator asked this delegate to produce again."""
+
+
+Event: TypeAlias = (
+    TimeReached
+    | PeerJoined
+    | PeerLeft
+    | StatusReceived
+    | BlockReceived
+    | BallotReceived
+    | CertificateReceived
+    | TransactionsReceived
+    | TransactionsSubmitted
+    | BlocksReceived
+    | BlocksRequested
+    | BranchRequested
+    | ProductionPaused
+    | ProductionResumed
+)

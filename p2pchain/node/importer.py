@@ -1,0 +1,67 @@
+"""The one way into the tree: a stranger's block, a fetched one and our own are checked by the same steps."""
+
+from __future__ import annotations
+
+from p2pchain.chain.block import Block
+from p2pchain.chain.errors import Code, Invalid, NotYet
+from p2pchain.chain.transition import Executed, execute
+from p2pchain.chain.tree import Node
+from p2pchain.chain.votes import Certificate
+from p2pchain.node.consensus import Consensus
+from p2pchain.node.core import Core
+from p2pchain.node.effects import StoredBlock
+
+
+class Importer:
+    """Checks, executes and stores blocks."""
+
+    def __init__(self, core: Core, consensus: Consensus) -> None:
+        self._core = core
+        self._consensus = consensus
+
+    def add(self, block: Block, *, executed: Executed | None = None, in_sync: bool = False) -> Node | None:
+        """Put a verified block into the tree; None where it is there already.
+
+        `Invalid` where it can never be right, `NotYet` where something is missing.  `executed` spares running our
+        own block again.  `in_sync` lifts the bound of unfinal blocks, for a range whose proof comes at its end.
+        """
+        core = self._core
+        if block.id in core.tree:
+            return None
+        parent = core.tree.parent_of(block, bounded=not in_sync)
+        self._validate_time(block)
+        if block.certificate is not None:
+            self._validate_certificate(parent, block.certificate)
+        if executed is None:
+            executed = self._execute(parent, block)
+        if executed.changes.state_root != block.header.state_root:
+            found, wanted = block.header.state_root, executed.changes.state_root
+            raise Invalid(
+                Code.WRONG_STATE_ROOT, f"header says state {found.hex()}, executing gives {wanted.hex()}", found=found, wanted=wanted
+            )
+        node = core.tree.add(parent, block, executed)
+        core.effects.commit.blocks.append(StoredBlock(block, executed.changes))
+        return node
+
+    def _execute(self, parent: Node, block: Block) -> Executed:
+        """In a block even what might become right later is the producer's fault now."""
+        try:
+            return execute(self._core.tree.execution_parent(parent), block.header.slot, block.transactions, self._core.spec)
+        except NotYet as refusal:
+            raise Invalid(refusal.code, f"block holds a refused transaction: {refusal.message}", **refusal.evidence) from None
+
+    def _validate_time(self, block: Block) -> None:
+        """A block from more than half a slot ahead waits for its time."""
+        core = self._core
+        start = core.spec.slot_start_ms(block.header.slot)
+        if core.now_ms < start - core.spec.params.slot_ms // 2:
+            raise NotYet(Code.FUTURE_SLOT, f"slot {block.header.slot} begins in {start - core.now_ms} ms", found=block.header.slot)
+
+    def _validate_certificate(self, parent: Node, certificate: Certificate) -> None:
+        """A block carries the certificate of one of its own ancestors (V2); at or below the final block it says nothing."""
+        core = self._core
+        if certificate.subject.slot <= core.tree.root.slot:
+            return
+        ancestor = core.tree.get(certificate.subject.block)
+        if ancestor is None or ancestor.subject != certificate.subject or not core.tree.extends(parent, ancestor.id):
+            raise Invalid(Code.WRONG_CERTIFICATE, "block carries a certificate for a block that is not its ancestor")

@@ -1,0 +1,190 @@
+"""From a message to an event: decode it, and say which signatures must be checked before it may be believed.
+
+Decoding and checking are apart, so that the shell can check in batches off the loop.  What the mempool or the ballots
+hold was verified before and is not verified again: a transaction keeps its decoded value for its whole life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias, TypeVar, assert_never
+
+from p2pchain.chain.block import Block, decode_envelope, header_check
+from p2pchain.chain.crypto import SignatureCheck, Verified, attest
+from p2pchain.chain.errors import Code, Invalid, Refusal
+from p2pchain.chain.transaction import Transaction, decode_transaction, signature_checks, transaction_id
+from p2pchain.chain.types import ChainId, PublicKey, TransactionId
+from p2pchain.chain.votes import Certificate, Kind, ballot_checks, certificate_checks, decode_certificate
+from p2pchain.node import events
+from p2pchain.node.core import Core
+from p2pchain.node.events import Event, Peer
+from p2pchain.wire import messages
+from p2pchain.wire.messages import Message
+
+T = TypeVar("T")
+Results: TypeAlias = Sequence[bool]
+
+_SIGNATURE_TAIL = 66
+"""A canonical transaction ends in two bytes of length and 64 of signature."""
+
+
+class Opened(NamedTuple):
+    """A decoded message: check these, then `finish` with the answers gives the event, or raises `Invalid`."""
+
+    checks: list[SignatureCheck]
+    finish: Callable[[Results], Event]
+
+
+class OpenedTransaction(NamedTuple):
+    """A decoded transaction and the checks it still needs."""
+
+    value: Transaction
+    checks: list[SignatureCheck]
+
+
+class Intake:
+    """Reads the engine's pool and ballots, changes nothing."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._spec = core.spec
+        self._chain_id = ChainId(core.spec.chain_id)
+
+    def open(self, peer: Peer, message: Message) -> Opened | None:  # noqa: PLR0911  (the table of messages, one line each)
+        """The event in a message; None where there is nothing to do.  `Invalid` where it is malformed."""
+        match message:
+            case messages.Status():
+                return _plain(events.StatusReceived(peer, message.tips))
+            case messages.GetBlocks():
+                return _plain(events.BlocksRequested(peer, *message))
+            case messages.GetBranch():
+                return _plain(events.BranchRequested(peer, *message))
+            case messages.Transactions():
+                return self._open_transactions(peer, message.items)
+            case messages.BlockMessage():
+                return self._open_new_block(peer, message.raw)
+            case messages.BallotMessage():
+                return self._open_ballot(peer, message)
+            case messages.CertificateMessage():
+                return self._open_certificate(peer, message.raw)
+            case messages.Blocks():
+                return self._open_blocks(peer, message)
+            case messages.Hello() | messages.Ping() | messages.Pong() | messages.Goodbye():
+                return None
+            case _:
+                assert_never(message)
+
+    def open_transaction(self, raw: bytes) -> OpenedTransaction:
+        """Decode one transaction, or find it in the pool; `Invalid` where it is malformed."""
+        known = self._known(raw)
+        if known is not None:
+            return OpenedTransaction(known, [])
+        transaction = decode_transaction(raw, self._spec)
+        return OpenedTransaction(transaction, signature_checks(transaction, self._chain_id))
+
+    def open_submitted(self, items: Sequence[bytes]) -> list[OpenedTransaction | Refusal]:
+        """A client's transactions: a bad one is its refusal and harms no other."""
+        opened: list[OpenedTransaction | Refusal] = []
+        for raw in items:
+            try:
+                opened.append(self.open_transaction(raw))
+            except Refusal as refusal:
+                opened.append(refusal)
+        return opened
+
+    def read_block(self, raw: bytes) -> tuple[Block, list[SignatureCheck]]:
+        """A block and all the signatures in it that are not verified yet."""
+        envelope = decode_envelope(raw, self._spec.params)
+        checks = [header_check(envelope.header_raw, envelope.header.producer, envelope.signature, self._chain_id)]
+        if envelope.certificate is not None:
+            checks += self._certificate_checks(envelope.certificate)
+        transactions = []
+        for item in envelope.transactions:
+            opened = self.open_transaction(item)
+            transactions.append(opened.value)
+            checks += opened.checks
+        return envelope.with_transactions(transactions), checks
+
+    def _known(self, raw: bytes) -> Transaction | None:
+        """The pool's own copy.  In a canonical envelope the body lies between its length prefix and the signature."""
+        start = 3 if raw[1:2] == b"\xc4" else 4
+        known = self._core.pool.get(TransactionId(transaction_id(raw[start:-_SIGNATURE_TAIL])))
+        return known if known is not None and known.raw == raw else None
+
+    def _open_transactions(self, peer: Peer, items: Sequence[bytes]) -> Opened | None:
+        unknown = [self.open_transaction(raw) for raw in items if self._known(raw) is None]
+        if not unknown:
+            return None
+        checks = [check for opened in unknown for check in opened.checks]
+
+        def finish(results: Results) -> Event:
+            verified = []
+            at = 0
+            for opened in unknown:
+                end = at + len(opened.checks)
+                verified.append(require_verified(opened.value, results[at:end], "transaction"))
+                at = end
+            return events.TransactionsReceived(peer, tuple(verified))
+
+        return Opened(checks, finish)
+
+    def _open_new_block(self, peer: Peer, raw: bytes) -> Opened | None:
+        block, checks = self.read_block(raw)
+        if block.id in self._core.tree:
+            return None
+        return Opened(checks, lambda results: events.BlockReceived(peer, require_verified(block, results, "block")))
+
+    def _open_ballot(self, peer: Peer, message: messages.BallotMessage) -> Opened | None:
+        ballot = message.ballot
+        if self._core.ballots.has(ballot):
+            return None
+        checks = ballot_checks(ballot, self._chain_id)
+        return Opened(checks, lambda results: events.BallotReceived(peer, require_verified(ballot, results, "ballot")))
+
+    def _open_certificate(self, peer: Peer, raw: bytes) -> Opened | None:
+        certificate = decode_certificate(raw)
+        node = self._core.tree.get(certificate.subject.block)
+        says_nothing_new = node is not None and (node is self._core.tree.root or node.certificate is not None)
+        if certificate.kind is Kind.VOTE and says_nothing_new:
+            return None
+        checks = self._certificate_checks(certificate)
+        return Opened(checks, lambda results: events.CertificateReceived(peer, require_verified(certificate, results, "certificate")))
+
+    def _open_blocks(self, peer: Peer, message: messages.Blocks) -> Opened:
+        checks: list[SignatureCheck] = []
+        parts: list[tuple[Block, int, Certificate | None, int]] = []
+        for raw, proof in zip(message.items[::2], message.items[1::2], strict=True):
+            block, wanted = self.read_block(raw)
+            certificate = decode_certificate(proof) if proof else None
+            proof_checks = self._certificate_checks(certificate) if certificate is not None else []
+            parts.append((block, len(wanted), certificate, len(proof_checks)))
+            checks += wanted + proof_checks
+
+        def finish(results: Results) -> Event:
+            blocks: list[tuple[Verified[Block], Verified[Certificate] | None]] = []
+            at = 0
+            for block, block_checks, certificate, proof_checks in parts:
+                middle, end = at + block_checks, at + block_checks + proof_checks
+                proof = require_verified(certificate, results[middle:end], "certificate") if certificate is not None else None
+                blocks.append((require_verified(block, results[at:middle], "block"), proof))
+                at = end
+            return events.BlocksReceived(peer, message.request, tuple(blocks))
+
+        return Opened(checks, finish)
+
+    def _certificate_checks(self, certificate: Certificate) -> list[SignatureCheck]:
+        known = self._core.ballots.signatures(certificate.kind, certificate.subject)
+        checks = certificate_checks(certificate, self._chain_id)
+        return [check for check in checks if known.get(PublicKey(check.key)) != check.signature]
+
+
+def require_verified(value: T, results: Results, what: str) -> Verified[T]:
+    """The value as verified; `Invalid` where a signature on it is wrong."""
+    verified = attest(value, results)
+    if verified is None:
+        raise Invalid(Code.BAD_SIGNATURE, f"{what} has a signature that is not its signer's over these bytes on this chain")
+    return verified
+
+
+def _plain(event: Event) -> Opened:
+    return Opened([], lambda _: event)

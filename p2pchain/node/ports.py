@@ -1,0 +1,159 @@
+"""Where the shell plugs in: what the edges may call, and what the loop needs of each edge.
+
+`runtime` implements `Inlet`; `net` implements `Network`; `storage` implements `Store`, `SignStates` and `Journal`.
+The edges never see one another, only these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol
+
+from p2pchain.chain.tree import Root
+from p2pchain.chain.types import BlockId, TransactionId
+from p2pchain.chain.voting import SignState
+from p2pchain.node.effects import Commit, SubmitResult
+from p2pchain.node.events import Peer
+from p2pchain.wire.errors import Reason
+from p2pchain.wire.messages import Hello, Message, Tips
+
+
+class Inlet(Protocol):
+    """What an edge calls.  Waiting here is the back-pressure on whoever sent it, and on nobody else."""
+
+    def tips(self) -> Tips:
+        """Where this node stands, for a hello."""
+        ...
+
+    async def peer_joined(self, peer: Peer, hello: Hello) -> None: ...
+
+    async def peer_left(self, peer: Peer) -> None: ...
+
+    async def receive(self, peer: Peer, message: Message) -> None:
+        """Take a message of an open connection; `ConnectionRefused` where it is a lie that its sender must answer for."""
+        ...
+
+    async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]:
+        """Take signed transactions of a client; one result each, in order."""
+        ...
+
+    async def pause_production(self) -> None: ...
+
+    async def resume_production(self) -> None: ...
+
+
+class PeerView(NamedTuple):
+    """A connected peer, for people."""
+
+    peer: Peer
+    node_id: str
+    """Hex of its node key."""
+    address: str
+    outbound: bool
+    agent: str
+    connected_ms: int
+    bytes_in: int
+    bytes_out: int
+
+
+class PeerRefusal(NamedTuple):
+    """A connection that was ended for a reason, newest last; a bounded list."""
+
+    address: str
+    node_id: str
+    reason: str
+    """Lower-case name of `wire.errors.Reason`."""
+    message: str
+    at_ms: int
+    times: int
+
+
+class Network(Protocol):
+    """What the loop calls; nothing here ever waits.  A peer whose outbox is full is disconnected."""
+
+    def send(self, peer: Peer, message: Message) -> None: ...
+
+    def broadcast(self, message: Message, but: Collection[Peer]) -> None: ...
+
+    def disconnect(self, peer: Peer, reason: Reason, text: str) -> None: ...
+
+    def peers(self) -> Sequence[PeerView]: ...
+
+    def refusals(self) -> Sequence[PeerRefusal]: ...
+
+
+class UnfinalBlock(NamedTuple):
+    """A stored block above the final one, and its certificate of votes (empty where none is stored)."""
+
+    raw: bytes
+    certificate: bytes
+
+
+class Recovered(NamedTuple):
+    """Where the store stands when it is opened."""
+
+    root: Root
+    unfinal: Sequence[UnfinalBlock]
+    """Parents first."""
+
+
+class FinalBlock(NamedTuple):
+    """A final block as stored: its bytes, and the confirms on it where it has its own (else empty)."""
+
+    raw: bytes
+    certificate: bytes
+
+
+class Location(NamedTuple):
+    """Where a final transaction is."""
+
+    height: int
+    position: int
+
+
+class Store(Protocol):
+    """The ledger on disk.  Reads are as of the last `commit` that returned."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """A state row as of the last final block."""
+        ...
+
+    def commit(self, commit: Commit) -> None:
+        """Make one batch durable.  Raises `StorageError`, after which the process must end (S11)."""
+        ...
+
+    def recovered(self) -> Recovered: ...
+
+    def final_block(self, height: int) -> FinalBlock | None: ...
+
+    def final_height(self, block: BlockId) -> int | None:
+        """The height of a final block by its id."""
+        ...
+
+    def final_range(self, from_height: int, limit: int, bytes_max: int) -> list[FinalBlock]:
+        """Final blocks from a height on, at most `limit` and at most `bytes_max` bytes (but one at least)."""
+        ...
+
+    def transaction(self, item: TransactionId) -> Location | None: ...
+
+
+class SignStates(Protocol):
+    """The small file that remembers what was signed."""
+
+    def load(self) -> SignState | None:
+        """None where there is no record of what this key has signed."""
+        ...
+
+    def save(self, state: SignState) -> None:
+        """Durable when it returns."""
+        ...
+
+
+class Journal(Protocol):
+    """Accepted transactions, so that the mempool survives a restart."""
+
+    def append(self, transactions: Sequence[bytes]) -> None: ...
+
+    def load(self) -> list[bytes]: ...
+
+    def rewrite(self, transactions: Sequence[bytes]) -> None: ...

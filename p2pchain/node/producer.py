@@ -1,0 +1,142 @@
+"""Producing: whether this delegate should fill the slot now, with what, on top of which block.
+
+A leader with nothing to include leaves its slot empty, except for heartbeats, for the first block of a chain, and
+while the head is not final: then an empty block gives the delegates something to vote on.  At the bound of unfinal
+blocks it replaces the tip by a sibling, without transactions, so that the chain can go on when the quorum is back
+and costs next to nothing until then.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from p2pchain.chain.block import Block, Header, block_id, encode_block, encode_header, transactions_bytes_max
+from p2pchain.chain.crypto import merkle_root
+from p2pchain.chain.transition import Executed, execute
+from p2pchain.chain.tree import Node
+from p2pchain.chain.types import BlockId, Height, Slot
+from p2pchain.chain.votes import Subject, certificate_hash
+from p2pchain.node.core import Core
+from p2pchain.node.effects import SignBlock
+
+
+class Built(NamedTuple):
+    """A block of ours on its way through the signer, with what executing it gave: it need not run twice."""
+
+    id: BlockId
+    executed: Executed
+
+
+class Producer:
+    """Fills this delegate's slots."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.paused = False
+        self.built: Built | None = None
+
+    def is_turn(self, slot: int) -> bool:
+        """Whether `slot` is ours, above the current head, and not filled by us yet."""
+        core = self._core
+        if core.key is None or core.sign is None or slot <= core.sign.produced.slot or slot <= core.head.slot:
+            return False
+        schedule = core.head.schedule
+        return slot >= schedule.start_slot and schedule.turn(slot).delegate.consensus_key == core.key
+
+    def produce(self) -> None:
+        """Build and hand to the signer, if it is time to."""
+        core, slot = self._core, self._core.slot
+        if self.paused or not self.is_turn(slot) or core.now_ms < self._earliest_ms(slot) or core.now_ms >= self._latest_ms(slot):
+            return
+        base = self._base(slot)
+        is_full = base is not core.head
+        if not (is_full or self._is_due(slot) or core.pool.has_ready(core.head_view())):
+            return
+        self._build(base, slot, empty=is_full)
+
+    def next_ms(self) -> int | None:
+        """When to look again: the beginning of the next slot, or the end of the wait for a certificate."""
+        core, slot = self._core, self._core.slot
+        if core.key is None or core.sign is None:
+            return None
+        earliest = self._earliest_ms(slot)
+        if self.is_turn(slot) and core.now_ms < earliest:
+            return earliest
+        return core.spec.slot_start_ms(slot + 1)
+
+    def _earliest_ms(self, slot: int) -> int:
+        """The slot's beginning; a fifth of a slot later where the newest block has no certificate yet (section 6)."""
+        start = self._core.spec.slot_start_ms(slot)
+        waits = self._core.head is not self._core.tree.root and self._core.head.certificate is None
+        return start + self._core.spec.params.slot_ms // 5 if waits else start
+
+    def _latest_ms(self, slot: int) -> int:
+        """After half of the slot a block could hardly become final in it: the next leader takes over."""
+        return self._core.spec.slot_start_ms(slot) + self._core.spec.params.slot_ms // 2
+
+    def _is_due(self, slot: int) -> bool:
+        core = self._core
+        is_first = core.head.height == 0
+        is_heartbeat = slot % core.spec.params.heartbeat_slots == 0
+        is_unfinal = core.head is not core.tree.root and slot > core.head.slot + 1
+        return is_first or is_heartbeat or is_unfinal
+
+    def _base(self, slot: int) -> Node:
+        """The head, or at the bound its parent, provided that the slot is ours above that too."""
+        core = self._core
+        if core.tree.depth(core.head) < core.tree.unfinal_blocks_max:
+            return core.head
+        parent = core.head.parent
+        assert parent is not None, "the bound is at least two blocks"
+        leads = slot >= parent.schedule.start_slot and parent.schedule.turn(slot).delegate.consensus_key == core.key
+        return parent if leads else core.head
+
+    def _build(self, base: Node, slot: int, *, empty: bool) -> None:
+        core = self._core
+        assert core.key is not None
+        assert core.sign is not None
+        if core.tree.depth(base) >= core.tree.unfinal_blocks_max:
+            return
+        parent = core.tree.execution_parent(base)
+        params = core.spec.params
+        chosen = (
+            []
+            if empty
+            else core.pool.select(parent.view, bytes_max=transactions_bytes_max(params), count_max=params.block_transactions_max)
+        )
+        executed = execute(parent, slot, chosen, core.spec, building=True)
+        for transaction, refusal in executed.refused:
+            core.pool.reject(transaction, refusal.code, refusal.message)
+        certificate = self._newest_certificate(base)
+        header = Header(
+            height=Height(base.height + 1),
+            slot=Slot(slot),
+            parent=base.id,
+            producer=core.key,
+            state_root=executed.changes.state_root,
+            transactions_root=merkle_root([transaction.id for transaction in executed.included]),
+            certificate_hash=certificate_hash(certificate),
+        )
+        raw = encode_header(header)
+        self.built = Built(block_id(raw), executed)
+        core.sign = core.sign._replace(produced=Subject(header.slot, header.height, self.built.id))
+        core.effects.sign.append(SignBlock(raw, certificate, tuple(executed.included), core.sign))
+
+    def _newest_certificate(self, base: Node) -> bytes:
+        """The newest certificate of an ancestor above the final block; nothing where there is none."""
+        at: Node | None = base
+        while at is not None:
+            if at.certificate is not None:
+                return at.certificate.raw
+            at = at.parent
+        return b""
+
+
+def sealed(request: SignBlock, signature: bytes) -> bytes:
+    """The block's bytes, once its header is signed."""
+    return encode_block(request.header, signature, request.certificate, [transaction.raw for transaction in request.transactions])
+
+
+def takes(built: Built | None, block: Block) -> Executed | None:
+    """The execution of our own block, if this is it: the id covers parent, slot, transactions and outcome."""
+    return built.executed if built is not None and built.id == block.id else None

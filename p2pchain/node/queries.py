@@ -1,0 +1,315 @@
+"""What people and programs may ask of a node: pure reads over the engine, the store and the network.
+
+Every read says as of which block it speaks.  Nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Literal, NamedTuple, TypeAlias
+
+from p2pchain.chain.actions.delegate import candidate_ids
+from p2pchain.chain.block import Block, decode_envelope
+from p2pchain.chain.schedule import Turn, quorum
+from p2pchain.chain.staking import matured_amount, unsettled_reward
+from p2pchain.chain.state import (
+    ACCOUNTS,
+    CANDIDATES,
+    DELEGATE_BY_KEY,
+    DELEGATES,
+    EMPTY_ACCOUNT,
+    GLOBALS,
+    STAKES,
+    Position,
+    View,
+)
+from p2pchain.chain.transaction import Transaction, decode_transaction
+from p2pchain.chain.tree import Node
+from p2pchain.chain.types import AccountId, BlockId, TransactionId
+from p2pchain.chain.votes import Certificate, Subject, decode_certificate
+from p2pchain.node.engine import Engine
+from p2pchain.node.ports import FinalBlock, Network, PeerRefusal, PeerView, Store
+from p2pchain.wire.messages import Tips
+
+RANGE_BYTES_MAX = 8 << 20
+"""Block bytes that one read of a range looks at."""
+STALL_SLOTS = 3
+"""Slots without a new final block, while there are unfinal ones, before the status speaks of waiting."""
+
+At: TypeAlias = Literal["head", "final"]
+
+
+class StatusView(NamedTuple):
+    chain_id: bytes
+    name: str
+    node_id: bytes
+    version: str
+    head: Subject
+    final: Subject
+    slot: int
+    """The slot that it is now."""
+    leader: bytes | None
+    """Account of the delegate whose slot it is."""
+    peers: int
+    syncing: bool
+    pool_transactions: int
+    pool_bytes: int
+    delegate: bytes | None
+    """Account that this node signs for, if it is a registered delegate."""
+    producing: bool
+    condition: str
+    """In words: what the node is doing, or what it waits for and why."""
+
+
+class PositionView(NamedTuple):
+    delegate: bytes
+    amount: int
+    reward: int
+    """Not yet claimed."""
+
+
+class UnbondingView(NamedTuple):
+    amount: int
+    release_slot: int
+
+
+class AccountView(NamedTuple):
+    account: AccountId
+    balance: int
+    """What can be spent now, matured unbonding included."""
+    nonce: int
+    positions: tuple[PositionView, ...]
+    unbonding: tuple[UnbondingView, ...]
+    delegate: DelegateView | None
+    next_nonce: int
+    """First nonce that no pending transaction of this account uses."""
+    subject: Subject
+    """The block as of which this is said."""
+
+
+class DelegateView(NamedTuple):
+    account: bytes
+    consensus_key: bytes
+    commission_bps: int
+    stake: int
+    weight: float
+    """Share of the total stake."""
+    active: bool
+    retired: bool
+    produced: int
+    missed: int
+
+
+class BlockView(NamedTuple):
+    block: Block
+    status: Literal["final", "unfinal"]
+    votes: Certificate | None
+    """Certificate of votes on this block, while it is not final."""
+    confirms: Certificate | None
+    """The proof that made it final, where it has its own."""
+    time_ms: int
+
+
+class TransactionView(NamedTuple):
+    id: TransactionId
+    status: str
+    """pending, included, final, expired, replaced, rejected"""
+    height: int | None
+    position: int | None
+    code: str | None
+    message: str
+    transaction: Transaction | None
+
+
+class PoolView(NamedTuple):
+    transactions: int
+    bytes: int
+    transactions_max: int
+    bytes_max: int
+    fee_per_byte_min: int
+    """Least fee a byte that gets into the pool now."""
+    items: Sequence[Transaction]
+
+
+class ScheduleView(NamedTuple):
+    round: int
+    slot: int
+    turns: Sequence[Turn]
+    subject: Subject
+
+
+BlockReference: TypeAlias = Literal["head", "final"] | int | bytes
+"""A height, a 32-byte block id, or a tip."""
+
+
+class Queries:
+    """Read access for the API.  Cheap enough to run on the loop between two events."""
+
+    def __init__(self, engine: Engine, store: Store, network: Network, *, node_id: bytes, version: str) -> None:
+        self._engine = engine
+        self._core = engine.core
+        self._store = store
+        self._network = network
+        self._node_id = node_id
+        self._version = version
+
+    def status(self, now_ms: int) -> StatusView:
+        core, sync = self._core, self._engine.sync
+        slot = core.spec.slot_at(now_ms)
+        schedule = core.head.schedule
+        return StatusView(
+            chain_id=core.spec.chain_id,
+            name=core.spec.name,
+            node_id=self._node_id,
+            version=self._version,
+            head=core.head.subject,
+            final=core.tree.root.subject,
+            slot=slot,
+            leader=schedule.turn(slot).delegate.account if slot >= schedule.start_slot else None,
+            peers=len(core.peers),
+            syncing=sync.is_behind,
+            pool_transactions=len(core.pool),
+            pool_bytes=core.pool.bytes,
+            delegate=self._own_account(),
+            producing=core.key in schedule.keys and core.sign is not None and not self._engine.producer.paused,
+            condition=describe_condition(self._engine, slot),
+        )
+
+    def account(self, account: AccountId, at: At) -> AccountView:
+        view, subject = self._view(at)
+        row = ACCOUNTS.load(view, account) or EMPTY_ACCOUNT
+        stakes = STAKES.load(view, account) if row.staker else None
+        slot = self._core.slot
+        return AccountView(
+            account=account,
+            balance=row.balance + (matured_amount(stakes, slot) if stakes else 0),
+            nonce=row.nonce,
+            positions=tuple(_position(position, view) for position in stakes.positions) if stakes else (),
+            unbonding=tuple(UnbondingView(*u) for u in stakes.unbonding if u.release_slot > slot) if stakes else (),
+            delegate=self._delegate(account, view),
+            next_nonce=self._core.pool.next_nonce(account, row.nonce),
+            subject=subject,
+        )
+
+    def block(self, reference: BlockReference) -> BlockView | None:
+        tree = self._core.tree
+        if reference == "final":
+            reference = tree.root.height
+        node = self._core.head if reference == "head" else tree.get(BlockId(reference)) if isinstance(reference, bytes) else None
+        if isinstance(reference, int) and reference > tree.root.height:
+            node = next((member for member in tree.path(self._core.head) if member.height == reference), None)
+        if node is not None and node is not tree.root:
+            return self._unfinal(node)
+        if isinstance(reference, bytes):
+            return self._final(self._store.final_height(BlockId(reference)))
+        return self._final(tree.root.height if reference == "head" else reference)
+
+    def blocks(self, from_height: int, limit: int) -> list[BlockView]:
+        """Final blocks in ascending order."""
+        found = self._store.final_range(max(1, from_height), limit, RANGE_BYTES_MAX)
+        return [self._decode_final(block) for block in found]
+
+    def transaction(self, item: TransactionId) -> TransactionView | None:
+        """Where a transaction is: final first, then in a block, then waiting, then ended."""
+        location = self._store.transaction(item)
+        if location is not None:
+            block = self._final(location.height)
+            assert block is not None, "an indexed transaction lies in a stored block"
+            transaction = block.block.transactions[location.position]
+            return TransactionView(item, "final", location.height, location.position, None, "", transaction)
+        for node in self._core.tree.path(self._core.head):
+            assert node.block is not None
+            for index, transaction in enumerate(node.block.transactions):
+                if transaction.id == item:
+                    return TransactionView(item, "included", node.height, index, None, "", transaction)
+        waiting = self._core.pool.get(item)
+        if waiting is not None:
+            return TransactionView(item, "pending", None, None, None, "", waiting)
+        ended = self._core.pool.ended(item)
+        return None if ended is None else TransactionView(item, ended.ending, None, None, ended.code, ended.message, None)
+
+    def delegates(self, at: At) -> list[DelegateView]:
+        """All registered delegates by weight, highest first."""
+        view, _ = self._view(at)
+        found = [self._delegate(account, view) for account in candidate_ids(CANDIDATES.load(view))]
+        return sorted((d for d in found if d is not None), key=lambda d: (-d.stake, d.account))
+
+    def schedule(self, now_ms: int, turns: int) -> ScheduleView:
+        schedule = self._core.head.schedule
+        slot = self._core.spec.slot_at(now_ms)
+        first = max(slot, schedule.start_slot)
+        listed = [schedule.turn(first + i) for i in range(turns)]
+        return ScheduleView(listed[0].round if listed else schedule.round, slot, listed, self._core.head.subject)
+
+    def pool(self, limit: int) -> PoolView:
+        pool = self._core.pool
+        items = list(islice(pool, limit))
+        limits = pool.limits
+        return PoolView(len(pool), pool.bytes, limits.transactions_max, limits.bytes_max, pool.fee_floor(), items)
+
+    def peers(self) -> list[tuple[PeerView, Tips | None]]:
+        return [(peer, self._core.peers.get(peer.peer)) for peer in self._network.peers()]
+
+    def refusals(self) -> list[PeerRefusal]:
+        return list(self._network.refusals())
+
+    def _view(self, at: At) -> tuple[View, Subject]:
+        core = self._core
+        if at == "head":
+            return core.head_view(), core.head.subject
+        return core.tree.view(core.tree.root), core.tree.root.subject
+
+    def _own_account(self) -> bytes | None:
+        key = self._core.key
+        owner = DELEGATE_BY_KEY.load(self._core.head_view(), key) if key is not None else None
+        return owner.data if owner else None
+
+    def _delegate(self, account: bytes, view: View) -> DelegateView | None:
+        row = DELEGATES.load(view, account)
+        totals = GLOBALS.load(view)
+        if row is None or totals is None:
+            return None
+        active = any(member.account == account for member in totals.active)
+        weight = row.stake / totals.total_stake if totals.total_stake else 0.0
+        terms = (row.consensus_key, row.commission_bps, row.stake, weight, active, bool(row.retired), row.produced, row.missed)
+        return DelegateView(account, *terms)
+
+    def _unfinal(self, node: Node) -> BlockView:
+        assert node.block is not None
+        return BlockView(node.block, "unfinal", node.certificate, None, self._core.spec.slot_start_ms(node.slot))
+
+    def _final(self, height: int | None) -> BlockView | None:
+        stored = self._store.final_block(height) if height else None
+        return None if stored is None else self._decode_final(stored)
+
+    def _decode_final(self, stored: FinalBlock) -> BlockView:
+        spec = self._core.spec
+        envelope = decode_envelope(stored.raw, spec.params)
+        block = envelope.with_transactions([decode_transaction(raw, spec) for raw in envelope.transactions])
+        confirms = decode_certificate(stored.certificate) if stored.certificate else None
+        return BlockView(block, "final", None, confirms, spec.slot_start_ms(envelope.header.slot))
+
+
+def describe_condition(engine: Engine, slot: int) -> str:
+    """What the node is doing, or what it waits for and why, in one line."""
+    core, root = engine.core, engine.core.tree.root
+    if engine.sync.is_behind:
+        return f"catching up: final height {root.height} of {engine.sync.target}"
+    if core.key is not None and core.sign is None:
+        return "silent: there is no record of what this key has signed, so it waits until later blocks are final"
+    if core.head is root or slot - root.slot <= STALL_SLOTS:
+        return "in step: the newest blocks are final"
+    keys = sorted(root.schedule.keys)
+    seen = [key for key in keys if engine.consensus.last_seen.get(key, 0) >= slot - STALL_SLOTS]
+    missing = ", ".join(member.account.hex()[:12] for member in root.schedule.active if member.consensus_key not in seen)
+    stalled = f"{core.tree.depth(core.head)} blocks are not final"
+    if len(seen) >= quorum(len(keys)):
+        return f"votes of {len(seen)} of {len(keys)} delegates are back: {stalled} yet"
+    return f"no quorum: heard {len(seen)} of {len(keys)} delegates lately, {quorum(len(keys))} needed; missing {missing}; {stalled}"
+
+
+def _position(position: Position, view: View) -> PositionView:
+    delegate = DELEGATES.load(view, position.delegate)
+    assert delegate is not None, "a position names a registered delegate"
+    return PositionView(position.delegate, position.amount, unsettled_reward(position, delegate))

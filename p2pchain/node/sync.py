@@ -1,0 +1,187 @@
+"""Catching up: which blocks to ask of whom, and in which order to import what comes.
+
+Two questions are asked.  `GetBlocks` fetches final blocks by height, from several peers at once, each answer with the
+confirms that prove it; `GetBranch` fetches the few blocks between the final one and a head.  A question has a
+deadline; a peer that does not answer is not asked again for a while, and is not punished.
+
+Bounds: `WINDOWS` questions for ranges, one for a branch per peer, and as many answers in the buffer as windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
+
+from p2pchain.chain.block import Block
+from p2pchain.chain.types import BlockId, Height
+from p2pchain.chain.votes import Certificate
+from p2pchain.node.core import Core
+from p2pchain.node.events import Peer
+from p2pchain.wire.messages import GetBlocks, GetBranch
+
+WINDOW_BLOCKS = 64
+WINDOWS = 8
+"""Ranges asked for or waiting at once."""
+DEADLINE_MS = 5_000
+RESTING_MS = 10_000
+"""How long a peer that let a deadline pass, or had nothing, is not asked."""
+
+
+UNPROVEN_MAX = 512
+"""Blocks of a range without a proof among them: more than any network lets grow unfinal (256)."""
+
+
+class Asked(NamedTuple):
+    peer: Peer
+    due_ms: int
+    from_height: int
+    """0 where the question is for a branch."""
+    limit: int
+
+
+Proven: TypeAlias = tuple[tuple[Block, Certificate | None], ...]
+
+
+class Answered(NamedTuple):
+    """A range that arrived and waits for its turn."""
+
+    peer: Peer
+    blocks: Proven
+
+
+class Sync:
+    """Questions and answers under way."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._asked: dict[int, Asked] = {}
+        self._answers: dict[int, Answered] = {}
+        self._resting: dict[Peer, int] = {}
+        self._last_request = 0
+        self._range_end = 0
+        self._lagging_since_ms: int | None = None
+
+    @property
+    def target(self) -> int:
+        """The greatest final height that any peer claims."""
+        return max((tips.final.height for tips in self._core.peers.values()), default=0)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether some peer has final blocks that this node lacks, beyond what votes will settle in a moment."""
+        return self.target > self._core.tree.root.height + 1
+
+    def plan(self) -> None:
+        """Ask for every range that is missing and that a peer can be asked for."""
+        self._expire()
+        if not self._must_ask():
+            self._answers.clear()
+            return
+        at = self._reached + 1
+        self._answers = {height: answer for height, answer in self._answers.items() if height >= at}
+        asked = {question.from_height: question for question in self._asked.values() if question.from_height}
+        for _ in range(WINDOWS):
+            if at > self.target:
+                return
+            if at in self._answers:
+                at += len(self._answers[at].blocks)
+            elif at in asked:
+                at += asked[at].limit
+            else:
+                end = min([start for start in (*self._answers, *asked) if start > at] + [at + WINDOW_BLOCKS])
+                if not self._ask_range(Height(at), end - at):
+                    return
+                at = end
+
+    def _must_ask(self) -> bool:
+        """Whether final blocks are missing that votes under way will not settle in a moment."""
+        if self.target <= self._core.tree.root.height:
+            self._lagging_since_ms = None
+            return False
+        if self._lagging_since_ms is None:
+            self._lagging_since_ms = self._core.now_ms
+        return self.is_behind or self._core.now_ms >= self._lagging_since_ms + self._core.spec.params.slot_ms
+
+    @property
+    def _reached(self) -> int:
+        """Height of the last block imported from a range; it may be above the final one until its proof is there."""
+        return max(self._range_end, self._core.tree.root.height)
+
+    def imported(self, height: int) -> bool:
+        """A block of a range is in the tree; false where no proof came for more blocks than may ever be unfinal."""
+        self._range_end = height
+        return height - self._core.tree.root.height <= UNPROVEN_MAX
+
+    def fail(self, peer: Peer) -> None:
+        """A range could not be imported: begin again above the final block, with others first."""
+        self._range_end = 0
+        self._resting[peer] = self._core.now_ms + RESTING_MS
+
+    def ask_branch(self, peer: Peer, tip: BlockId) -> None:
+        """Ask a peer for the blocks that lead to `tip`, unless it is being asked already."""
+        if any(question.peer == peer and not question.from_height for question in self._asked.values()) or self._is_resting(peer):
+            return
+        request = self._remember(peer, 0, 0)
+        self._core.send(peer, GetBranch(request, tip))
+
+    def answered(self, peer: Peer, request: int, blocks: Proven) -> Asked | None:
+        """Match an answer with its question; None where it was not asked, came too late or starts elsewhere."""
+        asked = self._asked.get(request)
+        if asked is None or asked.peer != peer:
+            return None
+        del self._asked[request]
+        if not blocks:
+            self._resting[peer] = self._core.now_ms + RESTING_MS
+            return None
+        if asked.from_height:
+            if blocks[0][0].header.height != asked.from_height or len(blocks) > asked.limit or asked.from_height <= self._reached:
+                return None
+            self._answers[asked.from_height] = Answered(peer, blocks)
+        return asked
+
+    def ready(self) -> Iterator[Answered]:
+        """Ranges whose turn it is, in order of height."""
+        while True:
+            answer = self._answers.pop(self._reached + 1, None)
+            if answer is None:
+                return
+            yield answer
+
+    def leave(self, peer: Peer) -> None:
+        """Forget what a peer was asked and what it answered."""
+        self._asked = {request: asked for request, asked in self._asked.items() if asked.peer != peer}
+        self._answers = {height: answer for height, answer in self._answers.items() if answer.peer != peer}
+        self._resting.pop(peer, None)
+
+    def next_ms(self) -> int | None:
+        return min((asked.due_ms for asked in self._asked.values()), default=None)
+
+    def _ask_range(self, from_height: Height, limit: int) -> bool:
+        busy = {question.peer for question in self._asked.values() if question.from_height}
+        able = [
+            peer
+            for peer, tips in sorted(self._core.peers.items())
+            if tips.final.height >= from_height and peer not in busy and not self._is_resting(peer)
+        ]
+        if not able:
+            return False
+        # Spread over the peers by position, so that no single one serves a whole catch-up.
+        peer = able[from_height // WINDOW_BLOCKS % len(able)]
+        request = self._remember(peer, from_height, limit)
+        self._core.send(peer, GetBlocks(request, from_height, limit))
+        return True
+
+    def _remember(self, peer: Peer, from_height: int, limit: int) -> int:
+        self._last_request += 1
+        self._asked[self._last_request] = Asked(peer, self._core.now_ms + DEADLINE_MS, from_height, limit)
+        return self._last_request
+
+    def _is_resting(self, peer: Peer) -> bool:
+        return self._resting.get(peer, 0) > self._core.now_ms
+
+    def _expire(self) -> None:
+        for request, asked in list(self._asked.items()):
+            if asked.due_ms <= self._core.now_ms:
+                del self._asked[request]
+                self._resting[asked.peer] = self._core.now_ms + RESTING_MS
+                self._core.note("info", "peer_slow_to_answer", peer=asked.peer, height=asked.from_height)

@@ -1,0 +1,83 @@
+"""One connection as a state machine without I/O.
+
+    fresh --hello received and checked--> open --goodbye either way, or a violation--> closed
+
+`receive` takes whatever bytes arrived and gives whole messages; `send` gives the bytes of a message.  A message that
+is not allowed in a state is a violation; using a closed connection is a bug of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum, auto
+
+from p2pchain.wire.errors import ConnectionRefused, LocalMisuse
+from p2pchain.wire.framing import FrameReader, encode_frame
+from p2pchain.wire.handshake import check_hello
+from p2pchain.wire.messages import MESSAGES, Goodbye, Hello, Message
+
+
+class State(Enum):
+    FRESH = auto()
+    OPEN = auto()
+    CLOSED = auto()
+
+
+_ALLOWED = {
+    State.FRESH: frozenset({Hello.TYPE, Goodbye.TYPE}),
+    State.OPEN: frozenset(message.TYPE for message in MESSAGES if message is not Hello),
+    State.CLOSED: frozenset[int](),
+}
+
+
+class Connection:
+    """The protocol of one link, seen from our end."""
+
+    __slots__ = ("_reader", "hello", "state", "theirs")
+
+    def __init__(self, hello: Hello) -> None:
+        self.hello = hello
+        """What this end says first."""
+        self.theirs: Hello | None = None
+        """What the other end said first, once it did."""
+        self.state = State.FRESH
+        self._reader = FrameReader()
+
+    def greeting(self) -> bytes:
+        """The first bytes to send."""
+        return encode_frame(self.hello)
+
+    def send(self, message: Message) -> bytes:
+        """The bytes of a message; `LocalMisuse` unless the connection is open."""
+        if self.state is not State.OPEN:
+            raise LocalMisuse(f"{type(message).__name__} sent while the connection is {self.state.name}")
+        return encode_frame(message)
+
+    def farewell(self, goodbye: Goodbye) -> bytes:
+        """The last bytes to send; afterwards the connection is closed."""
+        self.state = State.CLOSED
+        return encode_frame(goodbye)
+
+    def receive(self, data: bytes) -> Iterator[Message]:
+        """Messages in order.  Raises `ConnectionRefused` where the connection must end; messages before it are given out first."""
+        if self.state is State.CLOSED:
+            raise LocalMisuse("bytes received after the connection was closed")
+        self._reader.feed(data)
+        while allowed := _ALLOWED[self.state]:
+            try:
+                message = self._reader.next_message(allowed)
+                if message is None:
+                    return
+                self._advance(message)
+            except ConnectionRefused:
+                self.state = State.CLOSED
+                raise
+            yield message
+
+    def _advance(self, message: Message) -> None:
+        if isinstance(message, Hello):
+            self.theirs = message
+            check_hello(self.hello, message)
+            self.state = State.OPEN
+        elif isinstance(message, Goodbye):
+            self.state = State.CLOSED

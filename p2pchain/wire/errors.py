@@ -1,0 +1,41 @@
+"""What goes wrong on one connection.  Every one of these ends that connection, and nothing else."""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+
+@unique
+class Reason(IntEnum):
+    """Why a node says goodbye.  On the wire as a number; the text beside it is for people."""
+
+    SHUTTING_DOWN = 1
+    PROTOCOL_VIOLATION = 2
+    WRONG_CHAIN = 3
+    WRONG_PROTOCOL = 4
+    SELF = 5
+    ALREADY_CONNECTED = 6
+    TOO_MANY_PEERS = 7
+    TOO_SLOW = 8
+    TIMEOUT = 9
+    INVALID_DATA = 10
+
+
+class ConnectionRefused(Exception):  # noqa: N818  (a refusal is the field's word)
+    """This connection must end: `reason` goes to the peer, the message to the log."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class RemoteViolation(ConnectionRefused):
+    """The peer broke the protocol: it is at fault."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.PROTOCOL_VIOLATION, message)
+
+
+class LocalMisuse(Exception):  # noqa: N818
+    """Our own code used the connection wrongly: a bug."""

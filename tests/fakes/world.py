@@ -1,0 +1,236 @@
+"""A small network of real engines on a heap of (time, sequence, action): no Trio, no sockets, no disk.
+
+Messages travel as encoded frames and are opened by the real intake, so everything but the shell is the node that runs.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+
+from nacl.signing import SigningKey
+
+from p2pchain.chain.crypto import KeySigner, verify_batch
+from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
+from p2pchain.chain.mempool import Limits
+from p2pchain.chain.params import Params
+from p2pchain.chain.tree import Root
+from p2pchain.chain.types import BlockId, ChainId, Hash, Height, Slot
+from p2pchain.chain.votes import Ballot, Kind, Subject, encode_subject
+from p2pchain.chain.voting import SignState
+from p2pchain.chain.crypto import Domain
+from p2pchain.node import effects as e
+from p2pchain.node import events
+from p2pchain.node.engine import Engine, Identity
+from p2pchain.node.events import Event, Peer
+from p2pchain.node.intake import Intake, require_verified
+from p2pchain.node.producer import sealed
+from p2pchain.wire.framing import FrameReader, encode_frame
+from p2pchain.wire.messages import BlockMessage, Blocks, MESSAGES, Message
+
+ALL_TYPES = frozenset(message.TYPE for message in MESSAGES)
+GENESIS_MS = 1_700_000_000_000
+
+
+def signer(seed: int) -> KeySigner:
+    """A key that is the same in every run."""
+    return KeySigner(SigningKey(seed.to_bytes(32, "big")))
+
+
+def make_genesis(delegates: int = 4, accounts: int = 4, **params: int) -> Genesis:
+    """Delegate i signs with key 1000 + i and its account with key 2000 + i; account i is key 3000 + i."""
+    return Genesis(
+        name="world",
+        address_prefix="p2p",
+        genesis_ms=GENESIS_MS,
+        params=Params(**{"delegates": delegates, **params}),
+        accounts=tuple(GenesisAccount(signer(3000 + i).public_key, 10**12) for i in range(accounts)),
+        delegates=tuple(
+            GenesisDelegate(signer(2000 + i).public_key, signer(1000 + i).public_key, 500, 10**9 + i) for i in range(delegates)
+        ),
+    )
+
+
+class Disk:
+    """What survives a crash of a node: the final rows, the blocks, the sign state."""
+
+    def __init__(self, genesis: Genesis) -> None:
+        self.genesis = genesis
+        changes = genesis.changes()
+        self.rows: dict[bytes, bytes] = dict(changes.rows)
+        self.stored: dict[BlockId, e.StoredBlock] = {}
+        self.certificates: dict[BlockId, bytes] = {}
+        self.final: list[tuple[e.StoredBlock, bytes]] = []
+        self.sign: SignState | None = SignState()
+        self.genesis_root = Root(Subject(Slot(0), Height(0), genesis.block_id), changes.state_root, genesis.schedule())
+
+    def get(self, key: bytes, /) -> bytes | None:
+        return self.rows.get(key)
+
+    def commit(self, commit: e.Commit) -> None:
+        for stored in commit.blocks:
+            self.stored[stored.block.id] = stored
+        for certificate in commit.certificates:
+            if certificate.subject.block in self.stored:
+                self.certificates[certificate.subject.block] = certificate.raw
+        for place, block in enumerate(commit.final):
+            stored = self.stored.pop(block)
+            self.rows.update(stored.changes.rows)
+            last = place == len(commit.final) - 1 and commit.final_certificate is not None
+            self.final.append((stored, commit.final_certificate.raw if last and commit.final_certificate else b""))
+        for block in commit.dropped:
+            self.stored.pop(block, None)
+
+
+class World:
+    """Nodes, links and time."""
+
+    def __init__(self, genesis: Genesis, nodes: int, seed: int = 0, delay_ms: tuple[int, int] = (1, 20)) -> None:
+        self.genesis = genesis
+        self.spec = genesis.spec()
+        self.random = random.Random(seed)
+        self.delay_ms = delay_ms
+        self.now_ms = GENESIS_MS
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._sequence = 0
+        self.cut: set[tuple[int, int]] = set()
+        self.nodes: list[SimNode] = [SimNode(self, i, Disk(genesis)) for i in range(nodes)]
+
+    def start(self) -> None:
+        for node in self.nodes:
+            node.start()
+
+    def at(self, when_ms: int, action: Callable[[], None]) -> None:
+        self._sequence += 1
+        heapq.heappush(self._heap, (when_ms, self._sequence, action))
+
+    def run(self, duration_ms: int) -> None:
+        end = self.now_ms + duration_ms
+        while self._heap and self._heap[0][0] <= end:
+            when, _, action = heapq.heappop(self._heap)
+            self.now_ms = max(self.now_ms, when)
+            action()
+        self.now_ms = end
+
+    def transmit(self, source: int, target: int, message: Message) -> None:
+        if (source, target) in self.cut:
+            return
+        frame = encode_frame(message)
+        link = self.nodes[target]
+        life = link.life
+        self.at(self.now_ms + self.random.randint(*self.delay_ms), lambda: link.receive(source, frame, life))
+
+
+class SimNode:
+    """One engine with its disk; peers are the other nodes' numbers."""
+
+    def __init__(self, world: World, number: int, disk: Disk) -> None:
+        self.world = world
+        self.number = number
+        self.disk = disk
+        self.signer = signer(1000 + number)
+        self.life = 0
+        self.engine: Engine | None = None
+        self.final: list[tuple[int, BlockId]] = []
+        self.answers: list[e.Answer] = []
+        self.signed: dict[tuple[Kind, int], bytes] = {}
+        self.noted: list[e.Noted] = []
+
+    @property
+    def running(self) -> Engine:
+        assert self.engine is not None
+        return self.engine
+
+    def start(self) -> None:
+        world, disk = self.world, self.disk
+        self.life += 1
+        spec = world.spec
+        root = disk.genesis_root
+        if disk.final:
+            block = disk.final[-1][0].block
+            from p2pchain.chain.schedule import Schedule
+            from p2pchain.chain.state import GLOBALS
+
+            totals = GLOBALS.load(disk)
+            assert totals is not None
+            subject = Subject(block.header.slot, block.header.height, block.id)
+            root = Root(subject, Hash(block.header.state_root), Schedule(totals))
+        self.engine = Engine(spec, root, disk, Identity(self.signer.public_key, disk.sign), Limits(), world.now_ms)
+        self.intake = Intake(self.engine.core)
+        stored = sorted(disk.stored.values(), key=lambda s: s.block.header.height)
+        self.engine.restore([(s.block, None) for s in stored])
+        self.handle(events.TimeReached())
+        for other in world.nodes:
+            if other is not self and other.engine is not None:
+                self.handle(events.PeerJoined(Peer(other.number), other.engine.core.tips()))
+                other.handle(events.PeerJoined(Peer(self.number), self.engine.core.tips()))
+
+    def crash(self) -> None:
+        self.engine = None
+        self.life += 1
+        for other in self.world.nodes:
+            if other.engine is not None and other is not self:
+                other.handle(events.PeerLeft(Peer(self.number)))
+
+    def handle(self, event: Event) -> None:
+        engine = self.running
+        waiting: list[Event] = [event]
+        while waiting:
+            effects = engine.handle(waiting.pop(0), self.world.now_ms)
+            waiting += self.perform(effects)
+        life = self.life
+        self.world.at(max(engine.next_ms(), self.world.now_ms + 1), lambda: self._tick(life))
+
+    def _tick(self, life: int) -> None:
+        if life == self.life and self.engine is not None and self.world.now_ms >= self.engine.next_ms():
+            self.handle(events.TimeReached())
+
+    def receive(self, source: int, frame: bytes, life: int) -> None:
+        if life != self.life or self.engine is None:
+            return
+        reader = FrameReader()
+        reader.feed(frame)
+        message = reader.next_message(ALL_TYPES)
+        assert message is not None
+        opened = self.intake.open(Peer(source), message)
+        if opened is not None:
+            self.handle(opened.finish(verify_batch(opened.checks)))
+
+    def perform(self, effects: e.Effects) -> list[Event]:
+        self.disk.commit(effects.commit)
+        made = [self.sign(request) for request in effects.sign]
+        for out in effects.send:
+            match out:
+                case e.Send():
+                    self.world.transmit(self.number, out.peer, out.message)
+                case e.Broadcast():
+                    for other in self.world.nodes:
+                        if other is not self and other.number not in out.but and other.engine is not None:
+                            self.world.transmit(self.number, other.number, out.message)
+                case e.SendFinalBlocks():
+                    found = self.disk.final[out.from_height - 1 : out.from_height - 1 + out.limit]
+                    items = [part for stored, proof in found for part in (stored.block.raw, proof)]
+                    self.world.transmit(self.number, out.peer, Blocks(out.request, items))
+                case e.Disconnect():
+                    raise AssertionError(f"node {self.number} disconnects {out.peer}: {out.text}")
+        self.answers += effects.answer
+        for published in effects.publish:
+            if isinstance(published, e.BlockFinal):
+                self.final.append((self.world.now_ms, published.block.id))
+            elif isinstance(published, e.Noted):
+                self.noted.append(published)
+        return made
+
+    def sign(self, request: e.SignRequest) -> Event:
+        chain_id = ChainId(self.world.spec.chain_id)
+        self.disk.sign = request.state
+        if isinstance(request, e.SignBlock):
+            raw = sealed(request, self.signer.sign(Domain.BLOCK, chain_id, request.header))
+            block, checks = self.intake.read_block(raw)
+            return events.BlockReceived(None, require_verified(block, verify_batch(checks), "block"))
+        body = encode_subject(request.subject)
+        before = self.signed.setdefault((request.kind, request.subject.slot), body)
+        assert before == body, f"node {self.number} signed two {request.kind.name}s in slot {request.subject.slot} (S3)"
+        ballot = Ballot(request.kind, request.subject, self.signer.public_key, self.signer.sign(request.kind.domain, chain_id, body))
+        return events.BallotReceived(None, require_verified(ballot, [True], "ballot"))
