@@ -105,6 +105,10 @@ class Intake:
             checks += opened.checks
         return envelope.with_transactions(transactions), checks
 
+    def read_certificate(self, raw: bytes) -> Certificate | None:
+        """A stored certificate; None for empty bytes."""
+        return decode_certificate(raw) if raw else None
+
     def _known(self, raw: bytes) -> Transaction | None:
         """The pool's own copy.  In a canonical envelope the body lies between its length prefix and the signature."""
         start = 3 if raw[1:2] == b"\xc4" else 4

@@ -1,0 +1,69 @@
+"""The routes put together, and what stands before them all."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from p2pchain.api import accounts, blocks, metrics, probes, status, streams, transactions
+from p2pchain.api.context import Context
+from p2pchain.api.edge import Edge
+from p2pchain.api.errors import ApiError, JsonResponse, error_response, from_refusal
+from p2pchain.api.openapi import Answer, Endpoint, document
+from p2pchain.api.parameters import query_of
+from p2pchain.chain.errors import Refusal
+
+
+async def get_openapi(context: Context, request: Request) -> Response:
+    query_of(request)
+    version = context.queries.status(context.clock()).version
+    return JsonResponse(document(ENDPOINTS, version))
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *status.ENDPOINTS,
+    *transactions.ENDPOINTS,
+    *accounts.ENDPOINTS,
+    *blocks.ENDPOINTS,
+    *streams.ENDPOINTS,
+    *probes.ENDPOINTS,
+    *metrics.ENDPOINTS,
+    Endpoint("GET", "/openapi.json", get_openapi, "This document", (Answer(200, "OpenAPI 3.1", {"type": "object"}),), (), (400,)),
+)
+
+
+def make_app(context: Context) -> Starlette:
+    routes: list[BaseRoute] = [Route(each.path, partial(each.handler, context), methods=[each.method]) for each in ENDPOINTS]
+    routes.append(WebSocketRoute(streams.PATH, partial(streams.follow_on_websocket, context)))
+    handlers = {ApiError: _on_api_error, Refusal: _on_refusal, HTTPException: _on_http_exception}
+    app = Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Edge, logger=context.logger)])
+    # a path with a slash too many is unknown, not elsewhere
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _on_api_error(_connection: HTTPConnection, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return error_response(error)
+
+
+async def _on_refusal(_connection: HTTPConnection, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return error_response(from_refusal(error))
+
+
+async def _on_http_exception(connection: HTTPConnection, error: Exception) -> Response:
+    """What the router says: no such path, or not with this method."""
+    assert isinstance(error, HTTPException)
+    path, method = str(connection.scope["path"])[:200], str(connection.scope.get("method", ""))
+    if error.status_code == 405:
+        wanted = (error.headers or {}).get("Allow", "")
+        message = f"{path} does not take {method}, {wanted} wanted"
+        return error_response(ApiError(405, "method_not_allowed", message, found=method, wanted=wanted).with_headers(error.headers))
+    return error_response(ApiError(404, "not_found", f"there is nothing at {path}, /openapi.json lists what there is", found=path))

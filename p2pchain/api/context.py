@@ -1,0 +1,27 @@
+"""What every route may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p2pchain.api.events import EventHub
+from p2pchain.api.ports import Clock, Logger, Reads, Submits
+from p2pchain.api.settings import ApiSettings
+from p2pchain.api.submission import Admission
+from p2pchain.api.views import Addresses
+from p2pchain.chain.genesis import Genesis
+from p2pchain.chain.params import ChainSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    settings: ApiSettings
+    queries: Reads
+    inlet: Submits
+    hub: EventHub
+    genesis: Genesis
+    spec: ChainSpec
+    clock: Clock
+    logger: Logger
+    addresses: Addresses
+    admission: Admission

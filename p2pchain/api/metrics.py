@@ -1,0 +1,107 @@
+"""`/metrics`: what the publications add up to, and what the queries say at the moment of the scrape.
+
+`Tally` counts in plain integers, so that the loop pays next to nothing and `prometheus_client` is not even imported
+on a node that nobody scrapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from p2pchain.api.context import Context
+from p2pchain.api.openapi import TEXT, Answer, Endpoint
+from p2pchain.api.ports import Clock, Reads
+from p2pchain.api.tally import LATENCY_BUCKETS_S, Tally
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+_PREFIX = "p2pchain_"
+
+
+class NodeCollector:
+    """The metrics of the node; a `prometheus_client` collector."""
+
+    def __init__(self, queries: Reads, tally: Tally, clock: Clock) -> None:
+        self._queries = queries
+        self._tally = tally
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._counters()
+        yield self._latency()
+        yield from self._gauges()
+
+    def _counters(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415 - see above
+
+        tally = self._tally
+        counters = (
+            ("final_blocks", "Blocks that became final since the node began", tally.final_blocks),
+            ("final_transactions", "Transactions that became final since the node began", tally.final_transactions),
+            ("head_changes", "How often the head changed since the node began", tally.head_changes),
+            ("contradictions", "Pairs of contradicting signatures seen since the node began", tally.contradictions),
+        )
+        for name, words, value in counters:
+            yield CounterMetricFamily(_PREFIX + name, words, value)
+
+    def _latency(self) -> Metric:
+        from prometheus_client.core import HistogramMetricFamily  # noqa: PLC0415 - see above
+
+        counts = self._tally.latency_counts
+        total, buckets = 0, []
+        for bound, count in zip((*map(str, LATENCY_BUCKETS_S), "+Inf"), counts, strict=True):
+            total += count
+            buckets.append((bound, float(total)))
+        words = "From the beginning of a block's slot until it became final here"
+        return HistogramMetricFamily(_PREFIX + "finality_latency_seconds", words, buckets, self._tally.latency_ms / 1_000)
+
+    def _gauges(self) -> Iterator[Metric]:
+        from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - see above
+
+        status = self._queries.status(self._clock())
+        gauges = (
+            ("head_height", "Height of the head", status.head.height),
+            ("final_height", "Height of the last final block", status.final.height),
+            ("unfinal_blocks", "Blocks between the last final block and the head", status.head.height - status.final.height),
+            ("slot", "The slot that it is now", status.slot),
+            ("head_slot", "Slot of the head", status.head.slot),
+            ("final_slot", "Slot of the last final block", status.final.slot),
+            ("peers", "Connected peers", status.peers),
+            ("mempool_transactions", "Transactions that wait for a block", status.pool_transactions),
+            ("mempool_bytes", "Bytes of the transactions that wait for a block", status.pool_bytes),
+            ("syncing", "1 while the node catches up", int(status.syncing)),
+            ("producing", "1 while the node produces blocks in its slots", int(status.producing)),
+        )
+        for name, words, value in gauges:
+            yield GaugeMetricFamily(_PREFIX + name, words, value)
+
+
+def make_scrape(collector: NodeCollector) -> Callable[[], bytes]:
+    """A registry of its own, with the process beside the node."""
+    from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest  # noqa: PLC0415 - see above
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    ProcessCollector(namespace=_PREFIX.rstrip("_"), registry=registry)
+    return lambda: generate_latest(registry)
+
+
+async def get_metrics(context: Context, _request: Request) -> Response:
+    scrape = make_scrape(NodeCollector(context.queries, context.hub.tally, context.clock))
+    return Response(scrape(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/metrics",
+        get_metrics,
+        "Numbers for Prometheus",
+        (Answer(200, "Prometheus text format", TEXT, "text/plain"),),
+    ),
+)

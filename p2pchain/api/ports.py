@@ -1,0 +1,69 @@
+"""What the API needs of the node: `Reads` is what `node.queries.Queries` offers, as a protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
+
+from p2pchain.chain.types import AccountId, TransactionId
+from p2pchain.node.effects import SubmitResult
+from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.queries import (
+    AccountView,
+    At,
+    BlockReference,
+    BlockView,
+    DelegateView,
+    PoolView,
+    ScheduleView,
+    StatusView,
+    TransactionView,
+)
+from p2pchain.wire.messages import Tips
+
+Clock: TypeAlias = Callable[[], int]
+"""Unix time in integer milliseconds."""
+
+
+class Reads(Protocol):
+    """Pure reads; none of them waits."""
+
+    def status(self, now_ms: int) -> StatusView: ...
+
+    def account(self, account: AccountId, at: At) -> AccountView: ...
+
+    def block(self, reference: BlockReference) -> BlockView | None: ...
+
+    def blocks(self, from_height: int, limit: int) -> list[BlockView]: ...
+
+    def transaction(self, item: TransactionId) -> TransactionView | None: ...
+
+    def delegates(self, at: At) -> list[DelegateView]: ...
+
+    def schedule(self, now_ms: int, turns: int) -> ScheduleView: ...
+
+    def pool(self, limit: int) -> PoolView: ...
+
+    def peers(self) -> list[tuple[PeerView, Tips | None]]: ...
+
+    def refusals(self) -> list[PeerRefusal]: ...
+
+
+class Submits(Protocol):
+    """The one thing that the API asks of `node.ports.Inlet`."""
+
+    async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]: ...
+
+
+class Logger(Protocol):
+    """What `structlog.get_logger()` gives."""
+
+    def debug(self, event: str, **fields: object) -> object: ...
+
+    def info(self, event: str, **fields: object) -> object: ...
+
+    def warning(self, event: str, **fields: object) -> object: ...
+
+    def error(self, event: str, **fields: object) -> object: ...
+
+    def exception(self, event: str, **fields: object) -> object: ...

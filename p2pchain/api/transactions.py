@@ -1,0 +1,115 @@
+"""`POST /v1/transactions` and `GET /v1/transactions/{id}`."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from p2pchain.api.context import Context
+from p2pchain.api.errors import ApiError, JsonResponse
+from p2pchain.api.openapi import (
+    ADDRESS,
+    AMOUNT,
+    ERROR,
+    HASH,
+    INTEGER,
+    TEXT,
+    Answer,
+    Endpoint,
+    Parameter,
+    Schema,
+    array,
+    one_of,
+    or_null,
+    record,
+)
+from p2pchain.api.parameters import bad_path, parse_hash, query_of
+from p2pchain.api.submission import ITEMS_MAX, Item, content_type_of, read_body, refuse_announced_size, split_body
+from p2pchain.api.views import Json, rejected_view, result_view, transaction_view
+from p2pchain.chain.errors import Code
+from p2pchain.chain.types import TransactionId
+
+STATUSES = ("pending", "included", "final", "expired", "replaced", "rejected")
+
+
+async def submit_transactions(context: Context, request: Request) -> Response:
+    query_of(request)
+    content_type = content_type_of(request)
+    refuse_announced_size(request, context.settings.body_bytes_max)
+    async with context.admission.place():
+        items = split_body(await read_body(request, context.settings), content_type)
+        results = await _submit(context, items)
+    return JsonResponse({"results": results}, 202)
+
+
+async def _submit(context: Context, items: list[Item]) -> list[Json]:
+    usable = [item for item in items if isinstance(item, bytes)]
+    answers = iter(await context.inlet.submit(usable) if usable else ())
+    return [result_view(next(answers)) if isinstance(item, bytes) else rejected_view(Code.MALFORMED, item.message) for item in items]
+
+
+async def get_transaction(context: Context, request: Request) -> Response:
+    query_of(request)
+    text = request.path_params["id"]
+    item = parse_hash(text)
+    if item is None:
+        raise bad_path("id", text, "64 hex digits")
+    view = context.queries.transaction(TransactionId(item))
+    if view is None:
+        message = f"transaction {item.hex()} is neither pending nor in a block that this node has"
+        raise ApiError(404, "unknown_transaction", message, id=item)
+    return JsonResponse(transaction_view(view, context.addresses))
+
+
+ACTION: Schema = {
+    "type": "object",
+    "properties": {"kind": TEXT},
+    "required": ["kind"],
+    "description": "The kind of action and its fields",
+    "additionalProperties": True,
+}
+SIGNED: dict[str, Schema] = {
+    "sender": ADDRESS,
+    "nonce": INTEGER,
+    "valid_until": INTEGER,
+    "fee": AMOUNT,
+    "bytes": INTEGER,
+    "actions": array(ACTION),
+}
+_STATE: dict[str, Schema] = {
+    "id": HASH,
+    "status": one_of(*STATUSES),
+    "height": or_null(INTEGER),
+    "index": or_null(INTEGER),
+    "error": or_null(ERROR),
+}
+_TRANSACTION: Schema = {"type": "object", "properties": _STATE | SIGNED, "required": list(_STATE)}
+_RESULTS = record(results=array(record(id=or_null(HASH), status=TEXT, error=or_null(ERROR))))
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/v1/transactions",
+        submit_transactions,
+        f"Submit signed transactions, at most {ITEMS_MAX} at once",
+        (Answer(202, "One result each, in order, also where some are rejected", _RESULTS),),
+        errors=(400, 408, 413, 415, 503),
+        bodies={
+            "application/msgpack": {
+                "type": "string",
+                "format": "binary",
+                "description": "One signed transaction, or an array of byte strings that are one each",
+            },
+            "application/json": record(transactions=array({"type": "string", "description": "A signed transaction in hex"})),
+        },
+    ),
+    Endpoint(
+        "GET",
+        "/v1/transactions/{id}",
+        get_transaction,
+        "Where a transaction stands",
+        (Answer(200, "Its status, and what its sender signed where the node still has it", _TRANSACTION),),
+        (Parameter("id", HASH, "The transaction's id"),),
+        (400, 404),
+    ),
+)

@@ -1,0 +1,227 @@
+"""What the API shows, as plain dictionaries: amounts as decimal strings, heights, slots and nonces as numbers, hashes
+and keys as hex, accounts as bech32m text.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from p2pchain.api.errors import error_view
+from p2pchain.chain.actions import Action
+from p2pchain.chain.address import encode_address
+from p2pchain.chain.errors import Evidence
+from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.transaction import Transaction
+from p2pchain.chain.types import AccountId
+from p2pchain.chain.votes import Certificate, Subject
+from p2pchain.node.effects import SubmitResult
+from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.queries import AccountView, BlockView, DelegateView, PoolView, ScheduleView, StatusView, TransactionView
+from p2pchain.wire.messages import Tips
+
+Json = dict[str, object]
+
+_ACCOUNT_FIELDS = frozenset({"recipient", "delegate", "account", "sender"})
+_AMOUNT_FIELDS = frozenset({"amount", "stake", "fee", "reward", "balance"})
+
+
+class Addresses:
+    """Accounts as text.  Encoding one costs 33 us and lists name the same accounts again and again, so the latest are kept."""
+
+    _KEPT_MAX = 4_096
+    """About 1 MB."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self._kept: OrderedDict[bytes, str] = OrderedDict()
+
+    def __call__(self, account: bytes) -> str:
+        text = self._kept.get(account)
+        if text is None:
+            text = self._kept[account] = encode_address(self.prefix, AccountId(account))
+            if len(self._kept) > self._KEPT_MAX:
+                self._kept.popitem(last=False)
+        return text
+
+    def or_none(self, account: bytes | None) -> str | None:
+        return None if account is None else self(account)
+
+
+def subject_view(subject: Subject) -> Json:
+    return {"height": subject.height, "slot": subject.slot, "hash": subject.block.hex()}
+
+
+def status_view(status: StatusView, addresses: Addresses) -> Json:
+    return {
+        "chain_id": status.chain_id.hex(),
+        "node_id": status.node_id.hex(),
+        "version": status.version,
+        "head": subject_view(status.head),
+        "final": subject_view(status.final),
+        "peers": status.peers,
+        "syncing": status.syncing,
+        "mempool": {"transactions": status.pool_transactions, "bytes": status.pool_bytes},
+        "name": status.name,
+        "slot": status.slot,
+        "leader": addresses.or_none(status.leader),
+        "delegate": addresses.or_none(status.delegate),
+        "producing": status.producing,
+        "condition": status.condition,
+    }
+
+
+def account_view(account: AccountView, addresses: Addresses) -> Json:
+    return {
+        "address": addresses(account.account),
+        "balance": str(account.balance),
+        "nonce": account.nonce,
+        "next_nonce": account.next_nonce,
+        "stake": str(sum(position.amount for position in account.positions)),
+        "positions": [
+            {"delegate": addresses(position.delegate), "amount": str(position.amount), "reward": str(position.reward)}
+            for position in account.positions
+        ],
+        "unbonding": [{"amount": str(item.amount), "release_slot": item.release_slot} for item in account.unbonding],
+        "delegate": None if account.delegate is None else delegate_view(account.delegate, addresses),
+        **subject_view(account.subject),
+    }
+
+
+def delegate_view(delegate: DelegateView, addresses: Addresses) -> Json:
+    return {
+        "address": addresses(delegate.account),
+        "consensus_key": delegate.consensus_key.hex(),
+        "commission_bps": delegate.commission_bps,
+        "stake": str(delegate.stake),
+        "weight": delegate.weight,
+        "active": delegate.active,
+        "retired": delegate.retired,
+        "produced": delegate.produced,
+        "missed": delegate.missed,
+    }
+
+
+def schedule_view(schedule: ScheduleView, spec: ChainSpec, addresses: Addresses) -> Json:
+    turns = [
+        {
+            "slot": turn.slot,
+            "round": turn.round,
+            "starts_ms": spec.slot_start_ms(turn.slot),
+            "delegate": addresses(turn.delegate.account),
+            "consensus_key": turn.delegate.consensus_key.hex(),
+        }
+        for turn in schedule.turns
+    ]
+    return {"round": schedule.round, "slot": schedule.slot, "turns": turns, "as_of": subject_view(schedule.subject)}
+
+
+def block_view(view: BlockView, *, with_proofs: bool) -> Json:
+    """A block and the ids of its transactions; `with_proofs` adds the bytes of its certificates, for whoever checks them."""
+    block, header = view.block, view.block.header
+    return {
+        "hash": block.id.hex(),
+        "height": header.height,
+        "slot": header.slot,
+        "parent": header.parent.hex(),
+        "producer": header.producer.hex(),
+        "state_root": header.state_root.hex(),
+        "transactions_root": header.transactions_root.hex(),
+        "transactions": [transaction.id.hex() for transaction in block.transactions],
+        "certificate": certificate_view(block.certificate, with_raw=with_proofs),
+        "status": view.status,
+        "votes": certificate_view(view.votes, with_raw=with_proofs),
+        "confirms": certificate_view(view.confirms, with_raw=with_proofs),
+        "time_ms": view.time_ms,
+        "bytes": len(block.raw),
+    }
+
+
+def certificate_view(certificate: Certificate | None, *, with_raw: bool) -> Json | None:
+    if certificate is None:
+        return None
+    view: Json = {"kind": certificate.kind.name.lower(), **subject_view(certificate.subject)}
+    view["voters"] = [key.hex() for key in certificate.signatures]
+    return view | {"raw": certificate.raw.hex()} if with_raw else view
+
+
+def transaction_view(view: TransactionView, addresses: Addresses) -> Json:
+    shown: Json = {
+        "id": view.id.hex(),
+        "status": view.status,
+        "height": view.height,
+        "index": view.position,
+        "error": None if view.code is None else {"code": view.code, "message": view.message},
+    }
+    return shown if view.transaction is None else shown | signed_view(view.transaction, addresses)
+
+
+def signed_view(transaction: Transaction, addresses: Addresses) -> Json:
+    """What the sender signed."""
+    return {
+        "sender": addresses(transaction.sender),
+        "nonce": transaction.nonce,
+        "valid_until": transaction.valid_until,
+        "fee": str(transaction.fee),
+        "bytes": len(transaction.raw),
+        "actions": [action_view(action, addresses) for action in transaction.actions],
+    }
+
+
+def action_view(action: Action, addresses: Addresses) -> Json:
+    return {"kind": action.NAME} | {name: _field_view(name, value, addresses) for name, value in action.view().items()}
+
+
+def _field_view(name: str, value: object, addresses: Addresses) -> object:
+    """New kinds of action need no change here as long as they name accounts and amounts as the others do."""
+    if isinstance(value, bytes):
+        return addresses(value) if name in _ACCOUNT_FIELDS else value.hex()
+    if name in _AMOUNT_FIELDS and isinstance(value, int):
+        return str(value)
+    return value
+
+
+def result_view(result: SubmitResult) -> Json:
+    item = None if result.id is None else result.id.hex()
+    error = None if result.code is None else error_view(result.code, result.message, result.evidence)
+    return {"id": item, "status": result.status, "error": error}
+
+
+def rejected_view(code: str, message: str, **evidence: Evidence) -> Json:
+    """A submitted item that is no transaction at all."""
+    return {"id": None, "status": "rejected", "error": error_view(code, message, evidence)}
+
+
+def pool_view(pool: PoolView, addresses: Addresses) -> Json:
+    return {
+        "transactions": pool.transactions,
+        "bytes": pool.bytes,
+        "transactions_max": pool.transactions_max,
+        "bytes_max": pool.bytes_max,
+        "fee_per_byte_min": str(pool.fee_per_byte_min),
+        "items": [{"id": item.id.hex(), **signed_view(item, addresses)} for item in pool.items],
+    }
+
+
+def peer_view(peer: PeerView, tips: Tips | None) -> Json:
+    return {
+        "node_id": peer.node_id,
+        "address": peer.address,
+        "outbound": peer.outbound,
+        "agent": peer.agent,
+        "connected_ms": peer.connected_ms,
+        "bytes_in": peer.bytes_in,
+        "bytes_out": peer.bytes_out,
+        "head": None if tips is None else subject_view(tips.head),
+        "final": None if tips is None else subject_view(tips.final),
+    }
+
+
+def refusal_view(refusal: PeerRefusal) -> Json:
+    return {
+        "address": refusal.address,
+        "node_id": refusal.node_id,
+        "reason": refusal.reason,
+        "message": refusal.message,
+        "at_ms": refusal.at_ms,
+        "times": refusal.times,
+    }

@@ -1,0 +1,74 @@
+"""Writing the home of a node; nothing that exists is ever overwritten.
+
+Keys that are there already are taken as they are, so that a delegate can make its key before the genesis is agreed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from p2pchain.chain.genesis import Genesis
+from p2pchain.cli.failures import Failure
+from p2pchain.config import Config, Home, load_config, render_default_config
+from p2pchain.config.sections import KEYS
+from p2pchain.genesis_file import dumps_genesis
+from p2pchain.keystore import KeyEntry, Keystore
+from p2pchain.storage.sign_state import SignStateFile
+
+NODE_KEY = "node"
+DELEGATE_KEY = "delegate"
+ACCOUNT_KEY = "account"
+PassphraseSource = Callable[[], str | None]
+"""Asked only when a key is really made; None leaves the key open."""
+
+
+def new_home_config(path: Path, settings: Mapping[str, object]) -> Config:
+    """The configuration of a home that is to be made, `settings` by `section.key`; refused where there is one already."""
+    home = Home(path)
+    for file in (home.config_file, home.genesis_file):
+        if file.exists():
+            raise Failure(f"{file} exists and stays; name another home with --home DIR")
+    return load_config(path, {}, settings)
+
+
+def make_home(config: Config, genesis: Genesis) -> None:
+    """The folders, `node.toml`, `genesis.toml` and the node's own key."""
+    home = config.home
+    home.create()
+    write_new(home.genesis_file, dumps_genesis(genesis))
+    write_new(home.config_file, config_text(config))
+    key_in(home, NODE_KEY, lambda: None)
+
+
+def config_text(config: Config) -> str:
+    """`node.toml` with every key of this configuration."""
+    return render_default_config(**{path.replace(".", "_", 1): _value_at(config, path) for path in KEYS})
+
+
+def key_in(home: Home, name: str, ask_passphrase: PassphraseSource) -> KeyEntry:
+    """The key of this name, made if there is none."""
+    keystore = Keystore(home.keys)
+    if (home.keys / f"{name}.key").exists():
+        return keystore.entry(name)
+    return keystore.create(name, ask_passphrase())
+
+
+def begin_signing(home: Home, consensus_key: bytes, chain_id: bytes) -> None:
+    """Say on disk that this key has signed nothing yet; without that the node would wait before it dares to sign."""
+    with SignStateFile(home.signing, consensus_key, chain_id) as states:
+        states.create()
+
+
+def write_new(path: Path, text: str) -> None:
+    """Raises `Failure` where the file exists."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Failure(f"{path} exists and stays") from None
+
+
+def _value_at(config: Config, path: str) -> object:
+    section, _, name = path.partition(".")
+    return getattr(getattr(config, section), name)

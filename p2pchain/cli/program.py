@@ -1,0 +1,43 @@
+"""The program itself: all verbs with their one line of help, none of them loaded before it is used."""
+
+from __future__ import annotations
+
+import click
+
+from p2pchain import __version__
+from p2pchain.cli.lazy import LazyGroup, Verb
+from p2pchain.cli.options import home_option
+
+VERBS = {
+    "testnet": Verb("p2pchain.cli.testnet.group:testnet", "A local network of real nodes, for development and tests."),
+    "init": Verb("p2pchain.cli.homes:init", "Make the home of a node."),
+    "join": Verb("p2pchain.cli.homes:join", "Make the home of a node that joins the network of a bundle."),
+    "run": Verb("p2pchain.cli.node:run", "Run the node in the foreground."),
+    "start": Verb("p2pchain.cli.node:start", "Start the node in the background."),
+    "stop": Verb("p2pchain.cli.node:stop", "Stop the node that runs in the background."),
+    "status": Verb("p2pchain.cli.node:status", "Show what the node is doing."),
+    "keys": Verb("p2pchain.cli.keys:keys", "Make, show and move keys."),
+    "tx": Verb("p2pchain.cli.tx:tx", "Send and look up transactions."),
+    "account": Verb("p2pchain.cli.reads:account", "Show an account."),
+    "block": Verb("p2pchain.cli.reads:block", "Show a block by height, hash, 'head' or 'final'."),
+    "delegates": Verb("p2pchain.cli.reads:delegates", "List the delegates by weight."),
+    "schedule": Verb("p2pchain.cli.reads:schedule", "Show whose slots come next."),
+    "peers": Verb("p2pchain.cli.reads:peers", "List the connected peers and the refused ones."),
+    "mempool": Verb("p2pchain.cli.reads:mempool", "Show the transactions that wait for a block."),
+    "delegate": Verb("p2pchain.cli.delegate:delegate", "Register and retire a delegate."),
+    "stake": Verb("p2pchain.cli.stake:stake", "Lock coins to a delegate."),
+    "unstake": Verb("p2pchain.cli.stake:unstake", "Unlock coins from a delegate."),
+    "claim": Verb("p2pchain.cli.stake:claim", "Claim the rewards of a stake."),
+    "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),
+}
+
+
+@click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="p2pchain", message="%(prog)s %(version)s")
+@home_option
+def program() -> None:
+    """A peer-to-peer blockchain node for private networks."""
+
+
+def main() -> None:
+    program.main(prog_name="p2pchain")

@@ -1,0 +1,98 @@
+"""`testnet up`: a network, new or as its folder holds it, until Ctrl-C or in the background."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from p2pchain.cli.failures import Failure
+from p2pchain.cli.testnet.interruption import Interruption, interruptions
+from p2pchain.cli.testnet.making import Size, make_testnet
+from p2pchain.cli.testnet.moving import move_taken_ports
+from p2pchain.cli.testnet.ports import reserved_ports
+from p2pchain.cli.testnet.processes import Children, end_nodes, pid_of, spawn_all, with_pids
+from p2pchain.cli.testnet.record import Testnet, TestnetFolder
+from p2pchain.cli.testnet.verbs import folder_option
+
+DELEGATES = 4
+ACCOUNTS = 16
+SLOT_MS = 500
+
+
+@click.command()
+@click.option("--delegates", type=click.IntRange(1, 101), help=f"How many delegates [{DELEGATES}].")
+@click.option("--accounts", type=click.IntRange(0, 10_000), help=f"How many funded accounts [{ACCOUNTS}].")
+@click.option("--slot-ms", type=click.IntRange(100, 10_000), help=f"Length of a slot in milliseconds [{SLOT_MS}].")
+@folder_option
+@click.option("--detach", is_flag=True, help="Leave the nodes running in the background; end them with: p2pchain testnet down.")
+@click.option("--sample-transfers", is_flag=True, help="Send about five transfers a second between the accounts, and show them.")
+def up(delegates: int | None, accounts: int | None, slot_ms: int | None, folder: Path, *, detach: bool, sample_transfers: bool) -> None:
+    """Start a network on loopback: new, or the one that the folder holds."""
+    begin = time.monotonic()
+    if detach and sample_transfers:
+        raise click.UsageError("--sample-transfers needs this command to go on; leave out --detach")
+    place = TestnetFolder(folder.absolute())
+    with interruptions() as interruption, ExitStack() as stack:
+        children = _start(place, delegates, accounts, slot_ms, stack=stack, tied=not detach)
+        testnet = place.load()
+        _wait(testnet, children, interruption, begin)
+        if detach:
+            stack.pop_all()
+            click.echo(f"running in the background; see: p2pchain testnet status --dir {folder}")
+            return
+        _watch(place, children, interruption, sample_transfers=sample_transfers)
+
+
+def _start(
+    place: TestnetFolder, delegates: int | None, accounts: int | None, slot_ms: int | None, *, stack: ExitStack, tied: bool
+) -> Children:
+    """Processes for all nodes; the stack ends them, and all others of this testnet, when it is closed."""
+    with place.locked(), ExitStack() as reserved:
+        if place.exists():
+            testnet = _resumed(place, Size(delegates or 0, accounts or 0, slot_ms or 0))
+        else:
+            size = Size(delegates or DELEGATES, ACCOUNTS if accounts is None else accounts, slot_ms or SLOT_MS)
+            testnet = make_testnet(place, size, reserved.enter_context(reserved_ports(2 * size.delegates)))
+        place.save(testnet)
+        children = spawn_all(testnet, tied=tied)
+        stack.callback(_end, place)
+        place.save(with_pids(testnet, children))
+    return children
+
+
+def _resumed(place: TestnetFolder, wished: Size) -> Testnet:
+    testnet = place.load()
+    if living := [node.name for node in testnet.nodes if pid_of(node) is not None]:
+        raise Failure(f"the testnet in {place.path} runs already ({', '.join(living)}); see: p2pchain testnet status --dir {place.path}")
+    if any(wished):
+        raise Failure(
+            f"{place.path} holds a testnet, whose size is fixed; leave out --delegates, --accounts and --slot-ms, or name another --dir"
+        )
+    click.echo(f"going on with the testnet in {place.path}")
+    return move_taken_ports(testnet)
+
+
+def _wait(testnet: Testnet, children: Children, interruption: Interruption, begin: float) -> None:
+    from p2pchain.cli.testnet.readiness import wait_for_final_block  # noqa: PLC0415 - loaded while the nodes start
+
+    height = wait_for_final_block(testnet, children, interruption)
+    click.echo(f"{len(children)} nodes, final block {height} after {time.monotonic() - begin:.1f} s")
+    click.echo(f"chain id {testnet.chain_id}")
+    click.echo(f"API of {testnet.nodes[0].name}: {testnet.nodes[0].api}")
+
+
+def _watch(place: TestnetFolder, children: Children, interruption: Interruption, *, sample_transfers: bool) -> None:
+    from p2pchain.cli.testnet.watching import watch  # noqa: PLC0415 - loaded while the nodes start
+
+    watch(place, children, interruption, sample_transfers=sample_transfers)
+    click.echo("ending all nodes")
+
+
+def _end(place: TestnetFolder) -> None:
+    with place.locked():
+        testnet = place.load()
+        end_nodes(testnet.nodes)
+        place.save(with_pids(testnet, {}))

@@ -1,0 +1,69 @@
+"""The JSON objects of the API as types.
+
+Amounts are decimal text, hashes and keys hex, accounts Bech32m text, heights and slots numbers.  A node may answer
+with more fields than stand here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, TypedDict
+
+Json: TypeAlias = "dict[str, Any]"
+"""A JSON object as it came; `Any` because it is foreign."""
+
+
+class Tip(TypedDict):
+    height: int
+    slot: int
+    hash: str
+
+
+class MempoolSize(TypedDict):
+    transactions: int
+    bytes: int
+
+
+class Status(TypedDict):
+    chain_id: str
+    node_id: str
+    version: str
+    head: Tip
+    final: Tip
+    peers: int
+    syncing: bool
+    mempool: MempoolSize
+    name: str
+    slot: int
+    """The slot that it is now."""
+    leader: str | None
+    delegate: str | None
+    producing: bool
+    condition: str
+    """In words: what the node is doing, or what it waits for and why."""
+
+
+class ErrorAnswer(TypedDict):
+    code: str
+    message: str
+
+
+class SubmitResult(TypedDict):
+    id: str | None
+    status: str
+    error: ErrorAnswer | None
+
+
+class TransactionAnswer(TypedDict):
+    id: str
+    status: str
+    height: int | None
+    index: int | None
+    error: ErrorAnswer | None
+
+
+class Account(TypedDict):
+    address: str
+    balance: str
+    nonce: int
+    next_nonce: int
+    height: int

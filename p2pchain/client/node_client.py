@@ -1,0 +1,113 @@
+"""One node's API, call by call, for programs without an event loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Literal, Self, TypeAlias, cast
+
+from p2pchain.chain.codec import encode
+from p2pchain.chain.genesis import Genesis
+from p2pchain.chain.params import ChainSpec
+from p2pchain.client.answers import Account, Json, Status, SubmitResult, TransactionAnswer
+from p2pchain.client.errors import NodeError, NotInTimeError
+from p2pchain.client.genesis_json import decode_genesis
+from p2pchain.client.http_door import HttpDoor
+
+TIMEOUT_S = 10.0
+ENDED = frozenset({"final", "expired", "replaced", "rejected"})
+"""The statuses that a transaction does not leave any more."""
+_POLL_S = 0.05
+
+Wanted: TypeAlias = Literal["included", "final"]
+
+
+class NodeClient:
+    """Calls to the node at `url`, for example `http://127.0.0.1:28657`.  Raises `NodeError` and `NodeUnreachableError`."""
+
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._door = HttpDoor(url, timeout_s)
+        self._genesis: Genesis | None = None
+
+    @property
+    def url(self) -> str:
+        return self._door.url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._door.close()
+
+    def is_alive(self) -> bool:
+        """Whether the node answers at all; raises nothing."""
+        return self._door.is_found("/livez")
+
+    def metrics(self) -> str:
+        """Numbers in the text format of Prometheus."""
+        return self._door.text("/metrics")
+
+    def status(self) -> Status:
+        return cast("Status", self._door.get("/v1/status"))
+
+    def account(self, address: str, at: Literal["head", "final"] = "head") -> Account:
+        return cast("Account", self._door.get(f"/v1/accounts/{address}", at=at))
+
+    def block(self, reference: str | int) -> Json:
+        """By height, hash, `head` or `final`."""
+        return cast("Json", self._door.get(f"/v1/blocks/{reference}"))
+
+    def blocks(self, from_height: int, limit: int) -> Json:
+        return cast("Json", self._door.get("/v1/blocks", **{"from": from_height, "limit": limit}))
+
+    def transaction(self, transaction_id: str) -> TransactionAnswer:
+        return cast("TransactionAnswer", self._door.get(f"/v1/transactions/{transaction_id}"))
+
+    def delegates(self) -> Json:
+        return cast("Json", self._door.get("/v1/delegates"))
+
+    def schedule(self) -> Json:
+        return cast("Json", self._door.get("/v1/schedule"))
+
+    def peers(self) -> Json:
+        return cast("Json", self._door.get("/v1/peers"))
+
+    def mempool(self) -> Json:
+        return cast("Json", self._door.get("/v1/mempool"))
+
+    def genesis(self) -> Genesis:
+        """The network's genesis, rebuilt and checked; asked for once."""
+        if self._genesis is None:
+            self._genesis = decode_genesis(self._door.get("/v1/genesis"))
+        return self._genesis
+
+    def spec(self) -> ChainSpec:
+        """What is needed to build and sign transactions for this network."""
+        return self.genesis().spec()
+
+    def submit(self, transactions: Sequence[bytes]) -> list[SubmitResult]:
+        """Hand in signed transactions in one request; one result each, in order, also where some are rejected."""
+        answer = self._door.post("/v1/transactions", encode(list(transactions)), "application/msgpack")
+        return cast("list[SubmitResult]", answer["results"])
+
+    def wait_for(self, transaction_id: str, wanted: Wanted, timeout_s: float) -> TransactionAnswer:
+        """The transaction once it is `wanted` (final is included too), or has ended otherwise; `NotInTimeError` after the timeout."""
+        deadline = time.monotonic() + timeout_s
+        enough = ENDED | {wanted}
+        while True:
+            found = self._transaction_or_none(transaction_id)
+            if found is not None and found["status"] in enough:
+                return found
+            if time.monotonic() >= deadline:
+                raise NotInTimeError(transaction_id, wanted, found["status"] if found else "unknown", timeout_s)
+            # The API answers how things are, not when they change: between two questions there is nothing to do but wait.
+            time.sleep(_POLL_S)
+
+    def _transaction_or_none(self, transaction_id: str) -> TransactionAnswer | None:
+        try:
+            return self.transaction(transaction_id)
+        except NodeError as error:
+            if error.http_status == 404:
+                return None
+            raise

@@ -1,0 +1,271 @@
+"""The composition root: the one place where everything is wired.
+
+    config, genesis -> store, sign state, key -> engine -> loop <- network, api
+                                                    |-> publications: log, events, metrics
+
+Exit codes: 0 ended as told; 1 could not start (one line says why); 74 the disk failed while running.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from getpass import getpass
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import structlog
+import trio
+from structlog.typing import FilteringBoundLogger
+
+from p2pchain import __version__
+from p2pchain.api.events import EventHub
+from p2pchain.api.server import ApiServer
+from p2pchain.api.server import ListenError as ApiListenError
+from p2pchain.api.settings import ApiSettings
+from p2pchain.chain.crypto import KeySigner
+from p2pchain.chain.genesis import Genesis
+from p2pchain.chain.mempool import Limits
+from p2pchain.chain.selftest import failed_checks
+from p2pchain.chain.types import ChainId, PublicKey
+from p2pchain.config import Config, split_endpoint
+from p2pchain.keystore import Keystore, KeystoreError, read_passphrase
+from p2pchain.log import configure_logging
+from p2pchain.net.errors import ListenError
+from p2pchain.net.network import PeerNetwork
+from p2pchain.net.settings import NetworkSettings
+from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Noted, Publication
+from p2pchain.node.engine import Engine, Identity
+from p2pchain.node.intake import Intake
+from p2pchain.node.ports import Recovered
+from p2pchain.node.queries import Queries, describe_condition
+from p2pchain.runtime.loop import Edges, NodeLoop
+from p2pchain.runtime.service_manager import ServiceManager
+from p2pchain.runtime.signing import SigningDesk
+from p2pchain.storage import JournalFile, LmdbStore, SignStateFile, StorageError, open_store
+
+EXIT_DONE, EXIT_FAILED, EXIT_STORAGE = 0, 1, 74
+NODE_KEY = "node"
+STATUS_S = 5.0
+ALIVE_S = 10.0
+"""A loop that finished no event for so long is stuck: the watchdog is not told otherwise."""
+
+
+class CannotStartError(Exception):
+    """One line for the operator."""
+
+
+class Node(NamedTuple):
+    """Everything that was wired."""
+
+    loop: NodeLoop
+    network: PeerNetwork
+    api: ApiServer | None
+    hub: EventHub
+    logger: FilteringBoundLogger
+
+
+def run_daemon(config: Config, genesis: Genesis) -> int:
+    """Run one node until SIGTERM or SIGINT; returns the exit code."""
+    configure_logging(config.log.format, config.log.level, sys.stderr)
+    logger: FilteringBoundLogger = structlog.get_logger()
+    try:
+        with _start_errors(), ExitStack() as stack:
+            node = _wire(config, genesis, stack, logger)
+            stack.enter_context(_pid_file(config.home.data / "node.pid"))
+            trio.run(_live, node, restrict_keyboard_interrupt_to_checkpoints=True)
+    except CannotStartError as error:
+        print(f"p2pchain: {error}", file=sys.stderr)  # noqa: T201  (the one line that a person at a terminal needs)
+        return EXIT_FAILED
+    except StorageError as error:
+        logger.critical("storage failed, nothing more is signed", reason=str(error))
+        return EXIT_STORAGE
+    logger.info("stopped")
+    return EXIT_DONE
+
+
+@contextmanager
+def _start_errors() -> Iterator[None]:
+    """Errors of the way up, as one line each."""
+    try:
+        yield
+    except* (ListenError, ApiListenError, KeystoreError) as group:
+        raise CannotStartError(str(_first(group))) from None
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringBoundLogger) -> Node:
+    if wrong := failed_checks():
+        raise CannotStartError(f"the signature library is not sound ({'; '.join(wrong)}): reinstall PyNaCl 1.6.2 or newer")
+    try:
+        store = stack.enter_context(open_store(config.data_path, genesis, flush_blocks=config.storage.flush_blocks))
+        journal = stack.enter_context(JournalFile(config.data_path / "mempool.journal"))
+        signer = _load_signer(config)
+        states = stack.enter_context(SignStateFile(config.home.signing, signer.public_key, genesis.chain_id)) if signer else None
+        identity = Identity(signer.public_key, states.load()) if signer and states else Identity()
+    except StorageError as error:
+        raise CannotStartError(str(error)) from None
+    spec = genesis.spec()
+    limits = Limits(config.mempool.transactions_max, config.mempool.bytes_max, config.mempool.per_account_max)
+    recovered = store.recovered()
+    engine = Engine(spec, recovered.root, store, identity, limits, _clock())
+    _restore(engine, recovered)
+    hub = EventHub()
+    settings = NetworkSettings(
+        listen=config.p2p.listen,
+        node_key=_node_key(config),
+        chain_id=genesis.chain_id,
+        agent=f"p2pchain/{__version__} {config.node.name}".strip()[:64],
+        seeds=config.p2p.seeds,
+        persistent_peers=config.p2p.persistent_peers,
+        peers_in_max=config.p2p.peers_in_max,
+        peers_out_max=config.p2p.peers_out_max,
+        backoff_max_ms=config.p2p.backoff_max_ms,
+    )
+    desk = SigningDesk(signer, states, ChainId(spec.chain_id)) if signer and states else None
+    loop, network = _wire_loop(engine, store, journal, desk, settings, partial(_publish, hub, logger), logger)
+    api = _wire_api(config, genesis, loop, store, network, hub, logger) if config.api.enabled else None
+    chain, final = genesis.chain_id.hex(), recovered.root.subject
+    logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
+    return Node(loop, network, api, hub, logger)
+
+
+def _wire_loop(
+    engine: Engine,
+    store: LmdbStore,
+    journal: JournalFile,
+    desk: SigningDesk | None,
+    settings: NetworkSettings,
+    publish: Callable[[Publication], None],
+    logger: FilteringBoundLogger,
+) -> tuple[NodeLoop, PeerNetwork]:
+    """The loop and the network know each other by their ports; the network is there first and is told of the loop."""
+    loop = NodeLoop(engine, _clock)
+    network = PeerNetwork(settings, inlet=loop, clock=_clock, random=Random(), logger=logger)  # noqa: S311  (jitter)
+    loop.connect(Edges(store, network, journal, desk, publish))
+    return loop, network
+
+
+def _wire_api(
+    config: Config,
+    genesis: Genesis,
+    loop: NodeLoop,
+    store: LmdbStore,
+    network: PeerNetwork,
+    hub: EventHub,
+    logger: FilteringBoundLogger,
+) -> ApiServer:
+    host, port = split_endpoint(config.api.listen)
+    queries = Queries(loop.engine, store, network, node_id=_node_key(config), version=__version__)
+    settings = ApiSettings(host=host, port=port, body_bytes_max=config.api.body_bytes_max)
+    return ApiServer(settings, queries, loop, hub, genesis, _clock, logger)
+
+
+def _restore(engine: Engine, recovered: Recovered) -> None:
+    """Blocks above the final one come back from our own disk: checked when they were stored, executed again here."""
+    intake = Intake(engine.core)
+    engine.restore([(intake.read_block(item.raw)[0], intake.read_certificate(item.certificate)) for item in recovered.unfinal])
+
+
+def _load_signer(config: Config) -> KeySigner | None:
+    """The delegate's key; None for an observer."""
+    if config.node.role != "delegate":
+        return None
+    keystore = Keystore(config.home.keys)
+    entry = keystore.entry(config.delegate.key)
+    ask = partial(getpass, f"passphrase of {entry.name}: ")
+    passphrase = None if entry.kind == "open" else read_passphrase(config.passphrase_file, os.environ, ask)
+    return KeySigner(keystore.load(config.delegate.key, passphrase))
+
+
+def _node_key(config: Config) -> bytes:
+    return PublicKey(Keystore(config.home.keys).entry(NODE_KEY).public_key)
+
+
+def _clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@contextmanager
+def _pid_file(path: Path) -> Iterator[None]:
+    """The process id, for `stop` and `status`; written whole or not at all, gone when the process ends in order."""
+    temporary = path.with_suffix(".new")
+    temporary.write_text(f"{os.getpid()}\n")
+    temporary.replace(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def _live(node: Node) -> None:
+    """The node's life: the way up, then everything side by side until a signal."""
+    manager = ServiceManager.from_environment(os.environ)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_stop_on_signal, nursery.cancel_scope, manager, node.logger)
+        nursery.start_soon(node.loop.run)
+        if node.api is not None:
+            await nursery.start(node.api.run)
+        await nursery.start(node.network.run)
+        nursery.start_soon(node.loop.restore_pool)
+        manager.ready(_condition(node))
+        nursery.start_soon(_report, node, manager)
+        if manager.watchdog_interval_s is not None:
+            nursery.start_soon(_watch, node, manager, manager.watchdog_interval_s)
+
+
+async def _stop_on_signal(scope: trio.CancelScope, manager: ServiceManager, logger: FilteringBoundLogger) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            logger.info("stopping", signal=signal.Signals(number).name)
+            manager.stopping()
+            scope.cancel()
+            return
+
+
+async def _report(node: Node, manager: ServiceManager) -> None:
+    """The service manager's line of status."""
+    while True:
+        await trio.sleep(STATUS_S)
+        manager.status(_condition(node))
+
+
+async def _watch(node: Node, manager: ServiceManager, interval_s: float) -> None:
+    """Tell the watchdog that the loop turns; a stuck loop is the service manager's to end."""
+    while True:
+        if time.monotonic() - node.loop.alive_at < ALIVE_S:
+            manager.watchdog()
+        await trio.sleep(interval_s)
+
+
+def _condition(node: Node) -> str:
+    core = node.loop.engine.core
+    text = describe_condition(node.loop.engine, core.spec.slot_at(_clock()))
+    return f"final {core.tree.root.height}, head {core.head.height}, {len(core.peers)} peers; {text}"
+
+
+def _publish(hub: EventHub, logger: FilteringBoundLogger, publication: Publication) -> None:
+    hub.publish(publication)
+    match publication:
+        case BlockFinal(block, latency_ms):
+            header = block.header
+            counted = len(block.transactions)
+            logger.info("block final", height=header.height, slot=header.slot, transactions=counted, latency_ms=latency_ms)
+        case HeadChanged(subject):
+            logger.debug("head changed", height=subject.height, slot=subject.slot)
+        case Noted(level, event, fields):
+            logger.log({"info": 20, "warning": 30}[level], event, **fields)
+        case ContradictionSeen(voter, slot, what):
+            logger.warning("contradicting signatures seen", voter=voter, slot=slot, what=what)

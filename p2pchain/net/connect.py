@@ -1,0 +1,57 @@
+"""One attempt to reach an address: resolve its name anew, then try what it stands for, all within one deadline."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+
+import trio
+
+from p2pchain.net.endpoint import Endpoint
+from p2pchain.net.errors import Unreachable
+from p2pchain.net.settings import CONNECT_S
+
+_HOSTS_MAX = 4
+"""Addresses of one name that are tried in one attempt."""
+
+
+async def connect(endpoint: Endpoint, resolving: trio.CapacityLimiter) -> trio.SocketStream:
+    """A fresh stream; `Unreachable` with the reason in one line.
+
+    `resolving` bounds the threads that wait for the resolver.  They are abandoned at the deadline and keep their
+    place until they end, so they have places of their own: a dead resolver must not use up the threads of others.
+    """
+    try:
+        with trio.fail_after(CONNECT_S):
+            return await _try_each(await _resolve(endpoint, resolving), endpoint.port)
+    except trio.TooSlowError:
+        raise Unreachable(f"no answer within {CONNECT_S:.0f} s") from None
+    except UnicodeError:
+        raise Unreachable("not a host name") from None
+    except OSError as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        raise Unreachable(cause.strerror or str(cause)) from error
+
+
+async def _resolve(endpoint: Endpoint, resolving: trio.CapacityLimiter) -> list[str]:
+    try:
+        return [str(ip_address(endpoint.host))]
+    except ValueError:
+        found = await trio.to_thread.run_sync(_look_up, endpoint, abandon_on_cancel=True, limiter=resolving)
+    return list(dict.fromkeys(found))[:_HOSTS_MAX]
+
+
+def _look_up(endpoint: Endpoint) -> list[str]:
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)]
+
+
+async def _try_each(hosts: list[str], port: int) -> trio.SocketStream:
+    *others, last = hosts
+    for host in others:
+        # a host that swallows packets must not use up the time of the next one
+        with trio.move_on_after(CONNECT_S / len(hosts)):
+            try:
+                return await trio.open_tcp_stream(host, port)
+            except OSError:
+                continue
+    return await trio.open_tcp_stream(last, port)

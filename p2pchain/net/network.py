@@ -1,0 +1,212 @@
+"""The whole of the links: `node.ports.Network` for the loop, and one task that lives as long as the node.
+
+Two nurseries: the doors (listeners and dialler) close first; the room, where sessions live, is shielded so that each
+of them can say goodbye, and has a deadline of its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from random import Random
+
+import trio
+from structlog.typing import FilteringBoundLogger
+
+from p2pchain.net.dial import Dialler
+from p2pchain.net.endpoint import Endpoint, socket_endpoint
+from p2pchain.net.link import Link
+from p2pchain.net.listen import listening_endpoint, open_listeners
+from p2pchain.net.outbox import is_urgent
+from p2pchain.net.refusals import Refusals, reason_name
+from p2pchain.net.roster import Roster
+from p2pchain.net.session import Session
+from p2pchain.net.settings import GOODBYE_S, HANDSHAKES_MAX, LEAVE_S, NetworkSettings
+from p2pchain.node.events import Peer
+from p2pchain.node.ports import Inlet, PeerRefusal, PeerView
+from p2pchain.wire.errors import Reason
+from p2pchain.wire.framing import encode_frame
+from p2pchain.wire.messages import PROTOCOL_VERSION, Hello, Message
+
+_QUIET = frozenset({None, Reason.SHUTTING_DOWN, Reason.ALREADY_CONNECTED})
+"""Endings that are nobody's fault and need nobody's attention."""
+
+
+class PeerNetwork:
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        *,
+        inlet: Inlet,
+        clock: Callable[[], int],
+        random: Random,
+        logger: FilteringBoundLogger,
+    ) -> None:
+        """`clock` gives Unix time in ms, for people; `random` is for jitter."""
+        self._settings = settings
+        self._inlet = inlet
+        self._clock = clock
+        self._logger = logger
+        self._roster = Roster(settings.node_key, peers_in_max=settings.peers_in_max)
+        self._refusals = Refusals()
+        self._dialler = Dialler(settings, enter=self._enter, find=self._roster.find, random=random, logger=logger)
+        self._sessions: set[Session] = set()
+        self._strangers: dict[Session, None] = {}
+        """Inbound and not admitted, the oldest first."""
+        self._closing = trio.Event()
+        self._room: trio.Nursery | None = None
+        self._endpoint: Endpoint | None = None
+
+    # what the loop calls
+
+    def send(self, peer: Peer, message: Message) -> None:
+        session = self._roster.get(peer)
+        if session is not None:
+            session.send(message)
+
+    def broadcast(self, message: Message, but: Collection[Peer]) -> None:
+        frame = encode_frame(message)
+        urgent = is_urgent(message)
+        for peer, session in self._roster.items():
+            if peer not in but:
+                session.post(frame, urgent=urgent)
+
+    def disconnect(self, peer: Peer, reason: Reason, text: str) -> None:
+        session = self._roster.get(peer)
+        if session is not None:
+            session.end(reason, text)
+
+    def peers(self) -> Sequence[PeerView]:
+        return [_view(peer, session) for peer, session in self._roster.items() if session.ending is None]
+
+    def refusals(self) -> Sequence[PeerRefusal]:
+        return self._refusals.listed()
+
+    @property
+    def listen_address(self) -> str:
+        """`host:port` with the port that was really taken; only while the network runs."""
+        assert self._endpoint is not None, "the network has not been started"
+        return str(self._endpoint)
+
+    # the life
+
+    async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled; reports `listen_address` once it accepts.  `ListenError` where it cannot."""
+        listeners = await open_listeners(self._settings.listen)
+        try:
+            self._endpoint = listening_endpoint(listeners[0])
+            async with trio.open_nursery() as nursery:
+                self._room = await nursery.start(self._keep_room)
+                await self._open_doors(listeners, task_status)
+        finally:
+            for listener in listeners:
+                listener.socket.close()
+
+    async def _open_doors(self, listeners: list[trio.SocketListener], task_status: trio.TaskStatus[str]) -> None:
+        try:
+            async with trio.open_nursery() as doors:
+                doors.start_soon(partial(trio.serve_listeners, self._welcome, listeners, handler_nursery=self._room))
+                doors.start_soon(self._dialler.run)
+                self._logger.info("listening for peers", address=self.listen_address)
+                task_status.started(self.listen_address)
+        finally:
+            self._close_room()
+
+    async def _keep_room(self, *, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+        async with trio.open_nursery() as room:
+            room.cancel_scope.shield = True
+            task_status.started(room)
+            await self._closing.wait()
+
+    def _close_room(self) -> None:
+        assert self._room is not None
+        for session in self._sessions:
+            session.end(Reason.SHUTTING_DOWN, "this node is stopping")
+        self._room.cancel_scope.deadline = trio.current_time() + GOODBYE_S + LEAVE_S
+        self._closing.set()
+
+    # sessions
+
+    async def _welcome(self, stream: trio.SocketStream) -> None:
+        """A connection came in."""
+        if self._closing.is_set():
+            return
+        try:
+            host = socket_endpoint(stream.socket.getpeername()).host
+        except OSError:
+            return  # gone before it was looked at
+        session = self._new_session(stream, host, outbound=False)
+        if len(self._strangers) >= HANDSHAKES_MAX:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.abort()
+        self._strangers[session] = None
+        await self._host(session)
+
+    def _enter(self, stream: trio.SocketStream, address: str) -> Session:
+        """A connection went out."""
+        assert self._room is not None
+        session = self._new_session(stream, address, outbound=True)
+        self._room.start_soon(self._host, session)
+        return session
+
+    def _new_session(self, stream: trio.SocketStream, address: str, *, outbound: bool) -> Session:
+        session = Session(Link(stream), self._hello(), address=address, outbound=outbound, outbox_bytes_max=self._settings.outbox_bytes_max)
+        self._sessions.add(session)
+        return session
+
+    def _hello(self) -> Hello:
+        assert self._endpoint is not None
+        settings = self._settings
+        challenge = secrets.token_bytes(16)
+        return Hello(
+            PROTOCOL_VERSION, settings.chain_id, settings.node_key, settings.agent, self._endpoint.port, challenge, self._inlet.tips()
+        )
+
+    async def _host(self, session: Session) -> None:
+        try:
+            await session.run(self._inlet, self._admit)
+        finally:
+            self._sessions.discard(session)
+            self._strangers.pop(session, None)
+            self._roster.leave(session)
+        self._take_note(session)
+
+    async def _admit(self, newcomer: Session) -> None:
+        replaced = await self._roster.admit(newcomer)
+        if replaced is not None:
+            replaced.end(Reason.ALREADY_CONNECTED, "replaced by another connection")
+        self._strangers.pop(newcomer, None)
+        newcomer.connected_ms = self._clock()
+        self._logger.info("peer connected", address=newcomer.address, node=_node_id(newcomer), outbound=newcomer.outbound)
+
+    def _take_note(self, session: Session) -> None:
+        assert session.ending is not None
+        reason, text, by_us = session.ending
+        if session.peer is not None:
+            self._logger.info("peer disconnected", address=session.address, node=_node_id(session), why=text, by_us=by_us)
+        if reason is None or reason in _QUIET:
+            return
+        name = reason_name(reason)
+        refusal = PeerRefusal(session.address, _node_id(session), name, text, self._clock(), 1)
+        if self._refusals.note(refusal):
+            self._logger.warning("peer refused", address=session.address, node=_node_id(session), reason=name, why=text, by_us=by_us)
+
+
+def _node_id(session: Session) -> str:
+    return session.theirs.node_key.hex() if session.theirs is not None else ""
+
+
+def _view(peer: Peer, session: Session) -> PeerView:
+    assert session.theirs is not None
+    return PeerView(
+        peer,
+        _node_id(session),
+        session.address,
+        session.outbound,
+        session.theirs.agent,
+        session.connected_ms,
+        session.link.bytes_in,
+        session.link.bytes_out,
+    )

@@ -1,0 +1,251 @@
+"""One connection from its first byte to its last: the handshake, then a reader and a writer, then a goodbye.
+
+    greeting -> hello heard -> admitted -> joined -> ... -> ended
+
+The dialling end says hello first, the other answers once it has decided, so that a hello back means yes.  Whatever ends
+a connection (the peer, the wire rules, the node, silence, slowness) is written down once, in `ending`, and nothing of
+it leaves `run`; any other error does, and ends the process.  Only the writer writes: a goodbye waits for the frame that
+is under way, because nothing can be said in the middle of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+import trio
+
+from p2pchain.net.endpoint import Endpoint
+from p2pchain.net.errors import LinkLost
+from p2pchain.net.link import Link
+from p2pchain.net.outbox import Outbox, is_urgent
+from p2pchain.net.settings import GOODBYE_S, HANDSHAKE_S, KEEPALIVE_S, PROBE_S, SEND_BYTES_PER_S, SEND_S, SILENCE_S
+from p2pchain.node.events import Peer
+from p2pchain.node.ports import Inlet
+from p2pchain.wire.connection import Connection, State
+from p2pchain.wire.errors import ConnectionRefused, Reason
+from p2pchain.wire.framing import encode_frame
+from p2pchain.wire.messages import Goodbye, Hello, Message, Ping, Pong
+
+
+class Ending(NamedTuple):
+    """Why a connection is over."""
+
+    reason: int | None
+    """A number of `Reason`, or one unknown to us; None where the link was simply lost."""
+    text: str
+    by_us: bool
+
+
+class Session:
+    def __init__(self, link: Link, hello: Hello, *, address: str, outbound: bool, outbox_bytes_max: int) -> None:
+        self.link = link
+        self._origin = address
+        self.outbound = outbound
+        self.peer: Peer | None = None
+        """Set when the connection is admitted."""
+        self.joined_s: float | None = None
+        """Trio's time when the node had been told of it."""
+        self.connected_ms = 0
+        self.ending: Ending | None = None
+        self.ended = trio.Event()
+        self._connection = Connection(hello)
+        self._outbox = Outbox(outbox_bytes_max)
+        self._whole = trio.CancelScope()
+        self._hearing = trio.CancelScope()
+        self._writing = trio.CancelScope()
+        self._parted_s: float | None = None
+        self._life_sign = trio.Event()
+
+    @property
+    def theirs(self) -> Hello | None:
+        """What the other end said first."""
+        return self._connection.theirs
+
+    @property
+    def address(self) -> str:
+        """The address dialled; of an inbound connection the host, with the port it claims to listen on once it said so."""
+        if self.outbound or self.theirs is None or not self.theirs.listen_port:
+            return self._origin
+        return str(Endpoint(self._origin, self.theirs.listen_port))
+
+    # what the network calls
+
+    def send(self, message: Message) -> None:
+        if self.ending is None and self._connection.state is State.OPEN:
+            self.post(self._connection.send(message), urgent=is_urgent(message))
+
+    def post(self, frame: bytes, *, urgent: bool) -> None:
+        """Queue a frame that may be shared with other sessions."""
+        if self.ending is None and not self._outbox.put(frame, urgent=urgent):
+            self.end(Reason.TOO_SLOW, f"{self._outbox.size} bytes are waiting to be read")
+
+    def end(self, reason: Reason, text: str) -> None:
+        """Say goodbye and close, soon; nothing else is sent any more."""
+        if self.ending is None:
+            self._conclude(reason, text, by_us=True)
+            self._parted_s = trio.current_time() + GOODBYE_S
+            self._writing.deadline = self._parted_s
+            self._outbox.close(self._farewell(reason, text))
+
+    def abort(self) -> None:
+        """Close at once; only for a connection that has not been admitted."""
+        assert self.peer is None, "an admitted peer gets a goodbye"
+        self._conclude(None, "gave way to a newer connection", by_us=False)
+        self._whole.cancel()
+
+    async def is_alive(self) -> bool:
+        """Whether anything is heard from the other end when asked."""
+        heard = self._life_sign
+        self.send(Ping(0))
+        with trio.move_on_after(PROBE_S):
+            await heard.wait()
+        return heard.is_set() and self.ending is None
+
+    async def run(self, inlet: Inlet, admit: Callable[[Session], Awaitable[None]]) -> None:
+        """The whole life; `admit` raises `ConnectionRefused` or sets `peer`."""
+        try:
+            with self._whole:
+                await self._hear(lambda: self._shake_hands(admit))
+                if self.ending is None:
+                    await self._converse(inlet)
+                elif self.ending.by_us:
+                    await self._write()
+                if self.joined_s is not None and self.peer is not None:
+                    await inlet.peer_left(self.peer)
+                await self._part()
+        finally:
+            await self.link.close()
+            self.ended.set()
+
+    # the phases
+
+    async def _shake_hands(self, admit: Callable[[Session], Awaitable[None]]) -> None:
+        try:
+            with trio.fail_after(HANDSHAKE_S):
+                if self.outbound:
+                    await self.link.send(self._connection.greeting())
+                message = await self._hear_first()
+                if isinstance(message, Goodbye):
+                    self._conclude(*message, by_us=False)
+                    return
+                await admit(self)
+                if not self.outbound:
+                    await self.link.send(self._connection.greeting())
+        except trio.TooSlowError:
+            raise ConnectionRefused(Reason.TIMEOUT, f"no hello within {HANDSHAKE_S:.0f} s") from None
+
+    async def _converse(self, inlet: Inlet) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._write)
+            await self._hear(lambda: self._read(inlet))
+            assert self.ending is not None
+            if not self.ending.by_us:
+                nursery.cancel_scope.cancel()  # nobody is there to read
+
+    async def _part(self) -> None:
+        if self._parted_s is not None and not self._writing.cancelled_caught:
+            try:
+                with trio.CancelScope(deadline=self._parted_s):
+                    await self.link.finish()
+            except LinkLost:
+                pass  # it closed first
+
+    # reading
+
+    async def _hear(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Run `act` until it is done or the connection has ended: the closed set of what may end one."""
+        with trio.CancelScope() as self._hearing:
+            if self.ending is not None:
+                return
+            try:
+                await act()
+            except LinkLost as lost:
+                self._conclude(None, str(lost), by_us=False)
+            except ConnectionRefused as refusal:
+                self.end(refusal.reason, refusal.message)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                # of the inlet: the loop is gone, which ends the process and is told by the loop's own error
+                self._conclude(None, "the node is stopping", by_us=False)
+
+    async def _hear_first(self) -> Message:
+        while True:
+            for message in self._connection.receive(await self.link.receive()):
+                return message
+
+    async def _read(self, inlet: Inlet) -> None:
+        assert self.peer is not None
+        assert self.theirs is not None
+        await inlet.peer_joined(self.peer, self.theirs)
+        self.joined_s = trio.current_time()
+        data = b""  # what came right after the hello waits in the connection
+        while True:
+            await self._take_in(data, self.peer, inlet)
+            if self.ending is not None:
+                return
+            data = await self._receive()
+
+    async def _receive(self) -> bytes:
+        try:
+            with trio.fail_after(SILENCE_S):
+                data = await self.link.receive()
+        except trio.TooSlowError:
+            raise ConnectionRefused(Reason.TIMEOUT, f"nothing heard for {SILENCE_S:.0f} s") from None
+        self._life_sign.set()
+        self._life_sign = trio.Event()
+        return data
+
+    async def _take_in(self, data: bytes, peer: Peer, inlet: Inlet) -> None:
+        if self.ending is not None:
+            return
+        for message in self._connection.receive(data):
+            match message:
+                case Ping(token):
+                    self.send(Pong(token))
+                    await trio.lowlevel.checkpoint()  # a flood of pings takes turns with everybody else
+                case Pong():
+                    await trio.lowlevel.checkpoint()
+                case Goodbye(reason, text):
+                    self._conclude(reason, text, by_us=False)
+                case _:
+                    await inlet.receive(peer, message)
+
+    # writing
+
+    async def _write(self) -> None:
+        try:
+            with self._writing:
+                while batch := await self._next_batch():
+                    with trio.fail_after(SEND_S + len(batch) / SEND_BYTES_PER_S):
+                        await self.link.send(batch)
+        except LinkLost as lost:
+            self._conclude(None, str(lost), by_us=False)
+        except trio.TooSlowError:
+            self._conclude(Reason.TOO_SLOW, f"a write was not taken within {SEND_S:.0f} s", by_us=True)
+
+    async def _next_batch(self) -> bytes:
+        while True:
+            with trio.move_on_after(KEEPALIVE_S):
+                return await self._outbox.take()
+            if self.ending is None:
+                return encode_frame(Ping(0))
+
+    def _farewell(self, reason: Reason, text: str) -> bytes:
+        # a peer that says hello to the wrong node learns whom it met
+        greets = not self.outbound and self.peer is None and self.theirs is not None and reason is not Reason.TOO_MANY_PEERS
+        greeting = self._connection.greeting() if greets else b""
+        return greeting + self._connection.farewell(make_goodbye(reason, text))
+
+    # the end
+
+    def _conclude(self, reason: int | None, text: str, *, by_us: bool) -> None:
+        if self.ending is None:
+            self.ending = Ending(reason, text, by_us)
+            self._life_sign.set()
+            self._hearing.cancel()
+
+
+def make_goodbye(reason: Reason, text: str) -> Goodbye:
+    """A goodbye that the wire accepts, whatever the text."""
+    plain = text.encode("ascii", "replace").decode()
+    return Goodbye(int(reason), "".join(c if c.isprintable() else " " for c in plain)[:200])

@@ -1,0 +1,49 @@
+"""What the operator decides about the links, and what a link is allowed to cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONNECT_S = 3.0
+HANDSHAKE_S = 5.0
+HANDSHAKES_MAX = 64
+"""Inbound connections that have not been admitted; one more takes the place of the oldest (an honest one needs one round trip)."""
+KEEPALIVE_S = 10.0
+SILENCE_S = 25.0
+"""Two keepalives of the other end, and five seconds of travel."""
+SEND_S = 10.0
+SEND_BYTES_PER_S = 256 * 1024
+"""A write has this much more time for its size, so that an 8 MiB answer gets through at 2 Mbit/s."""
+GOODBYE_S = 1.0
+LEAVE_S = 1.0
+"""At the end of the process: time for the last news to reach the loop."""
+PROBE_S = 2.0
+OUTBOX_BYTES_MAX = 16 << 20
+"""One full `Blocks` answer (8 MiB) and two full blocks (4 MiB each): what one healthy peer may be owed at once."""
+OUTBOX_FRAMES_MAX = 16_384
+"""Small frames cost about 100 bytes each beside their own: below 2 MiB."""
+BATCH_BYTES = 256 * 1024
+"""One write; whatever becomes urgent meanwhile waits for no more than this, or one larger frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    listen: str
+    """`host:port`; port 0 takes a free one."""
+    node_key: bytes
+    """Ed25519 public key that names this node."""
+    chain_id: bytes
+    agent: str
+    """Software and version, at most 64 printable characters."""
+    seeds: tuple[str, ...] = ()
+    persistent_peers: tuple[str, ...] = ()
+    peers_in_max: int = 64
+    peers_out_max: int = 16
+    backoff_max_ms: int = 5_000
+    outbox_bytes_max: int = OUTBOX_BYTES_MAX
+
+    def __post_init__(self) -> None:
+        assert len(self.node_key) == 32, "a node key has 32 bytes"
+        assert len(self.chain_id) == 32, "a chain id has 32 bytes"
+        assert len(self.agent) <= 64, "an agent has at most 64 characters"
+        assert self.agent.isprintable(), "an agent is printable"

@@ -1,0 +1,25 @@
+"""The node's disk: the ledger in LMDB, the memory of what was signed, the journal of waiting transactions.
+
+Decides how bytes become durable and how they come back after any crash; never what is valid, final or worth keeping.
+The durable log of blocks with their changes is the truth; rows and index follow it in batches.  Any storage error ends
+the process: after a failed sync the next commit may falsely succeed (S11), so nothing here retries or carries on.
+"""
+
+from p2pchain.storage.errors import DamagedStore, DiskFull, ForeignChain, HomeInUse, NewerFormat, StorageError
+from p2pchain.storage.journal import JournalFile
+from p2pchain.storage.sign_state import SignStateFile, guard
+from p2pchain.storage.store import LmdbStore, open_store
+
+__all__ = [
+    "DamagedStore",
+    "DiskFull",
+    "ForeignChain",
+    "HomeInUse",
+    "JournalFile",
+    "LmdbStore",
+    "NewerFormat",
+    "SignStateFile",
+    "StorageError",
+    "guard",
+    "open_store",
+]

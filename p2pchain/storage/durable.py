@@ -1,0 +1,67 @@
+"""Files that appear whole and synced or not at all, and the lock that one process holds."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+
+from p2pchain.storage.errors import HomeInUse, mapped
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+_PID_BYTES_MAX = 32
+
+
+def sync_folder(path: Path) -> None:
+    """A new or renamed name is durable only once its folder is synced."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside, sync, rename into place, sync the folder."""
+    temporary = path.with_name(f".{path.name}.new-{secrets.token_hex(4)}")
+    with mapped("writing", path):
+        try:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+class ProcessLock:
+    """An exclusive lock that ends with the process, however it ends; the file names its holder."""
+
+    def __init__(self, path: Path) -> None:
+        with mapped("opening the lock", path):
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+        try:
+            self._take(path)
+        except BaseException:
+            self.release()
+            raise
+
+    def _take(self, path: Path) -> None:
+        with mapped("locking", path):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.pread(self._descriptor, _PID_BYTES_MAX, 0).decode("ascii", "replace").strip() or "unknown"
+                raise HomeInUse(f"{path.parent} is in use by process {holder}; stop it first, or choose another folder") from None
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """The file stays: removing it would let two processes lock two files of one name."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,0 +1,147 @@
+"""What lies where in the ledger's databases.  All integers in keys are big-endian, so that keys sort by them.
+
+    meta          name                            -> see META_*
+    blocks        height (8) || block id (32)     -> [block, encoded rows, state root], written once and never changed
+    certificates  height (8) || block id (32) || kind (1) -> certificate
+    final         height (8)                      -> block id
+    heights       block id (32)                   -> height (8), final blocks only
+    rows          state key                       -> state row, as of the flushed height
+    transactions  generation (4) || id prefix (12) -> (height (8) || position (4)) for each transaction of that prefix
+
+The transaction index is divided into generations of bounded size: ids are random, so each flush touches most pages of
+the generation that is being filled, and none of those before.  A look-up asks every generation, newest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from struct import Struct
+from typing import NamedTuple, cast
+
+import msgpack
+
+from p2pchain.chain.codec import encode
+from p2pchain.chain.transaction import transaction_id
+from p2pchain.chain.types import Hash, TransactionId
+from p2pchain.chain.votes import Kind
+from p2pchain.node.ports import Location
+from p2pchain.storage.errors import DamagedStore
+
+FORMAT = 1
+
+META_FORMAT = b"format"
+"""Version of this layout, as decimal text."""
+META_CHAIN = b"chain"
+"""The chain id."""
+META_GENESIS_ROOT = b"genesis-root"
+"""State root at height 0."""
+META_PROGRESS = b"progress"
+"""`Progress` of the flush."""
+
+PREFIX_BYTES = 12
+_HEIGHT = Struct(">Q")
+_LOCATION = Struct(">QI")
+_GENERATION = Struct(">I")
+_DECODE_ERRORS = (ValueError, TypeError, IndexError, msgpack.exceptions.UnpackException)
+
+
+class Progress(NamedTuple):
+    """How far rows and index follow the log."""
+
+    flushed: int
+    """Height up to which all rows and index entries are written; later ones may be, in part."""
+    generation: int = 0
+    entries: int = 0
+    """Index entries in this generation so far."""
+
+
+class Record(NamedTuple):
+    """A block as stored, its rows still encoded: readers of blocks do not pay for them."""
+
+    raw: bytes
+    rows: bytes
+    state_root: Hash
+
+
+def height_key(height: int) -> bytes:
+    return _HEIGHT.pack(height)
+
+
+def height_of(data: bytes) -> int:
+    return int(_HEIGHT.unpack_from(data)[0])
+
+
+def block_key(height: int, block: bytes) -> bytes:
+    return _HEIGHT.pack(height) + block
+
+
+def certificate_key(key: bytes, kind: Kind) -> bytes:
+    return key + bytes((kind,))
+
+
+def index_key(generation: int, item: bytes) -> bytes:
+    return _GENERATION.pack(generation) + item[:PREFIX_BYTES]
+
+
+def encode_location(location: Location) -> bytes:
+    return _LOCATION.pack(*location)
+
+
+def decode_locations(data: bytes) -> list[Location]:
+    return [Location(*fields) for fields in _LOCATION.iter_unpack(data)]
+
+
+def encode_progress(progress: Progress) -> bytes:
+    return encode(tuple(progress))
+
+
+def decode_progress(data: bytes) -> Progress:
+    try:
+        return Progress(*msgpack.unpackb(data))
+    except _DECODE_ERRORS as error:
+        raise DamagedStore(f"the store's progress record cannot be read: {error}") from error
+
+
+def encode_record(raw: bytes, rows: Mapping[bytes, bytes], state_root: Hash) -> bytes:
+    return encode((raw, encode(dict(rows)), state_root))
+
+
+def decode_record(data: bytes, key: bytes) -> Record:
+    try:
+        return Record(*msgpack.unpackb(data, use_list=False))
+    except _DECODE_ERRORS as error:
+        raise _damaged(key, error) from error
+
+
+def decode_rows(data: bytes, key: bytes) -> dict[bytes, bytes]:
+    try:
+        return cast("dict[bytes, bytes]", msgpack.unpackb(data))
+    except _DECODE_ERRORS as error:
+        raise _damaged(key, error) from error
+
+
+def header_of(raw: bytes, key: bytes) -> bytes:
+    """Header bytes of a stored block."""
+    try:
+        return cast("bytes", msgpack.unpackb(raw)[0])
+    except _DECODE_ERRORS as error:
+        raise _damaged(key, error) from error
+
+
+def transaction_ids(raw: bytes, key: bytes) -> list[TransactionId]:
+    """Ids of a stored block's transactions, in order."""
+    try:
+        return [transaction_id(msgpack.unpackb(item)[0]) for item in msgpack.unpackb(raw)[3]]
+    except _DECODE_ERRORS as error:
+        raise _damaged(key, error) from error
+
+
+def transaction_id_at(raw: bytes, position: int, key: bytes) -> TransactionId:
+    try:
+        return transaction_id(msgpack.unpackb(msgpack.unpackb(raw)[3][position])[0])
+    except _DECODE_ERRORS as error:
+        raise _damaged(key, error) from error
+
+
+def _damaged(key: bytes, error: Exception) -> DamagedStore:
+    return DamagedStore(f"block {height_of(key)} in the store is damaged ({error}); move the data folder away and sync again")

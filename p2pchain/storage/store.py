@@ -1,0 +1,282 @@
+"""The ledger on disk.  One writer; every commit is one durable transaction; reads are as of the last commit.
+
+Threads: `commit` may run in one thread while another reads.  A `_View` (overlay and read transaction) never changes; a
+commit replaces it whole.  `_reading` keeps the map from growing under a read, which would be a segmentation fault, and
+is held for microseconds otherwise.  A commit with thousands of puts next to a busy thread is slow, not wrong: lmdb
+gives the interpreter lock away at every put.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, NoReturn, Self
+
+import lmdb
+
+from p2pchain.chain.genesis import Genesis
+from p2pchain.chain.schedule import Schedule
+from p2pchain.chain.state import GLOBALS
+from p2pchain.chain.tree import Root
+from p2pchain.chain.types import BlockId, TransactionId
+from p2pchain.chain.votes import Kind
+from p2pchain.node.effects import Commit
+from p2pchain.node.ports import FinalBlock, Location, Recovered, UnfinalBlock
+from p2pchain.storage.durable import FOLDER_MODE, ProcessLock
+from p2pchain.storage.environment import NAME, Environment, Transaction, create, remove_leftovers, require_chain
+from p2pchain.storage.errors import DiskFull, StorageError, mapped
+from p2pchain.storage.layout import (
+    META_PROGRESS,
+    block_key,
+    certificate_key,
+    decode_locations,
+    decode_record,
+    encode_location,
+    encode_progress,
+    height_key,
+    height_of,
+    index_key,
+    transaction_id_at,
+)
+from p2pchain.storage.plan import Database, Memory, Plan, plan
+from p2pchain.storage.recovery import load_memory
+
+FREE_FRACTION_MIN = 0.01
+"""Below this nothing is written: LMDB needs room to write at all, and so does whoever has to free some."""
+
+
+class _View(NamedTuple):
+    """What reads see."""
+
+    memory: Memory
+    layers: tuple[Mapping[bytes, bytes], ...]
+    txn: Transaction
+
+
+class LmdbStore:
+    """`node.ports.Store` over LMDB.  After a `StorageError` out of `commit` it refuses everything (S11)."""
+
+    def __init__(self, folder: Path, environment: Environment, lock: ProcessLock, flush_blocks: int) -> None:
+        assert flush_blocks >= 1, f"flush_blocks is {flush_blocks}, at least 1 wanted"
+        self._folder = folder
+        self._environment = environment
+        self._lock = lock
+        self._flush_blocks = flush_blocks
+        self._rows = environment.rows
+        self._databases = {
+            Database.BLOCKS: environment.blocks,
+            Database.CERTIFICATES: environment.certificates,
+            Database.FINAL: environment.final,
+            Database.HEIGHTS: environment.heights,
+        }
+        self._failure = ""
+        self._reading = threading.Lock()
+        self._writing = threading.Lock()
+        self._view = self._new_view(load_memory(environment))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is flushed: what returned from `commit` is durable already."""
+        with self._reading:
+            self._failure = self._failure or "the store is closed"
+            self._view.txn.abort()
+            self._environment.lmdb.close()
+            self._lock.release()
+
+    # --- reads ---
+
+    def get(self, key: bytes, /) -> bytes | None:
+        if self._failure:
+            self._refuse()
+        while True:
+            view = self._view
+            for layer in view.layers:
+                data = layer.get(key)
+                if data is not None:
+                    return data
+            with self._reading:
+                if view is self._view:
+                    try:
+                        return view.txn.get(key, db=self._rows)
+                    except lmdb.Error as error:
+                        raise StorageError(f"{self._folder}: reading failed: {error}") from error
+
+    def recovered(self) -> Recovered:
+        totals = GLOBALS.load(self)
+        assert totals is not None, "the globals row is written by the genesis"
+        with self._shown() as view:
+            memory = view.memory
+            blocks = sorted(memory.unfinal.values(), key=lambda block: block.subject.height)
+            unfinal = [UnfinalBlock(block.raw, self._certificate(view, block.key, Kind.VOTE)) for block in blocks]
+        return Recovered(Root(memory.final, memory.state_root, Schedule(totals)), unfinal)
+
+    def final_block(self, height: int) -> FinalBlock | None:
+        with self._shown() as view:
+            return self._final_block(view, height)
+
+    def final_height(self, block: BlockId) -> int | None:
+        with self._shown() as view:
+            data = view.txn.get(block, db=self._environment.heights)
+        return None if data is None else height_of(data)
+
+    def final_range(self, from_height: int, limit: int, bytes_max: int) -> list[FinalBlock]:
+        blocks: list[FinalBlock] = []
+        size = 0
+        with self._shown() as view:
+            for height in range(max(1, from_height), min(from_height + limit - 1, view.memory.final.height) + 1):
+                block = self._final_block(view, height)
+                assert block is not None, f"height {height} is final and has no row"
+                size += len(block.raw) + len(block.certificate)
+                if blocks and size > bytes_max:
+                    break
+                blocks.append(block)
+        return blocks
+
+    def transaction(self, item: TransactionId) -> Location | None:
+        with self._shown() as view:
+            for layer in view.memory.overlay.readable():
+                location = layer.places.get(item)
+                if location is not None:
+                    return location
+            for generation in range(view.memory.progress.generation, -1, -1):
+                data = view.txn.get(index_key(generation, item), db=self._environment.transactions)
+                for location in decode_locations(data) if data else ():
+                    if self._is_at(view, item, location):
+                        return location
+        return None
+
+    def free_fraction(self) -> float:
+        """Free part of the disk, as far as this process may use it."""
+        with mapped("asking for free space", self._folder):
+            disk = os.statvfs(self._folder)
+        return disk.f_bavail / max(1, disk.f_blocks)
+
+    # --- writing ---
+
+    def commit(self, commit: Commit) -> None:
+        if self._failure:
+            self._refuse()
+        assert self._writing.acquire(blocking=False), "one writer at a time"
+        try:
+            planned = plan(self._view.memory, commit, self._flush_blocks)
+            self._require_space()
+            with mapped("committing", self._folder):
+                self._environment.write(lambda txn: self._fill(txn, planned), self._grow)
+                view = self._new_view(planned.memory)
+            with self._reading:
+                self._view = view
+        except BaseException as error:
+            # whatever it was: memory and disk may no longer say the same
+            self._failure = str(error) or type(error).__name__
+            raise
+        finally:
+            self._writing.release()
+
+    def _fill(self, txn: Transaction, planned: Plan) -> None:
+        for database, key, value in planned.puts:
+            txn.put(key, value, db=self._databases[database])
+        for database, key in planned.deletes:
+            txn.delete(key, db=self._databases[database])
+        if planned.share is not None:
+            self._fill_share(txn, planned)
+
+    def _fill_share(self, txn: Transaction, planned: Plan) -> None:
+        assert planned.share is not None, "the caller has looked"
+        before, after = planned.share
+        progress = planned.memory.progress
+        rows = before.layer.rows
+        with txn.cursor(db=self._rows) as cursor:
+            cursor.putmulti([(key, rows[key]) for key in before.keys[before.keys_done : after.keys_done]])
+        places, database = before.layer.places, self._environment.transactions
+        for item in before.ids[before.ids_done : after.ids_done]:
+            key, location = index_key(progress.generation, item), encode_location(places[item])
+            if not txn.put(key, location, overwrite=False, db=database):
+                # another id with this prefix, or this very one, written before a crash cut the batch short
+                present = txn.get(key, b"", db=database)
+                if places[item] not in decode_locations(present):
+                    txn.put(key, present + location, db=database)
+        txn.put(META_PROGRESS, encode_progress(progress), db=self._environment.meta)
+
+    def _grow(self) -> None:
+        """Reads wait; the view gets a new transaction, because growing ends all that are open."""
+        with self._reading:
+            self._view.txn.abort()
+            self._environment.grow()
+            self._view = self._new_view(self._view.memory)
+
+    def _require_space(self) -> None:
+        free = self.free_fraction()
+        if free < FREE_FRACTION_MIN:
+            raise DiskFull(
+                f"{self._folder} is on a disk with {free:.1%} free, at least {FREE_FRACTION_MIN:.0%} wanted; make room and start again"
+            )
+
+    # --- shared by reads ---
+
+    def _new_view(self, memory: Memory) -> _View:
+        return _View(memory, tuple(layer.rows for layer in memory.overlay.readable()), self._environment.lmdb.begin())
+
+    @contextmanager
+    def _shown(self) -> Iterator[_View]:
+        """The view, for reads that ask the disk several times."""
+        with self._reading, mapped("reading", self._folder):
+            if self._failure:
+                self._refuse()
+            yield self._view
+
+    def _refuse(self) -> NoReturn:
+        raise StorageError(f"the store is no longer used: {self._failure}")
+
+    def _final_key(self, view: _View, height: int) -> bytes | None:
+        """Key of a final block; the genesis is none."""
+        if not 1 <= height <= view.memory.final.height:
+            return None
+        block = view.txn.get(height_key(height), db=self._environment.final)
+        return None if block is None else block_key(height, block)
+
+    def _final_block(self, view: _View, height: int) -> FinalBlock | None:
+        key = self._final_key(view, height)
+        return None if key is None else FinalBlock(self._raw(view, key), self._certificate(view, key, Kind.CONFIRM))
+
+    def _raw(self, view: _View, key: bytes) -> bytes:
+        value = view.txn.get(key, db=self._environment.blocks)
+        assert value is not None, f"height {height_of(key)} is final and has no block"
+        return decode_record(value, key).raw
+
+    def _certificate(self, view: _View, key: bytes, kind: Kind) -> bytes:
+        return view.txn.get(certificate_key(key, kind), b"", db=self._environment.certificates)
+
+    def _is_at(self, view: _View, item: TransactionId, location: Location) -> bool:
+        key = self._final_key(view, location.height)
+        return key is not None and transaction_id_at(self._raw(view, key), location.position, key) == item
+
+
+def open_store(data_dir: Path, genesis: Genesis, *, flush_blocks: int = 20) -> LmdbStore:
+    """Open the ledger in a folder, or create it there.  `HomeInUse` where another process has it."""
+    with mapped("opening the data folder", data_dir):
+        data_dir.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+    lock = ProcessLock(data_dir / "lock")
+    try:
+        remove_leftovers(data_dir)
+        if not (data_dir / NAME).exists():
+            create(data_dir, genesis)
+        with mapped("opening the store", data_dir / NAME):
+            environment = Environment(data_dir / NAME)
+            try:
+                require_chain(environment, genesis)
+                return LmdbStore(data_dir, environment, lock, flush_blocks)
+            except BaseException:
+                environment.lmdb.close()
+                raise
+    except BaseException:
+        lock.release()
+        raise
