@@ -134,7 +134,7 @@ def _logger_class(logger: Logger) -> type[HypercornLogger]:
             pass
 
         async def exception(self, message: str, *args: Any, **_kwargs: Any) -> None:  # noqa: ANN401 - as in the base class
-            logger.exception("HTTP server failed", what=message % args if args else message)
+            logger.exception("HTTP server failed", what=message % args if args else message)  # noqa: LOG004 - called from one
 
         async def error(self, message: str, *args: Any, **_kwargs: Any) -> None:  # noqa: ANN401 - as in the base class
             logger.error("HTTP server failed", what=message % args if args else message)

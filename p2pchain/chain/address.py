@@ -42,6 +42,8 @@ def encode_bech32m(prefix: str, values: list[int]) -> str:
 
 def decode_bech32m(text: str) -> tuple[str, list[int]]:
     """Prefix and five-bit values of a Bech32m text; `Invalid` where any letter or the checksum is wrong."""
+    if not text.isascii():
+        raise Invalid(Code.BAD_ADDRESS, "address has a letter outside of ASCII, which no address has")
     if text.lower() != text and text.upper() != text:
         raise Invalid(Code.BAD_ADDRESS, "address mixes upper and lower case")
     text = text.lower()

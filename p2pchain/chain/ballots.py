@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from p2pchain.chain.types import BlockId, PublicKey, Signature, Slot
+from p2pchain.chain.types import PublicKey, Signature, Slot
 from p2pchain.chain.votes import Ballot, Kind, Subject
 
 SLOTS_PER_VOTER_MAX = 512
@@ -23,10 +23,10 @@ class Contradiction(NamedTuple):
 
 
 class Ballots:
-    """Verified ballots by block, and by voter and slot."""
+    """Verified ballots by voter and slot, and by subject: a ballot that lies about its block's slot or height is one on another block."""
 
     def __init__(self) -> None:
-        self._by_block: dict[tuple[Kind, BlockId], dict[PublicKey, Signature]] = {}
+        self._by_subject: dict[tuple[Kind, Subject], dict[PublicKey, Signature]] = {}
         self._by_voter: dict[tuple[Kind, PublicKey], dict[Slot, Ballot]] = {}
 
     def add(self, ballot: Ballot) -> bool | Contradiction:
@@ -36,7 +36,7 @@ class Ballots:
         if known is not None:
             return False if known.subject == ballot.subject else Contradiction(known, ballot)
         slots[ballot.subject.slot] = ballot
-        self._by_block.setdefault((ballot.kind, ballot.subject.block), {})[ballot.voter] = ballot.signature
+        self._by_subject.setdefault((ballot.kind, ballot.subject), {})[ballot.voter] = ballot.signature
         if len(slots) > SLOTS_PER_VOTER_MAX:
             self._forget(slots.pop(min(slots)))
         return True
@@ -46,7 +46,7 @@ class Ballots:
         return known is not None and known.subject == ballot.subject
 
     def signatures(self, kind: Kind, subject: Subject) -> dict[PublicKey, Signature]:
-        return self._by_block.get((kind, subject.block), {})
+        return self._by_subject.get((kind, subject), {})
 
     def of_voter(self, kind: Kind, voter: PublicKey) -> Ballot | None:
         """The voter's newest ballot of a kind."""
@@ -61,8 +61,8 @@ class Ballots:
         self._by_voter = {key: slots for key, slots in self._by_voter.items() if slots}
 
     def _forget(self, ballot: Ballot) -> None:
-        key = (ballot.kind, ballot.subject.block)
-        signatures = self._by_block[key]
+        key = (ballot.kind, ballot.subject)
+        signatures = self._by_subject[key]
         del signatures[ballot.voter]
         if not signatures:
-            del self._by_block[key]
+            del self._by_subject[key]

@@ -84,7 +84,7 @@ def decode_header(raw: bytes) -> Header:
     version, height, slot, parent, producer, state, transactions, certificate = decode_array(
         raw, what="block header", fields=8, bytes_max=512
     )
-    if version != VERSION:
+    if type(version) is not int or version != VERSION:
         raise Invalid(Code.WRONG_VERSION, f"block has version {version!r}, {VERSION} wanted", wanted=VERSION)
     return Header(
         Height(require_int(height, what="block height", low=1)),

@@ -45,6 +45,7 @@ def decode(data: bytes, *, what: str, bytes_max: int = SMALL_BYTES_MAX, array_ma
     except _DECODE_ERRORS as error:
         raise Invalid(Code.MALFORMED, f"{what} is not MessagePack as specified: {_reason(error)}") from None
     _require_canonical(value, data, what)
+    _require_known_types(value, what)
     return value
 
 
@@ -60,9 +61,8 @@ def decode_byte_strings(data: bytes, *, what: str, heads: int, bytes_max: int, i
     """
     if len(data) > bytes_max:
         raise Invalid(Code.OVERSIZED, f"{what} has {len(data)} bytes, at most {bytes_max} allowed", found=len(data), wanted=bytes_max)
-    unpacker = msgpack.Unpacker(
-        use_list=False, raw=True, max_buffer_size=bytes_max, max_map_len=0, max_ext_len=0, max_array_len=max(items_max, heads + 1)
-    )
+    # The two array headers are read by themselves: below them even an array of one element is over the limit.
+    unpacker = msgpack.Unpacker(use_list=False, raw=True, max_buffer_size=bytes_max, max_map_len=0, max_ext_len=0, max_array_len=0)
     unpacker.feed(data)
     try:
         if unpacker.read_array_header() != heads + 1:
@@ -130,6 +130,20 @@ def _require_canonical(value: object, data: bytes, what: str) -> None:
         again = b""
     if again != data:
         raise Invalid(Code.NON_CANONICAL, f"{what} is not in its canonical encoding: decoding and encoding again gives other bytes")
+
+
+_TYPES = frozenset({int, bytes, str, bool, tuple, type(None)})
+
+
+def _require_known_types(value: object, what: str) -> None:
+    """No floats, and none of the empty maps and extensions that a length limit of 0 lets through."""
+    waiting: list[object] = [value]
+    while waiting:
+        types = set(map(type, waiting))
+        if not types <= _TYPES:
+            found = ", ".join(sorted(wrong.__name__ for wrong in types - _TYPES))
+            raise Invalid(Code.MALFORMED, f"{what} holds {found}, none of the types of this encoding")
+        waiting = [item for array in waiting if type(array) is tuple for item in array] if tuple in types else []
 
 
 def _reason(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """Transactions that wait for a block: bounded, in nonce order per account, by fee between accounts.
 
-A queue per account holds consecutive nonces, beginning with the first that is not final.  Nothing is queued after a
-gap: a client is told which nonce is next instead.  Every transaction that leaves does so with a status and a
+A queue per account holds consecutive nonces, beginning with the first that is not final (`account_queue` says where
+blocks make an exception).  Nothing is queued after a gap: a client is told which nonce is next instead.  Every transaction that leaves does so with a status and a
 reason, which is remembered for a while.
 
 Bounds: transactions, bytes, transactions per account, and endings remembered.  A full pool takes a better-paying
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum, unique
 from typing import NamedTuple
 
+from p2pchain.chain.account_queue import AccountQueue
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.staking import matured_amount
@@ -60,7 +61,7 @@ class Mempool:
         self.limits = limits
         self.bytes = 0
         self._by_id: dict[TransactionId, Transaction] = {}
-        self._queues: dict[bytes, list[Transaction]] = {}
+        self._queues: dict[bytes, AccountQueue] = {}
         self._ended: OrderedDict[TransactionId, Ended] = OrderedDict()
         self._cheapest: list[tuple[int, TransactionId]] = []
         self._expiring: list[tuple[int, TransactionId]] = []
@@ -81,7 +82,7 @@ class Mempool:
     def next_nonce(self, sender: bytes, account_nonce: int) -> int:
         """First nonce of the account that nothing here uses."""
         queue = self._queues.get(sender)
-        return max(account_nonce, queue[-1].nonce + 1) if queue else account_nonce
+        return account_nonce if queue is None else queue.next_nonce(account_nonce)
 
     def fee_floor(self) -> int:
         """Least fee a byte that gets in now."""
@@ -89,7 +90,7 @@ class Mempool:
         if len(self) < self.limits.transactions_max and self.bytes < self.limits.bytes_max:
             return least
         cheapest = self._cheapest_entry()
-        return least if cheapest is None else max(least, -(-cheapest[0] // RATE_SCALE))
+        return least if cheapest is None else max(least, cheapest[0] // RATE_SCALE + 1)
 
     def add(self, transaction: Transaction, view: View, slot: int) -> None:
         """Take a verified transaction, judged by the state at the head; a `Refusal` leaves the pool as it was."""
@@ -100,21 +101,22 @@ class Mempool:
         if transaction.nonce < account.nonce:
             text = f"nonce is {transaction.nonce}, the account is at {account.nonce}"
             raise Invalid(Code.NONCE_TOO_LOW, text, found=transaction.nonce, wanted=account.nonce)
-        queue = self._queues.get(transaction.sender, [])
-        wanted = self.next_nonce(transaction.sender, account.nonce)
+        queue = self._queues.get(transaction.sender) or AccountQueue()
+        wanted = queue.next_nonce(account.nonce)
         if transaction.nonce > wanted:
             text = f"nonce is {transaction.nonce}, the next one of this account is {wanted}"
             raise NotYet(Code.NONCE_GAP, text, found=transaction.nonce, wanted=wanted)
-        old = queue[transaction.nonce - queue[0].nonce] if transaction.nonce < wanted else None
+        old = queue.get(transaction.nonce)
         self._validate_funds(transaction, old, queue, account, view, slot)
         if old is not None:
-            self._replace(old, transaction)
+            self._replace(old, transaction, queue)
             return
         if len(queue) >= self.limits.per_account_max:
             most = self.limits.per_account_max
             raise NotYet(Code.ACCOUNT_LIMIT, f"account has {most} transactions waiting, the most allowed", wanted=most)
         self._make_room(transaction)
-        self._queues.setdefault(transaction.sender, []).append(transaction)
+        queue.put(transaction)
+        self._queues[transaction.sender] = queue
         self._index(transaction)
 
     def select(self, view: View, *, bytes_max: int, count_max: int) -> Iterator[Transaction]:
@@ -122,20 +124,20 @@ class Mempool:
         heap = []
         for order, (sender, queue) in enumerate(self._queues.items()):
             account = ACCOUNTS.load(view, sender) or EMPTY_ACCOUNT
-            place = account.nonce - queue[0].nonce
-            if 0 <= place < len(queue):
-                heap.append((-fee_rate(queue[place]), order, place, queue))
+            items, place = queue.items, queue.place(account.nonce)
+            if place < len(items) and items[place].nonce == account.nonce:
+                heap.append((-fee_rate(items[place]), order, place, items))
         heapq.heapify(heap)
         room, count = bytes_max, 0
         while heap and count < count_max:
-            _, order, place, queue = heap[0]
-            transaction = queue[place]
+            _, order, place, items = heap[0]
+            transaction = items[place]
             size = len(transaction.raw) + ITEM_OVERHEAD_BYTES
             if size > room:
                 heapq.heappop(heap)
                 continue
-            if place + 1 < len(queue):
-                heapq.heapreplace(heap, (-fee_rate(queue[place + 1]), order, place + 1, queue))
+            if place + 1 < len(items) and items[place + 1].nonce == transaction.nonce + 1:
+                heapq.heapreplace(heap, (-fee_rate(items[place + 1]), order, place + 1, items))
             else:
                 heapq.heappop(heap)
             room -= size
@@ -150,8 +152,7 @@ class Mempool:
         """These became final: they leave, and so does whatever claimed the same nonces."""
         for transaction in transactions:
             queue = self._queues.get(transaction.sender)
-            while queue and queue[0].nonce <= transaction.nonce:
-                first = queue.pop(0)
+            for first in queue.take_until(transaction.nonce) if queue is not None else ():
                 self._unindex(first)
                 if first.id != transaction.id:
                     self._end(first, Ending.REPLACED, Code.NONCE_TOO_LOW, f"another transaction with nonce {first.nonce} is final")
@@ -173,9 +174,7 @@ class Mempool:
         queue = self._queues.get(transaction.sender)
         if transaction.id not in self._by_id or queue is None:
             return
-        place = transaction.nonce - queue[0].nonce
-        later = queue[place + 1 :]
-        del queue[place:]
+        _, *later = queue.cut_from(transaction.nonce)
         if not queue:
             del self._queues[transaction.sender]
         self._unindex(transaction)
@@ -190,37 +189,58 @@ class Mempool:
             self._end(transaction, Ending.REJECTED, refusal.code, refusal.message)
 
     def _validate_funds(
-        self, transaction: Transaction, old: Transaction | None, queue: list[Transaction], account: Account, view: View, slot: int
+        self, transaction: Transaction, old: Transaction | None, queue: AccountQueue, account: Account, view: View, slot: int
     ) -> None:
         balance = account.balance
         if account.staker:
             stakes = STAKES.load(view, transaction.sender)
             balance += matured_amount(stakes, slot) if stakes else 0
-        waiting = sum(other.spends for other in queue if other.nonce >= account.nonce and other is not old)
+        waiting = queue.spends_from(account.nonce) - (old.spends if old else 0)
         if waiting + transaction.spends > balance:
             text = f"balance is {balance}, {transaction.spends} wanted beside {waiting} for transactions that wait"
             raise NotYet(Code.INSUFFICIENT_FUNDS, text, found=balance, wanted=transaction.spends, waiting=waiting)
 
-    def _replace(self, old: Transaction, new: Transaction) -> None:
+    def _replace(self, old: Transaction, new: Transaction, queue: AccountQueue) -> None:
         least = old.fee + max(1, old.fee * REPLACEMENT_PERCENT // 100)
         if new.fee < least:
             text = f"nonce {new.nonce} is taken by {old.id.hex()}: fee is {new.fee}, at least {least} wanted to replace it"
             raise NotYet(Code.REPLACEMENT_FEE_TOO_LOW, text, found=new.fee, wanted=least)
-        queue = self._queues[old.sender]
-        queue[old.nonce - queue[0].nonce] = new
+        if self.bytes - len(old.raw) + len(new.raw) > self.limits.bytes_max:
+            text = f"mempool holds {self.bytes} bytes: a replacement longer than the {len(old.raw)} bytes it replaces has no room"
+            raise NotYet(Code.POOL_FULL, text, wanted=len(old.raw))
+        queue.put(new)
         self._unindex(old)
         self._end(old, Ending.REPLACED, Code.REPLACED, f"replaced by {new.id.hex()}, which pays {new.fee}")
         self._index(new)
 
     def _make_room(self, transaction: Transaction) -> None:
-        size = len(transaction.raw)
-        while len(self) >= self.limits.transactions_max or self.bytes + size > self.limits.bytes_max:
-            cheapest = self._cheapest_entry()
-            victim = self._by_id[cheapest[1]] if cheapest else None
-            if cheapest is None or victim is None or fee_rate(transaction) <= cheapest[0] or victim.sender == transaction.sender:
-                text = f"mempool holds {len(self)} transactions and {self.bytes} bytes: a fee of {self.fee_floor()} a byte gets in"
-                raise NotYet(Code.POOL_FULL, text, wanted=self.fee_floor())
+        """Evict whatever pays less, or refuse: then nobody is evicted for one that does not get in."""
+        for victim in self._victims(transaction):
             self.reject(victim, Code.EVICTED, "the mempool is full and others pay more")
+
+    def _victims(self, transaction: Transaction) -> list[Transaction]:
+        entries: list[tuple[int, TransactionId]] = []
+        victims: list[Transaction] = []
+        leaving: dict[TransactionId, int] = {}
+        count_max, bytes_max = self.limits.transactions_max - 1, self.limits.bytes_max - len(transaction.raw)
+        freed = 0
+        try:
+            while len(self) - len(leaving) > count_max or self.bytes - freed > bytes_max:
+                cheapest = self._cheapest_entry()
+                victim = self._by_id[cheapest[1]] if cheapest else None
+                if cheapest is None or victim is None or fee_rate(transaction) <= cheapest[0] or victim.sender == transaction.sender:
+                    text = f"mempool holds {len(self)} transactions and {self.bytes} bytes: a fee of {self.fee_floor()} a byte gets in"
+                    raise NotYet(Code.POOL_FULL, text, wanted=self.fee_floor())
+                entries.append(heapq.heappop(self._cheapest))
+                if victim.id not in leaving:
+                    queue = self._queues[victim.sender]
+                    victims.append(victim)
+                    leaving |= {item.id: len(item.raw) for item in queue.items[queue.place(victim.nonce) :]}
+                    freed = sum(leaving.values())
+        finally:
+            for entry in entries:
+                heapq.heappush(self._cheapest, entry)
+        return victims
 
     def _cheapest_entry(self) -> tuple[int, TransactionId] | None:
         while self._cheapest and self._cheapest[0][1] not in self._by_id:
@@ -233,7 +253,7 @@ class Mempool:
         self.bytes += len(transaction.raw)
         heapq.heappush(self._cheapest, (fee_rate(transaction), transaction.id))
         heapq.heappush(self._expiring, (transaction.valid_until, transaction.id))
-        if len(self._cheapest) > 2 * len(self) + 64:
+        if max(len(self._cheapest), len(self._expiring)) > 2 * len(self) + 64:
             self._cheapest = [(fee_rate(t), t.id) for t in self]
             self._expiring = [(t.valid_until, t.id) for t in self]
             heapq.heapify(self._cheapest)

@@ -51,7 +51,7 @@ def decode_transaction(raw: bytes, spec: ChainSpec) -> Transaction:
     signature = require_bytes(signature_value, what="transaction signature", size=SIGNATURE_BYTES)
     fields = require_array(decode(body, what="transaction body"), what="transaction body", fields=7)
     version, tag, sender, nonce, valid_until, fee, actions = fields
-    if version != VERSION:
+    if type(version) is not int or version != VERSION:
         raise Invalid(Code.WRONG_VERSION, f"transaction has version {version!r}, {VERSION} wanted", wanted=VERSION)
     if tag != spec.chain_tag:
         found = require_bytes(tag, what="transaction chain tag", size=CHAIN_TAG_BYTES)

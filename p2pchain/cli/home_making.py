@@ -5,6 +5,7 @@ Keys that are there already are taken as they are, so that a delegate can make i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -67,6 +68,16 @@ def write_new(path: Path, text: str) -> None:
             file.write(text)
     except FileExistsError:
         raise Failure(f"{path} exists and stays") from None
+
+
+def write_new_private(path: Path, text: str) -> None:
+    """The same for a secret: nobody but its owner may read it, from the first byte on."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Failure(f"{path} exists and stays") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _value_at(config: Config, path: str) -> object:

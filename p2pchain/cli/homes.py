@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from p2pchain.cli.home_making import ACCOUNT_KEY, DELEGATE_KEY, PassphraseSource
 from p2pchain.cli.options import current_home, current_settings, home_option, settings_option
 from p2pchain.cli.passphrases import new_passphrase_options, new_passphrase_source
 from p2pchain.config import Config, Home
-from p2pchain.genesis_file import load_bundle, load_genesis, loads_bundle
+from p2pchain.genesis_file import Bundle, load_bundle, load_genesis, loads_bundle
 
 DEVELOPER_BALANCE = 10**15
 DEVELOPER_STAKE = 10**12
@@ -51,11 +52,17 @@ def init(genesis_file: Path | None, name: str, *, is_delegate: bool, is_open: bo
 @home_option
 def join(bundle: Path, name: str, *, is_delegate: bool, is_open: bool, passphrase_file: Path | None) -> None:
     """Make the home of a node that joins the network of BUNDLE (a file, or - for standard input)."""
-    found = loads_bundle(click.get_text_stream("stdin").read(), "standard input") if str(bundle) == "-" else load_bundle(bundle)
+    found = _read_bundle(bundle)
     if not found.seeds:
         click.echo("p2pchain: the bundle names no seeds; add p2p.persistent_peers to node.toml before you start", err=True)
     settings = {"p2p.seeds": found.seeds, **_settings(name, is_delegate=is_delegate)}
     _make(new_home_config(current_home(), settings), found.genesis, new_passphrase_source(passphrase_file, is_open=is_open))
+
+
+def _read_bundle(path: Path) -> Bundle:
+    if str(path) == "-":
+        return loads_bundle(sys.stdin.read(), "standard input")
+    return load_bundle(path)
 
 
 def _settings(name: str, *, is_delegate: bool) -> dict[str, object]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+import click
 
+from p2pchain.cli.showing import table
 from p2pchain.cli.testnet.processes import pid_of
 from p2pchain.cli.testnet.record import NodeRecord, Testnet
 from p2pchain.client import ClientError, NodeClient
@@ -21,12 +21,8 @@ def look_at(testnet: Testnet) -> Json:
 
 
 def print_table(found: Json) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("node", "role", "process", "head", "final", "peers", "pool", "API", "condition"):
-        table.add_column(name, overflow="fold")
-    for node in found["nodes"]:
-        table.add_row(*_row(node))
-    Console().print(table)
+    for line in table([_row(node) for node in found["nodes"]]):
+        click.echo(line)
 
 
 def _look(node: NodeRecord) -> Json:
@@ -41,10 +37,9 @@ def _look(node: NodeRecord) -> Json:
     return named | {"status": status, "error": error}
 
 
-def _row(node: Json) -> list[str]:
+def _row(node: Json) -> Json:
     status = node["status"]
-    first = [node["name"], node["role"], str(node["pid"] or "down")]
-    if status is None:
-        return [*first, "", "", "", "", node["api"], node["error"] or ""]
-    numbers = [status["head"]["height"], status["final"]["height"], status["peers"], status["mempool"]["transactions"]]
-    return [*first, *map(str, numbers), node["api"], status["condition"]]
+    row = {"node": node["name"], "role": node["role"], "process": node["pid"] or "down"}
+    heights = {name: status[name]["height"] if status else None for name in ("head", "final")}
+    row |= heights | {"peers": status and status["peers"], "pool": status and status["mempool"]["transactions"], "API": node["api"]}
+    return row | {"condition": status["condition"] if status else node["error"]}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from p2pchain.chain.address import encode_address
+from p2pchain.chain.address import decode_address, encode_address
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
 from p2pchain.chain.types import AccountId
@@ -48,13 +48,12 @@ def make_testnet(folder: TestnetFolder, size: Size, ports: Sequence[int]) -> Tes
         raise
 
 
-def make_node(
-    folder: TestnetFolder, name: str, genesis: Genesis, endpoints: Endpoints, role: Role, settings: Mapping[str, object]
-) -> NodeRecord:
-    """The home of a node that listens on loopback."""
+def make_node(path: Path, genesis: Genesis, endpoints: Endpoints, role: Role, settings: Mapping[str, object]) -> NodeRecord:
+    """The home of a node that listens on loopback and is called as its folder."""
+    name = path.name
     p2p, api = f"{HOST}:{endpoints.p2p}", f"{HOST}:{endpoints.api}"
     named = {"node.name": name, "node.role": role, "p2p.listen": p2p, "api.listen": api}
-    config = new_home_config(folder.path / name, named | dict(settings))
+    config = new_home_config(path, named | dict(settings))
     make_home(config, genesis)
     return NodeRecord(name, str(config.home.path), f"http://{api}", p2p, None, role)
 
@@ -75,7 +74,7 @@ def _make(folder: TestnetFolder, size: Size, endpoints: Sequence[Endpoints]) -> 
         home.create()
         begin_signing(home, delegate.consensus_key, genesis.chain_id)
     nodes = [
-        make_node(folder, name, genesis, ends, "delegate", {"p2p.persistent_peers": _neighbours(ends, endpoints)})
+        make_node(folder.path / name, genesis, ends, "delegate", {"p2p.persistent_peers": _neighbours(ends, endpoints)})
         for name, ends in zip(names, endpoints, strict=True)
     ]
     genesis_file = folder.path / "genesis.toml"
@@ -100,8 +99,6 @@ def _make_accounts(path: Path, count: int) -> list[AccountRecord]:
 
 
 def _genesis(size: Size, delegates: Sequence[GenesisDelegate], accounts: Sequence[AccountRecord]) -> Genesis:
-    from p2pchain.chain.address import decode_address
-
     funded = [decode_address(PREFIX, account.address) for account in accounts] + [delegate.account for delegate in delegates]
     return Genesis(
         name="testnet",

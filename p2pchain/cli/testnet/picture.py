@@ -33,9 +33,8 @@ def line_of(scene: Scene) -> str:
     """For example `slot 12 leader node-2 | node-1 head 5 final 5 peers 3 tx/s 4.8 latency 60 ms | node-2 down`."""
     parts = [f"slot {_shown(scene.slot)} leader {leader_name(scene.rows)}", *map(_line_of_node, scene.rows)]
     if scene.transfers:
-        parts.append(
-            f"last transfer {scene.transfers[-1].status}, {sum(item.status == 'final' for item in scene.transfers)} of the last final"
-        )
+        final = sum(item.status == "final" for item in scene.transfers)
+        parts.append(f"transfers: {final} of the last {len(scene.transfers)} final")
     return " | ".join(parts)
 
 
@@ -79,10 +78,9 @@ def _line_of_node(row: Row) -> str:
     if row.status is None:
         return f"{row.name} down"
     status = row.status
+    heights = f"head {status['head']['height']} final {status['final']['height']}"
     latency = "" if row.latency_ms is None else f" latency {row.latency_ms:.0f} ms"
-    return (
-        f"{row.name} head {status['head']['height']} final {status['final']['height']} peers {status['peers']} tx/s {_rate(row)}{latency}"
-    )
+    return f"{row.name} {heights} peers {status['peers']} tx/s {_rate(row)}{latency}"
 
 
 def _rate(row: Row) -> str:

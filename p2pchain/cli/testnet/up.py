@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -22,6 +23,14 @@ ACCOUNTS = 16
 SLOT_MS = 500
 
 
+class Wishes(NamedTuple):
+    """What was asked for; None where nothing was."""
+
+    delegates: int | None
+    accounts: int | None
+    slot_ms: int | None
+
+
 @click.command()
 @click.option("--delegates", type=click.IntRange(1, 101), help=f"How many delegates [{DELEGATES}].")
 @click.option("--accounts", type=click.IntRange(0, 10_000), help=f"How many funded accounts [{ACCOUNTS}].")
@@ -36,7 +45,7 @@ def up(delegates: int | None, accounts: int | None, slot_ms: int | None, folder:
         raise click.UsageError("--sample-transfers needs this command to go on; leave out --detach")
     place = TestnetFolder(folder.absolute())
     with interruptions() as interruption, ExitStack() as stack:
-        children = _start(place, delegates, accounts, slot_ms, stack=stack, tied=not detach)
+        children = _start(place, Wishes(delegates, accounts, slot_ms), stack, tied=not detach)
         testnet = place.load()
         _wait(testnet, children, interruption, begin)
         if detach:
@@ -46,16 +55,10 @@ def up(delegates: int | None, accounts: int | None, slot_ms: int | None, folder:
         _watch(place, children, interruption, sample_transfers=sample_transfers)
 
 
-def _start(
-    place: TestnetFolder, delegates: int | None, accounts: int | None, slot_ms: int | None, *, stack: ExitStack, tied: bool
-) -> Children:
+def _start(place: TestnetFolder, wishes: Wishes, stack: ExitStack, *, tied: bool) -> Children:
     """Processes for all nodes; the stack ends them, and all others of this testnet, when it is closed."""
     with place.locked(), ExitStack() as reserved:
-        if place.exists():
-            testnet = _resumed(place, Size(delegates or 0, accounts or 0, slot_ms or 0))
-        else:
-            size = Size(delegates or DELEGATES, ACCOUNTS if accounts is None else accounts, slot_ms or SLOT_MS)
-            testnet = make_testnet(place, size, reserved.enter_context(reserved_ports(2 * size.delegates)))
+        testnet = _resumed(place, wishes) if place.exists() else _made(place, wishes, reserved)
         place.save(testnet)
         children = spawn_all(testnet, tied=tied)
         stack.callback(_end, place)
@@ -63,14 +66,19 @@ def _start(
     return children
 
 
-def _resumed(place: TestnetFolder, wished: Size) -> Testnet:
+def _made(place: TestnetFolder, wishes: Wishes, reserved: ExitStack) -> Testnet:
+    """A new one, its ports held until the nodes were started."""
+    accounts = ACCOUNTS if wishes.accounts is None else wishes.accounts
+    size = Size(wishes.delegates or DELEGATES, accounts, wishes.slot_ms or SLOT_MS)
+    return make_testnet(place, size, reserved.enter_context(reserved_ports(2 * size.delegates)))
+
+
+def _resumed(place: TestnetFolder, wishes: Wishes) -> Testnet:
     testnet = place.load()
     if living := [node.name for node in testnet.nodes if pid_of(node) is not None]:
         raise Failure(f"the testnet in {place.path} runs already ({', '.join(living)}); see: p2pchain testnet status --dir {place.path}")
-    if any(wished):
-        raise Failure(
-            f"{place.path} holds a testnet, whose size is fixed; leave out --delegates, --accounts and --slot-ms, or name another --dir"
-        )
+    if any(wish is not None for wish in wishes):
+        raise click.UsageError(f"{place.path} holds a testnet, whose --delegates, --accounts and --slot-ms are fixed; name another --dir")
     click.echo(f"going on with the testnet in {place.path}")
     return move_taken_ports(testnet)
 

@@ -22,15 +22,8 @@ START_S = 15.0
 
 
 def folder_option(verb: F) -> F:
-    option = click.option(
-        "--dir",
-        "folder",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path("testnet-data"),
-        show_default=True,
-        help="The testnet's folder.",
-    )
-    return option(verb)
+    path = click.Path(path_type=Path, file_okay=False)
+    return click.option("--dir", "folder", type=path, default=Path("testnet-data"), show_default=True, help="The testnet's folder.")(verb)
 
 
 @click.command()
@@ -110,9 +103,10 @@ def add(folder: Path) -> None:
     place.load()
     with place.locked(), reserved_ports(2) as (p2p, api):
         testnet = place.load()
-        bundle = loads_bundle(_bundle_text(testnet), "the testnet's bundle")
-        name = _free_name(place, testnet)
-        node = make_node(place, name, bundle.genesis, Endpoints(p2p, api), "observer", {"p2p.seeds": bundle.seeds})
+        found = loads_bundle(_bundle_text(testnet), "the testnet's bundle")
+        node = make_node(
+            place.path / _free_name(place, testnet), found.genesis, Endpoints(p2p, api), "observer", {"p2p.seeds": found.seeds}
+        )
         testnet = replace(testnet, nodes=(*testnet.nodes, node))
         place.save(testnet)
         _start(place, testnet, node)

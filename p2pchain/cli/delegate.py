@@ -1,0 +1,51 @@
+"""`delegate`: standing for election, and leaving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Unpack
+
+import click
+
+from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.crypto import KeySigner
+from p2pchain.chain.staking import COMMISSION_WHOLE
+from p2pchain.chain.types import ChainId
+from p2pchain.cli.home_making import DELEGATE_KEY
+from p2pchain.cli.options import current_home
+from p2pchain.cli.passphrases import load_key
+from p2pchain.cli.sending import SendOptions, send, send_options
+from p2pchain.config import Home
+from p2pchain.keystore import Keystore
+
+
+@click.group()
+def delegate() -> None:
+    """Register and retire a delegate."""
+
+
+@delegate.command()
+@click.option("--consensus-key", metavar="KEY", default=DELEGATE_KEY, show_default=True, help="Key that will sign blocks and votes.")
+@click.option("--consensus-passphrase-file", type=click.Path(path_type=Path), help="A private file that holds its passphrase.")
+@click.option(
+    "--commission-bps",
+    type=click.IntRange(0, COMMISSION_WHOLE),
+    default=0,
+    show_default=True,
+    help="Your share of the rewards, in 1/10000.",
+)
+@send_options
+def register(consensus_key: str, consensus_passphrase_file: Path | None, commission_bps: int, **options: Unpack[SendOptions]) -> None:
+    """Stand for election with the account of --from; stake coins with it to be elected."""
+    signer = KeySigner(load_key(Keystore(Home(current_home()).keys), consensus_key, consensus_passphrase_file))
+    send(
+        lambda spec, account: [RegisterDelegate.signed(signer, account, commission_bps, ChainId(spec.chain_id))],
+        options,
+    )
+
+
+@delegate.command()
+@send_options
+def retire(**options: Unpack[SendOptions]) -> None:
+    """Stand for election no longer; stakers may unstake as ever."""
+    send(lambda _spec, _account: [RetireDelegate()], options)

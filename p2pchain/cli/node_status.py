@@ -1,0 +1,36 @@
+"""`status`: one screen about one node."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from p2pchain.client import NodeClient
+from p2pchain.client.answers import Status, Tip
+
+
+def print_status(url: str, *, as_json: bool) -> None:
+    with NodeClient(url) as client:
+        status = client.status()
+    click.echo(json.dumps(status) if as_json else _screen(status))
+
+
+def _screen(status: Status) -> str:
+    rows = {
+        "node": f"{status['name'] or '-'}  {status['node_id']}",
+        "version": status["version"],
+        "chain id": status["chain_id"],
+        "condition": status["condition"],
+        "head": _tip(status["head"]),
+        "final": _tip(status["final"]),
+        "slot": f"{status['slot']}, leader {status['leader'] or '-'}",
+        "delegate": f"{status['delegate'] or 'none: an observer'}{', producing' if status['producing'] else ''}",
+        "peers": str(status["peers"]),
+        "mempool": f"{status['mempool']['transactions']} transactions, {status['mempool']['bytes']} bytes",
+    }
+    return "\n".join(f"{name:<10} {value}" for name, value in rows.items())
+
+
+def _tip(tip: Tip) -> str:
+    return f"height {tip['height']}, slot {tip['slot']}, {tip['hash']}"

@@ -1,0 +1,83 @@
+"""A store without a disk: the words of `node.ports.Store` in the simplest form, to stand in for it and to check it."""
+
+from __future__ import annotations
+
+from p2pchain.chain.genesis import Genesis
+from p2pchain.chain.schedule import Schedule
+from p2pchain.chain.state import GLOBALS
+from p2pchain.chain.tree import Root
+from p2pchain.chain.types import BlockId, Hash, Height, Slot, TransactionId
+from p2pchain.chain.votes import Subject
+from p2pchain.node.effects import Commit, StoredBlock
+from p2pchain.node.ports import FinalBlock, Location, Recovered, UnfinalBlock
+
+
+class MemoryStore:
+    """Holds what was committed for as long as it lives."""
+
+    def __init__(self, genesis: Genesis) -> None:
+        changes = genesis.changes()
+        self.rows = dict(changes.rows)
+        self.unfinal: dict[BlockId, StoredBlock] = {}
+        self.certificates: dict[BlockId, bytes] = {}
+        self.final: list[FinalBlock] = []
+        self.heights: dict[BlockId, int] = {genesis.block_id: 0}
+        self.locations: dict[TransactionId, Location] = {}
+        self._subject = Subject(Slot(0), Height(0), genesis.block_id)
+        self._state_root: Hash = changes.state_root
+
+    def get(self, key: bytes, /) -> bytes | None:
+        return self.rows.get(key)
+
+    def commit(self, commit: Commit) -> None:
+        for stored in commit.blocks:
+            self.unfinal[stored.block.id] = stored
+        for certificate in commit.certificates:
+            assert certificate.subject.block in self.unfinal, "certificates are for blocks that are stored and not final"
+            self.certificates[certificate.subject.block] = certificate.raw
+        for item in commit.final:
+            self._finalise(self.unfinal.pop(item))
+        if commit.final_certificate is not None:
+            self.final[-1] = self.final[-1]._replace(certificate=commit.final_certificate.raw)
+        stale = [item for item, stored in self.unfinal.items() if stored.block.header.height <= self._subject.height]
+        for item in [*commit.dropped, *stale]:
+            self.unfinal.pop(item, None)
+
+    def recovered(self) -> Recovered:
+        totals = GLOBALS.load(self)
+        assert totals is not None, "the globals row is written by the genesis"
+        blocks = sorted((stored.block for stored in self.unfinal.values()), key=lambda block: block.header.height)
+        unfinal = [UnfinalBlock(block.raw, self.certificates.get(block.id, b"")) for block in blocks]
+        return Recovered(Root(self._subject, self._state_root, Schedule(totals)), unfinal)
+
+    def final_block(self, height: int) -> FinalBlock | None:
+        return self.final[height - 1] if 1 <= height <= len(self.final) else None
+
+    def final_height(self, block: BlockId) -> int | None:
+        return self.heights.get(block)
+
+    def final_range(self, from_height: int, limit: int, bytes_max: int) -> list[FinalBlock]:
+        first = max(1, from_height)
+        blocks: list[FinalBlock] = []
+        size = 0
+        for block in self.final[first - 1 : max(0, from_height + limit - 1)]:
+            size += len(block.raw) + len(block.certificate)
+            if blocks and size > bytes_max:
+                break
+            blocks.append(block)
+        return blocks
+
+    def transaction(self, item: TransactionId) -> Location | None:
+        return self.locations.get(item)
+
+    def _finalise(self, stored: StoredBlock) -> None:
+        block, changes = stored
+        header = block.header
+        assert header.height == self._subject.height + 1, "blocks become final one after the other"
+        self.rows.update(changes.rows)
+        self.final.append(FinalBlock(block.raw, b""))
+        self.heights[block.id] = header.height
+        for position, transaction in enumerate(block.transactions):
+            self.locations[transaction.id] = Location(header.height, position)
+        self._subject = Subject(header.slot, header.height, block.id)
+        self._state_root = changes.state_root
