@@ -1,50 +1,96 @@
-"""From a genesis to its file."""
+"""From a genesis to its file, each key explained."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
+from textwrap import wrap
 
 import tomli_w
 
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.genesis import Genesis
+from p2pchain.chain.params import Params
 from p2pchain.chain.types import AccountId
 
-_GENESIS = "# The genesis of a p2pchain network: what it starts from. All nodes have the same; one coin more is another network."
-_BUNDLE = "# A join bundle: the genesis of a p2pchain network, and nodes to begin with. Use it with: p2pchain join THIS_FILE"
+_WIDTH = 100
+_GENESIS = (
+    "The genesis of a p2pchain network: what it starts from, the same on all its nodes. The chain id is the hash of what it"
+    " says, not of how it is written; one coin more is another network. Check it with: p2pchain config check"
+)
+_BUNDLE = "A join bundle: the genesis of a p2pchain network, and nodes to begin with. Use it with: p2pchain join THIS_FILE"
+_NETWORK = "Nodes of the network that a newcomer dials first, as host:port; DNS names are welcome."
+_CHAIN = (
+    "name: 1 to 48 of a-z, 0-9 and -. address_prefix: what its addresses begin with, 1 to 16 of a-z."
+    " time: when slot 1 begins, in RFC 3339 or Unix milliseconds."
+)
+_PARAMS = "The rules that the network fixes for good. All of them must be here."
+_ACCOUNTS = "Who owns which coins, in the smallest unit. An address stands for an Ed25519 public key; see: p2pchain keys show"
+_DELEGATES = (
+    "Who may sign blocks: an account, the Ed25519 public key that signs in its name (32 bytes in hex), its share of the rewards"
+    " in 1/10000, and its own stake, which is on top of its balance."
+)
 
 
 def dumps_genesis(genesis: Genesis) -> str:
     """The file's text; reading it again gives the same chain id."""
-    return _text(_GENESIS, genesis, {})
+    return _text([_comment(_GENESIS), _chain_id(genesis)], _sections(genesis))
 
 
 def dumps_bundle(genesis: Genesis, seeds: Sequence[str]) -> str:
     """`seeds` are `host:port`."""
-    return _text(_BUNDLE, genesis, {"network": {"seeds": list(seeds)}})
+    network = _section(_NETWORK, {"network": {"seeds": list(seeds)}})
+    return _text([_comment(_BUNDLE), _chain_id(genesis)], [network, *_sections(genesis)])
 
 
-def _text(head: str, genesis: Genesis, first: dict[str, object]) -> str:
-    return f"{head}\n# chain id: {genesis.chain_id.hex()}\n\n{tomli_w.dumps(first | _document(genesis))}"
+def _text(head: Sequence[str], sections: Sequence[str]) -> str:
+    return "\n".join(head) + "\n\n" + "\n".join(sections)
 
 
-def _document(genesis: Genesis) -> dict[str, object]:
+def _chain_id(genesis: Genesis) -> str:
+    return f"# chain id: {genesis.chain_id.hex()}"
+
+
+def _sections(genesis: Genesis) -> list[str]:
     prefix = genesis.address_prefix
-    return {
-        "chain": {"name": genesis.name, "address_prefix": prefix, "time": _time_text(genesis.genesis_ms)},
-        "params": {name: value for name, value, _, _ in genesis.params.bounds()},
-        "accounts": [{"address": encode_address(prefix, AccountId(item.account)), "balance": item.balance} for item in genesis.accounts],
-        "delegates": [
-            {
-                "address": encode_address(prefix, AccountId(item.account)),
-                "consensus_key": item.consensus_key.hex(),
-                "commission_bps": item.commission_bps,
-                "stake": item.stake,
-            }
-            for item in genesis.delegates
-        ],
-    }
+    accounts = [{"address": _address(prefix, item.account), "balance": item.balance} for item in genesis.accounts]
+    delegates = [
+        {
+            "address": _address(prefix, item.account),
+            "consensus_key": item.consensus_key.hex(),
+            "commission_bps": item.commission_bps,
+            "stake": item.stake,
+        }
+        for item in genesis.delegates
+    ]
+    chain = {"name": genesis.name, "address_prefix": prefix, "time": _time_text(genesis.genesis_ms)}
+    return [
+        _section(_CHAIN, {"chain": chain}),
+        _comment(_PARAMS) + "\n[params]\n" + "\n".join(_params(genesis.params)),
+        *([_section(_ACCOUNTS, {"accounts": accounts})] if accounts else []),
+        _section(_DELEGATES, {"delegates": delegates}),
+    ]
+
+
+def _params(params: Params) -> list[str]:
+    texts = []
+    for each in fields(params):
+        meaning, low, high = (each.metadata[name] for name in ("doc", "low", "high"))
+        texts.append(f"{_comment(f'{meaning} {low} to {high}.')}\n{each.name} = {getattr(params, each.name)}\n")
+    return texts
+
+
+def _section(explanation: str, table: dict[str, object]) -> str:
+    return f"{_comment(explanation)}\n{tomli_w.dumps(table)}"
+
+
+def _comment(text: str) -> str:
+    return "\n".join(wrap(text, width=_WIDTH, initial_indent="# ", subsequent_indent="# "))
+
+
+def _address(prefix: str, account: bytes) -> str:
+    return encode_address(prefix, AccountId(account))
 
 
 def _time_text(genesis_ms: int) -> str | int:

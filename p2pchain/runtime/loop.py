@@ -28,10 +28,12 @@ from p2pchain.node.ports import Journal, Network, Store
 from p2pchain.runtime.signing import SigningDesk
 from p2pchain.runtime.verifier import Verifier
 from p2pchain.wire.errors import ConnectionRefused, Reason
-from p2pchain.wire.messages import BLOCKS_BYTES_MAX, Blocks, Hello, Message, Tips
+from p2pchain.wire.messages import BLOCKS_BYTES_MAX, Blocks, Hello, Message, Tips, Transactions
 
 INBOX_MAX = 256
 """Verified events that wait: a few slots' worth of ballots of 101 delegates.  A full inbox slows its senders down."""
+GOSSIPED_MAX = 16
+"""Messages of transactions that wait to be verified: at most 16 MiB; a peer that sends more is read more slowly."""
 JOURNAL_BYTES_MAX = 128 << 20
 """The journal of the mempool is rewritten when it has grown to this: twice what the pool itself may hold."""
 SUBMIT_BATCH = 500
@@ -62,6 +64,7 @@ class NodeLoop:
         self._clock = clock
         self._verifier = Verifier()
         self._send, self._receive = trio.open_memory_channel[Event](INBOX_MAX)
+        self._gossiped_send, self._gossiped_receive = trio.open_memory_channel[tuple[Peer, Transactions]](GOSSIPED_MAX)
         self._own: deque[Event] = deque()
         self._answers: dict[RequestId, Sequence[SubmitResult]] = {}
         self._waiting: dict[RequestId, trio.Event] = {}
@@ -92,7 +95,16 @@ class NodeLoop:
         await self._send.send(events.PeerLeft(peer))
 
     async def receive(self, peer: Peer, message: Message) -> None:
-        """Open, verify, hand over; a message that its sender could know to be wrong ends the connection."""
+        """Open, verify, hand over; a message that its sender could know to be wrong ends the connection.
+
+        Transactions step aside: a vote that comes behind a thousand of them on one link must not wait for them.
+        """
+        if isinstance(message, Transactions):
+            await self._gossiped_send.send((peer, message))
+            return
+        await self._open(peer, message)
+
+    async def _open(self, peer: Peer, message: Message) -> None:
         try:
             opened = self.intake.open(peer, message)
             if opened is None:
@@ -134,9 +146,19 @@ class NodeLoop:
 
     async def run(self) -> None:
         """For ever; only an error or a cancellation ends it."""
-        await self._handle(events.TimeReached())
-        while True:
-            await self._handle(await self._next_event())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._take_gossiped)
+            await self._handle(events.TimeReached())
+            while True:
+                await self._handle(await self._next_event())
+
+    async def _take_gossiped(self) -> None:
+        """Transactions of peers, one message after the other: their order on a link is their order here."""
+        async for peer, message in self._gossiped_receive:
+            try:
+                await self._open(peer, message)
+            except ConnectionRefused as refused:
+                self._edges.network.disconnect(peer, refused.reason, refused.message)
 
     async def restore_pool(self) -> None:
         """Bring back what waited when the process ended; what no longer holds is dropped with its reason."""
