@@ -27,6 +27,10 @@ _FAILURES = frozenset(
 )
 
 
+_BAD_ADDRESS = "bad_address"
+"""An address that is none is a mistyped argument, whoever noticed it."""
+
+
 class Failure(click.ClickException):
     """Ends the command with these words."""
 
@@ -54,7 +58,7 @@ def _failure_of(error: Exception) -> Failure:
     if kinds & _WRONG_USE_ERRORS:
         return Failure(str(error), WRONG_USE)
     if kinds & _FAILURES:
-        return Failure(str(error))
+        return Failure(str(error), WRONG_USE if getattr(error, "code", None) == _BAD_ADDRESS else FAILED)
     if isinstance(error, OSError) and error.strerror:
         return Failure(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     place = traceback.extract_tb(error.__traceback__)[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from ipaddress import ip_address
 
@@ -29,8 +31,7 @@ async def connect(endpoint: Endpoint, resolving: trio.CapacityLimiter) -> trio.S
     except UnicodeError:
         raise Unreachable("not a host name") from None
     except OSError as error:
-        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-        raise Unreachable(cause.strerror or str(cause)) from error
+        raise Unreachable(_innermost(error)) from error
 
 
 async def _resolve(endpoint: Endpoint, resolving: trio.CapacityLimiter) -> list[str]:
@@ -43,6 +44,13 @@ async def _resolve(endpoint: Endpoint, resolving: trio.CapacityLimiter) -> list[
 
 def _look_up(endpoint: Endpoint) -> list[str]:
     return [str(entry[4][0]) for entry in socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)]
+
+
+def _innermost(error: OSError) -> str:
+    """Trio tells that all attempts failed, and beneath it why each of them did."""
+    if isinstance(error.__cause__, ExceptionGroup):
+        (error, *_) = (cause for cause in error.__cause__.exceptions if isinstance(cause, OSError))
+    return os.strerror(error.errno) if error.errno in errno.errorcode else error.strerror or str(error)
 
 
 async def _try_each(hosts: list[str], port: int) -> trio.SocketStream:

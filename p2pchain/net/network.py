@@ -21,7 +21,7 @@ from p2pchain.net.listen import listening_endpoint, open_listeners
 from p2pchain.net.outbox import is_urgent
 from p2pchain.net.refusals import Refusals, reason_name
 from p2pchain.net.roster import Roster
-from p2pchain.net.session import Session
+from p2pchain.net.session import Session, printable
 from p2pchain.net.settings import GOODBYE_S, HANDSHAKES_MAX, LEAVE_S, NetworkSettings
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import Inlet, PeerRefusal, PeerView
@@ -161,7 +161,13 @@ class PeerNetwork:
         settings = self._settings
         challenge = secrets.token_bytes(16)
         return Hello(
-            PROTOCOL_VERSION, settings.chain_id, settings.node_key, settings.agent, self._endpoint.port, challenge, self._inlet.tips()
+            PROTOCOL_VERSION,
+            settings.chain_id,
+            settings.node_key,
+            printable(settings.agent)[:64],
+            self._endpoint.port,
+            challenge,
+            self._inlet.tips(),
         )
 
     async def _host(self, session: Session) -> None:
@@ -190,8 +196,8 @@ class PeerNetwork:
             return
         name = reason_name(reason)
         refusal = PeerRefusal(session.address, _node_id(session), name, text, self._clock(), 1)
-        if self._refusals.note(refusal):
-            self._logger.warning("peer refused", address=session.address, node=_node_id(session), reason=name, why=text, by_us=by_us)
+        log = self._logger.warning if self._refusals.note(refusal) else self._logger.debug
+        log("peer refused", address=session.address, node=_node_id(session), reason=name, why=text, by_us=by_us)
 
 
 def _node_id(session: Session) -> str:

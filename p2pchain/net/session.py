@@ -247,5 +247,8 @@ class Session:
 
 def make_goodbye(reason: Reason, text: str) -> Goodbye:
     """A goodbye that the wire accepts, whatever the text."""
-    plain = text.encode("ascii", "replace").decode()
-    return Goodbye(int(reason), "".join(c if c.isprintable() else " " for c in plain)[:200])
+    return Goodbye(int(reason), printable(text.encode("ascii", "replace").decode())[:200])
+
+
+def printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -19,7 +19,7 @@ LEAVE_S = 1.0
 """At the end of the process: time for the last news to reach the loop."""
 PROBE_S = 2.0
 OUTBOX_BYTES_MAX = 16 << 20
-"""One full `Blocks` answer (8 MiB) and two full blocks (4 MiB each): what one healthy peer may be owed at once."""
+"""The largest answer to sync (12 MiB) and a full block (4 MiB): what one healthy peer may be owed at once."""
 OUTBOX_FRAMES_MAX = 16_384
 """Small frames cost about 100 bytes each beside their own: below 2 MiB."""
 BATCH_BYTES = 256 * 1024
@@ -34,7 +34,7 @@ class NetworkSettings:
     """Ed25519 public key that names this node."""
     chain_id: bytes
     agent: str
-    """Software and version, at most 64 printable characters."""
+    """Software and version; 64 printable characters of it are shown to peers."""
     seeds: tuple[str, ...] = ()
     persistent_peers: tuple[str, ...] = ()
     peers_in_max: int = 64
@@ -45,5 +45,3 @@ class NetworkSettings:
     def __post_init__(self) -> None:
         assert len(self.node_key) == 32, "a node key has 32 bytes"
         assert len(self.chain_id) == 32, "a chain id has 32 bytes"
-        assert len(self.agent) <= 64, "an agent has at most 64 characters"
-        assert self.agent.isprintable(), "an agent is printable"

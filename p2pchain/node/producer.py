@@ -40,7 +40,7 @@ class Producer:
         core = self._core
         if core.key is None or core.sign is None or slot <= core.sign.produced.slot or slot <= core.head.slot:
             return False
-        schedule = core.head.schedule
+        schedule = self._base().schedule
         return slot >= schedule.start_slot and schedule.turn(slot).delegate.consensus_key == core.key
 
     def produce(self) -> None:
@@ -48,11 +48,10 @@ class Producer:
         core, slot = self._core, self._core.slot
         if self.paused or not self.is_turn(slot) or core.now_ms < self._earliest_ms(slot) or core.now_ms >= self._latest_ms(slot):
             return
-        base = self._base(slot)
+        base = self._base()
         is_full = base is not core.head
-        if not (is_full or self._is_due(slot) or core.pool.has_ready(core.head_view())):
-            return
-        self._build(base, slot, empty=is_full)
+        if is_full or self._is_due(slot) or core.pool.has_ready(core.head_view()):
+            self._build(base, slot, empty=is_full)
 
     def next_ms(self) -> int | None:
         """When to look again: the beginning of the next slot, or the end of the wait for a certificate."""
@@ -81,22 +80,19 @@ class Producer:
         is_unfinal = core.head is not core.tree.root and slot > core.head.slot + 1
         return is_first or is_heartbeat or is_unfinal
 
-    def _base(self, slot: int) -> Node:
-        """The head, or at the bound its parent, provided that the slot is ours above that too."""
+    def _base(self) -> Node:
+        """What the next block stands on: the head, or its parent where the bound of unfinal blocks is reached."""
         core = self._core
         if core.tree.depth(core.head) < core.tree.unfinal_blocks_max:
             return core.head
         parent = core.head.parent
         assert parent is not None, "the bound is at least two blocks"
-        leads = slot >= parent.schedule.start_slot and parent.schedule.turn(slot).delegate.consensus_key == core.key
-        return parent if leads else core.head
+        return parent
 
     def _build(self, base: Node, slot: int, *, empty: bool) -> None:
         core = self._core
         assert core.key is not None
         assert core.sign is not None
-        if core.tree.depth(base) >= core.tree.unfinal_blocks_max:
-            return
         parent = core.tree.execution_parent(base)
         params = core.spec.params
         chosen = (

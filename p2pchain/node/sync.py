@@ -23,8 +23,8 @@ WINDOW_BLOCKS = 64
 WINDOWS = 8
 """Ranges asked for or waiting at once."""
 DEADLINE_MS = 5_000
-RESTING_MS = 10_000
-"""How long a peer that let a deadline pass, or had nothing, is not asked."""
+RESTING_MS = 1_000
+"""How long a peer that let a deadline pass, or had nothing, is not asked the same again: it may be the only one."""
 
 
 UNPROVEN_MAX = 512
@@ -56,7 +56,8 @@ class Sync:
         self._core = core
         self._asked: dict[int, Asked] = {}
         self._answers: dict[int, Answered] = {}
-        self._resting: dict[Peer, int] = {}
+        self._resting: dict[tuple[Peer, bool], int] = {}
+        """Until when a peer is not asked for ranges (true) or branches (false)."""
         self._last_request = 0
         self._range_end = 0
         self._lagging_since_ms: int | None = None
@@ -115,11 +116,11 @@ class Sync:
     def fail(self, peer: Peer) -> None:
         """A range could not be imported: begin again above the final block, with others first."""
         self._range_end = 0
-        self._resting[peer] = self._core.now_ms + RESTING_MS
+        self._rest(peer, ranges=True)
 
     def ask_branch(self, peer: Peer, tip: BlockId) -> None:
         """Ask a peer for the blocks that lead to `tip`, unless it is being asked already."""
-        if any(question.peer == peer and not question.from_height for question in self._asked.values()) or self._is_resting(peer):
+        if any(question.peer == peer and not question.from_height for question in self._asked.values()) or self._is_resting(peer, ranges=False):
             return
         request = self._remember(peer, 0, 0)
         self._core.send(peer, GetBranch(request, tip))
@@ -131,7 +132,7 @@ class Sync:
             return None
         del self._asked[request]
         if not blocks:
-            self._resting[peer] = self._core.now_ms + RESTING_MS
+            self._rest(peer, ranges=asked.from_height > 0)
             return None
         if asked.from_height:
             if blocks[0][0].header.height != asked.from_height or len(blocks) > asked.limit or asked.from_height <= self._reached:
@@ -151,7 +152,7 @@ class Sync:
         """Forget what a peer was asked and what it answered."""
         self._asked = {request: asked for request, asked in self._asked.items() if asked.peer != peer}
         self._answers = {height: answer for height, answer in self._answers.items() if answer.peer != peer}
-        self._resting.pop(peer, None)
+        self._resting = {key: until for key, until in self._resting.items() if key[0] != peer}
 
     def next_ms(self) -> int | None:
         return min((asked.due_ms for asked in self._asked.values()), default=None)
@@ -161,7 +162,7 @@ class Sync:
         able = [
             peer
             for peer, tips in sorted(self._core.peers.items())
-            if tips.final.height >= from_height and peer not in busy and not self._is_resting(peer)
+            if tips.final.height >= from_height and peer not in busy and not self._is_resting(peer, ranges=True)
         ]
         if not able:
             return False
@@ -176,12 +177,15 @@ class Sync:
         self._asked[self._last_request] = Asked(peer, self._core.now_ms + DEADLINE_MS, from_height, limit)
         return self._last_request
 
-    def _is_resting(self, peer: Peer) -> bool:
-        return self._resting.get(peer, 0) > self._core.now_ms
+    def _rest(self, peer: Peer, *, ranges: bool) -> None:
+        self._resting[peer, ranges] = self._core.now_ms + RESTING_MS
+
+    def _is_resting(self, peer: Peer, *, ranges: bool) -> bool:
+        return self._resting.get((peer, ranges), 0) > self._core.now_ms
 
     def _expire(self) -> None:
         for request, asked in list(self._asked.items()):
             if asked.due_ms <= self._core.now_ms:
                 del self._asked[request]
-                self._resting[asked.peer] = self._core.now_ms + RESTING_MS
+                self._rest(asked.peer, ranges=asked.from_height > 0)
                 self._core.note("info", "peer_slow_to_answer", peer=asked.peer, height=asked.from_height)

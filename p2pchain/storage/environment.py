@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -61,17 +60,6 @@ class Environment:
         """Double the map.  No transaction of this process may be in use: the caller holds the lock that says so."""
         self.lmdb.set_mapsize(2 * self.lmdb.info()["map_size"])
 
-    def write(self, fill: Callable[[Transaction], None], grow: Callable[[], None] | None = None) -> None:
-        """One durable transaction: all that `fill` puts, or nothing.  Repeated where the map was too small."""
-        while True:
-            try:
-                with self.lmdb.begin(write=True) as txn:
-                    fill(txn)
-            except lmdb.MapFullError:
-                (grow or self.grow)()
-            else:
-                return
-
 
 def create(folder: Path, genesis: Genesis, map_bytes_min: int = _MAP_BYTES_MIN) -> None:
     """Write a store that holds the genesis, beside, and rename it into place: LMDB's own creation is not atomic."""
@@ -80,7 +68,7 @@ def create(folder: Path, genesis: Genesis, map_bytes_min: int = _MAP_BYTES_MIN) 
         temporary.mkdir(FOLDER_MODE)
         environment = Environment(temporary, map_bytes_min)
         try:
-            environment.write(lambda txn: _fill(environment, txn, genesis))
+            _write_genesis(environment, genesis)
         finally:
             environment.lmdb.close()
         sync_folder(temporary)
@@ -108,6 +96,17 @@ def require_chain(environment: Environment, genesis: Genesis) -> None:
     if chain != genesis.chain_id:
         found, wanted = chain.hex(), genesis.chain_id.hex()
         raise ForeignChain(f"{environment.path} holds chain {found}, the genesis is {wanted}'s; use its own genesis or another folder")
+
+
+def _write_genesis(environment: Environment, genesis: Genesis) -> None:
+    while True:
+        try:
+            with environment.lmdb.begin(write=True) as txn:
+                _fill(environment, txn, genesis)
+        except lmdb.MapFullError:
+            environment.grow()
+        else:
+            return
 
 
 def _fill(environment: Environment, txn: Transaction, genesis: Genesis) -> None:

@@ -83,8 +83,8 @@ def index_key(generation: int, item: bytes) -> bytes:
     return _GENERATION.pack(generation) + item[:PREFIX_BYTES]
 
 
-def encode_location(location: Location) -> bytes:
-    return _LOCATION.pack(*location)
+def encode_location(place: tuple[int, int]) -> bytes:
+    return _LOCATION.pack(*place)
 
 
 def decode_locations(data: bytes) -> list[Location]:

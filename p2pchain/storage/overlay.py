@@ -1,17 +1,29 @@
 """What is final but not yet in the rows: the changes of the last final blocks, in memory, above the rows on disk.
 
-Once per `flush_blocks` final blocks the layers become a batch, sorted by key, of which each later commit writes its
-share: sorted, so that a page is written once a batch; in shares, so that no single commit stalls the node.  Until a
-batch is written whole it stays readable here.  An overlay never changes; what is new is a new overlay.
+Once per `flush_blocks` final blocks the layers become a batch, of which each later commit writes its share: a range of
+keys, across all layers.  Ranges, so that a page is written once a batch; shares, so that no single commit stalls the
+node.  Until a batch is written whole it stays readable here.  An overlay never changes: what is new is a new overlay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from p2pchain.chain.types import TransactionId
-from p2pchain.node.ports import Location
+
+Key = TypeVar("Key", bound=bytes)
+Value = TypeVar("Value")
+
+Place: TypeAlias = tuple[int, int]
+"""(height, position) of a transaction: a plain tuple, for there may be 200,000 of them."""
+
+LAYER_BLOCKS_MAX = 4
+"""Layers are merged up to this weight: a read asks a handful of layers, and a merge of full blocks takes 3 ms."""
+SAMPLE_STEP = 16
+"""One of so many keys says where a range ends: ranges differ by less than this for each layer."""
 
 
 class Layer(NamedTuple):
@@ -21,32 +33,49 @@ class Layer(NamedTuple):
     size: int
     """Bytes of its rows, encoded."""
     rows: Mapping[bytes, bytes]
-    places: Mapping[TransactionId, Location]
-    """Where its transactions are."""
+    """In key order."""
+    places: tuple[Mapping[TransactionId, Place], ...]
+    """Where its transactions are: of each block one, newest first, in order of the ids."""
+
+    def place(self, item: TransactionId) -> Place | None:
+        return next((block[item] for block in self.places if item in block), None)
 
 
 class Batch(NamedTuple):
-    """A layer on its way to disk."""
+    """Layers on their way to disk."""
 
     height: int
-    """The last block in it: once all is written, rows and index follow the log up to here."""
-    layer: Layer
-    keys: Sequence[bytes]
-    """Of its rows, sorted."""
-    ids: Sequence[TransactionId]
-    """Of its transactions, sorted."""
-    keys_done: int = 0
-    ids_done: int = 0
+    """The last block in them: once all is written, rows and index follow the log up to here."""
+    layers: tuple[Layer, ...]
+    keys: tuple[Sequence[bytes], ...]
+    """Of each layer, sorted."""
+    places: tuple[Mapping[TransactionId, Place], ...]
+    ids: tuple[Sequence[TransactionId], ...]
+    """Of each block, sorted."""
+    key_ends: Sequence[bytes]
+    """Where each range but the last ends."""
+    id_ends: Sequence[TransactionId]
+    parts: int
+    done: int = 0
+    """Ranges written."""
 
     @property
     def is_written(self) -> bool:
-        return self.keys_done == len(self.keys) and self.ids_done == len(self.ids)
+        return self.done >= self.parts
 
-    def share(self, part: int, whole: int) -> Batch:
-        """The batch as it is when another part of a whole is written; keys and ids between the two are the share."""
-        keys_done = self.keys_done + -(-len(self.keys) * part // whole)
-        ids_done = self.ids_done + -(-len(self.ids) * part // whole)
-        return self._replace(keys_done=min(len(self.keys), keys_done), ids_done=min(len(self.ids), ids_done))
+    def rows_until(self, end: int) -> dict[bytes, bytes]:
+        """What the ranges up to `end` write, in key order."""
+        found: dict[bytes, bytes] = {}
+        for layer, keys in zip(reversed(self.layers), reversed(self.keys), strict=True):
+            found.update((key, layer.rows[key]) for key in _between(keys, self.key_ends, self.done, end))
+        return dict(sorted(found.items()))
+
+    def places_until(self, end: int) -> list[tuple[TransactionId, Place]]:
+        """The index entries in the ranges up to `end`, in order of the ids."""
+        found = []
+        for block, ids in zip(self.places, self.ids, strict=True):
+            found += [(item, block[item]) for item in _between(ids, self.id_ends, self.done, end)]
+        return sorted(found)
 
 
 class Overlay(NamedTuple):
@@ -65,32 +94,49 @@ class Overlay(NamedTuple):
 
     def readable(self) -> tuple[Layer, ...]:
         """Every layer that a read must ask before the disk, newest first."""
-        return self.layers if self.batch is None else (*self.layers, self.batch.layer)
+        return self.layers if self.batch is None else (*self.layers, *self.batch.layers)
 
     def with_layer(self, layer: Layer) -> Overlay:
-        """Add a final block.  Layers of equal weight are merged, so a read asks log2 of the blocks and not all."""
+        """Add a final block."""
         layers = (layer, *self.layers)
-        while len(layers) > 1 and layers[0].blocks >= layers[1].blocks:
+        while len(layers) > 1 and layers[0].blocks >= layers[1].blocks and layers[0].blocks + layers[1].blocks <= LAYER_BLOCKS_MAX:
             newer, older, *rest = layers
             layers = (merge(newer, older), *rest)
         return self._replace(layers=layers)
 
-    def with_batch(self, height: int) -> Overlay:
-        """Begin to write all layers; the overlay has no batch yet."""
+    def with_batch(self, height: int, parts: int) -> Overlay:
+        """Begin to write all layers, in so many parts; the overlay has no batch yet."""
         assert self.batch is None, "one batch at a time"
-        newest, *rest = self.layers
-        for older in rest:
-            newest = merge(newest, older)
-        # rows and ids of each block are in order already, so sorting merely merges runs
-        return Overlay((), Batch(height, newest, sorted(newest.rows), sorted(newest.places)))
-
-
-def merge(newer: Layer, older: Layer) -> Layer:
-    rows = {**older.rows, **newer.rows}
-    return Layer(newer.blocks + older.blocks, newer.size + older.size, rows, {**older.places, **newer.places})
+        keys = tuple(list(layer.rows) for layer in self.layers)
+        places = tuple(block for layer in self.layers for block in layer.places)
+        ids = tuple(list(block) for block in places)
+        return Overlay((), Batch(height, self.layers, keys, places, ids, _ends(keys, parts), _ends(ids, parts), parts))
 
 
 def layer_of(height: int, rows: Mapping[bytes, bytes], size: int, ids: Sequence[TransactionId]) -> Layer:
     """The layer of one final block."""
-    places = {item: Location(height, position) for item, position in sorted(zip(ids, range(len(ids)), strict=True))}
-    return Layer(1, size, rows, places)
+    places = dict(zip(ids, zip(repeat(height), range(len(ids)), strict=False), strict=True))
+    return Layer(1, size, _in_order(rows), (_in_order(places),))
+
+
+def merge(newer: Layer, older: Layer) -> Layer:
+    rows = _in_order({**older.rows, **newer.rows})
+    return Layer(newer.blocks + older.blocks, newer.size + older.size, rows, newer.places + older.places)
+
+
+def _in_order(items: Mapping[Key, Value]) -> dict[Key, Value]:
+    """Sorted by key; what consists of a few sorted runs is sorted in linear time."""
+    return {key: items[key] for key in sorted(items)}
+
+
+def _ends(runs: Sequence[Sequence[Key]], parts: int) -> list[Key]:
+    """Keys that divide all runs together into parts of about the same number."""
+    samples = sorted(key for run in runs for key in run[::SAMPLE_STEP])
+    return [samples[len(samples) * part // parts] for part in range(1, parts)] if samples else []
+
+
+def _between(run: Sequence[Key], ends: Sequence[Key], first: int, end: int) -> Iterator[Key]:
+    """The keys of a sorted run that lie in the ranges from `first` to below `end`."""
+    start = bisect_left(run, ends[first - 1]) if 0 < first <= len(ends) else 0
+    stop = bisect_left(run, ends[end - 1]) if end <= len(ends) else len(run)
+    return iter(run[start:stop])

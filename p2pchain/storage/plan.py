@@ -14,7 +14,7 @@ from p2pchain.chain.types import BlockId, Hash, TransactionId
 from p2pchain.chain.votes import Kind, Subject
 from p2pchain.node.effects import Commit, StoredBlock
 from p2pchain.storage.layout import Progress, block_key, certificate_key, encode_record, height_key, transaction_ids
-from p2pchain.storage.overlay import Batch, Overlay, layer_of
+from p2pchain.storage.overlay import Overlay, Place, layer_of
 
 OVERLAY_BYTES_MAX = 64 << 20
 """Of encoded rows: forty full blocks of transfers; beyond it a batch is written in one go, however long that takes."""
@@ -62,10 +62,10 @@ class Memory(NamedTuple):
 
 
 class Share(NamedTuple):
-    """The part of a batch that this commit writes: what lies between `before` and `after`."""
+    """The part of a batch that a commit writes, in key order."""
 
-    before: Batch
-    after: Batch
+    rows: Mapping[bytes, bytes]
+    places: Sequence[tuple[TransactionId, Place]]
 
 
 class Plan(NamedTuple):
@@ -118,18 +118,20 @@ def _with_share(
     overlay, progress = memory.overlay, memory.progress
     is_over = overlay.size > OVERLAY_BYTES_MAX
     if overlay.batch is None and overlay.layers and (is_over or overlay.blocks >= flush_blocks):
-        overlay = overlay.with_batch(memory.final.height)
+        overlay = overlay.with_batch(memory.final.height, flush_blocks)
         if progress.entries >= GENERATION_ENTRIES_MAX:
             progress = progress._replace(generation=progress.generation + 1, entries=0)
-    before = overlay.batch
-    if before is None or not blocks:
+    batch = overlay.batch
+    if batch is None or not blocks:
         return Plan(puts, deletes, None, memory._replace(overlay=overlay, progress=progress))
-    after = before.share(flush_blocks if is_over else blocks, flush_blocks)
-    progress = progress._replace(entries=progress.entries + after.ids_done - before.ids_done)
-    if after.is_written:
-        progress = progress._replace(flushed=after.height)
-    overlay = overlay._replace(batch=None if after.is_written else after)
-    return Plan(puts, deletes, Share(before, after), memory._replace(overlay=overlay, progress=progress))
+    done = batch.parts if is_over else min(batch.parts, batch.done + blocks)
+    share = Share(batch.rows_until(done), batch.places_until(done))
+    batch = batch._replace(done=done)
+    progress = progress._replace(entries=progress.entries + len(share.places))
+    if batch.is_written:
+        progress = progress._replace(flushed=batch.height)
+    overlay = overlay._replace(batch=None if batch.is_written else batch)
+    return Plan(puts, deletes, share, memory._replace(overlay=overlay, progress=progress))
 
 
 def _unfinal(stored: StoredBlock) -> tuple[Unfinal, bytes]:

@@ -1,9 +1,8 @@
 """The ledger on disk.  One writer; every commit is one durable transaction; reads are as of the last commit.
 
-Threads: `commit` may run in one thread while another reads.  A `_View` (overlay and read transaction) never changes; a
-commit replaces it whole.  `_reading` keeps the map from growing under a read, which would be a segmentation fault, and
-is held for microseconds otherwise.  A commit with thousands of puts next to a busy thread is slow, not wrong: lmdb
-gives the interpreter lock away at every put.
+Threads: `commit`, `stage` and `sync` may run in one thread while another reads.  A `_View` (overlay and read transaction)
+never changes; a commit replaces it whole.  `_reading` keeps the map from growing under a read, which would be a
+segmentation fault, and is held for microseconds otherwise.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from p2pchain.storage.environment import NAME, Environment, Transaction, create,
 from p2pchain.storage.errors import DiskFull, StorageError, mapped
 from p2pchain.storage.layout import (
     META_PROGRESS,
+    Progress,
     block_key,
     certificate_key,
     decode_locations,
@@ -42,8 +42,9 @@ from p2pchain.storage.layout import (
     index_key,
     transaction_id_at,
 )
-from p2pchain.storage.plan import Database, Memory, Plan, plan
+from p2pchain.storage.plan import Database, Memory, Plan, Share, plan
 from p2pchain.storage.recovery import load_memory
+from p2pchain.storage.writer import WriterThread
 
 FREE_FRACTION_MIN = 0.01
 """Below this nothing is written: LMDB needs room to write at all, and so does whoever has to free some."""
@@ -75,7 +76,8 @@ class LmdbStore:
         }
         self._failure = ""
         self._reading = threading.Lock()
-        self._writing = threading.Lock()
+        self._writer = WriterThread(environment)
+        self._staged: tuple[Plan, Transaction] | None = None
         self._view = self._new_view(load_memory(environment))
 
     def __enter__(self) -> Self:
@@ -86,8 +88,12 @@ class LmdbStore:
 
     def close(self) -> None:
         """Nothing is flushed: what returned from `commit` is durable already."""
+        if self._staged is not None:
+            self._writer.abort(self._staged[1])
+            self._staged = None
+        self._writer.close()
         with self._reading:
-            self._failure = self._failure or "the store is closed"
+            self._failure = self._failure or "it was closed"
             self._view.txn.abort()
             self._environment.lmdb.close()
             self._lock.release()
@@ -144,9 +150,9 @@ class LmdbStore:
     def transaction(self, item: TransactionId) -> Location | None:
         with self._shown() as view:
             for layer in view.memory.overlay.readable():
-                location = layer.places.get(item)
-                if location is not None:
-                    return location
+                place = layer.place(item)
+                if place is not None:
+                    return Location(*place)
             for generation in range(view.memory.progress.generation, -1, -1):
                 data = view.txn.get(index_key(generation, item), db=self._environment.transactions)
                 for location in decode_locations(data) if data else ():
@@ -163,23 +169,67 @@ class LmdbStore:
     # --- writing ---
 
     def commit(self, commit: Commit) -> None:
+        self.stage(commit)
+        self.sync()
+
+    def stage(self, commit: Commit) -> None:
+        """All of a commit but the waiting: at most about 20 ms, best spent in the thread that is busy anyway."""
         if self._failure:
             self._refuse()
-        assert self._writing.acquire(blocking=False), "one writer at a time"
-        try:
+        assert self._staged is None, "one commit at a time"
+        with self._fatal():
             planned = plan(self._view.memory, commit, self._flush_blocks)
             self._require_space()
-            with mapped("committing", self._folder):
-                self._environment.write(lambda txn: self._fill(txn, planned), self._grow)
-                view = self._new_view(planned.memory)
+            self._staged = planned, self._filled(planned)
+
+    def sync(self) -> None:
+        """Make the staged commit durable and visible: waits for the disk, so best in a worker thread."""
+        if self._failure:
+            self._refuse()
+        assert self._staged is not None, "nothing is staged"
+        planned, txn = self._staged
+        with self._fatal():
+            while not self._is_committed(txn):
+                txn = self._filled(planned)
+            view = self._new_view(planned.memory)
             with self._reading:
                 self._view = view
+            self._staged = None
+
+    def _filled(self, planned: Plan) -> Transaction:
+        """A write transaction with all that the plan puts; begun again where the map was too small."""
+        while True:
+            txn = self._writer.begin()
+            try:
+                self._fill(txn, planned)
+            except lmdb.MapFullError:
+                self._writer.abort(txn)
+                self._grow()
+            except BaseException:
+                self._writer.abort(txn)
+                raise
+            else:
+                return txn
+
+    def _is_committed(self, txn: Transaction) -> bool:
+        """False where the map was too small for LMDB's own books, and nothing was written."""
+        try:
+            self._writer.commit(txn)
+        except lmdb.MapFullError:
+            self._grow()
+            return False
+        return True
+
+    @contextmanager
+    def _fatal(self) -> Iterator[None]:
+        """Whatever is raised ends the store: memory and disk may no longer say the same."""
+        try:
+            with mapped("committing", self._folder):
+                yield
         except BaseException as error:
-            # whatever it was: memory and disk may no longer say the same
             self._failure = str(error) or type(error).__name__
+            self._staged = None
             raise
-        finally:
-            self._writing.release()
 
     def _fill(self, txn: Transaction, planned: Plan) -> None:
         for database, key, value in planned.puts:
@@ -187,22 +237,18 @@ class LmdbStore:
         for database, key in planned.deletes:
             txn.delete(key, db=self._databases[database])
         if planned.share is not None:
-            self._fill_share(txn, planned)
+            self._fill_share(txn, planned.share, planned.memory.progress)
 
-    def _fill_share(self, txn: Transaction, planned: Plan) -> None:
-        assert planned.share is not None, "the caller has looked"
-        before, after = planned.share
-        progress = planned.memory.progress
-        rows = before.layer.rows
+    def _fill_share(self, txn: Transaction, share: Share, progress: Progress) -> None:
         with txn.cursor(db=self._rows) as cursor:
-            cursor.putmulti([(key, rows[key]) for key in before.keys[before.keys_done : after.keys_done]])
-        places, database = before.layer.places, self._environment.transactions
-        for item in before.ids[before.ids_done : after.ids_done]:
-            key, location = index_key(progress.generation, item), encode_location(places[item])
+            cursor.putmulti(share.rows.items())
+        database = self._environment.transactions
+        for item, place in share.places:
+            key, location = index_key(progress.generation, item), encode_location(place)
             if not txn.put(key, location, overwrite=False, db=database):
                 # another id with this prefix, or this very one, written before a crash cut the batch short
                 present = txn.get(key, b"", db=database)
-                if places[item] not in decode_locations(present):
+                if place not in decode_locations(present):
                     txn.put(key, present + location, db=database)
         txn.put(META_PROGRESS, encode_progress(progress), db=self._environment.meta)
 

@@ -25,7 +25,7 @@ from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.state import ACCOUNTS, Changes, StackedView
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
 from p2pchain.chain.transition import Parent, execute
-from p2pchain.chain.types import Hash, Height, Slot
+from p2pchain.chain.types import Hash, Height, PublicKey, Slot
 from p2pchain.chain.votes import Certificate, Kind, Subject, certificate_hash, encode_subject, make_certificate
 from p2pchain.node.effects import StoredBlock
 
@@ -122,7 +122,7 @@ class ChainMaker:
         transactions = [*transactions, *self.transfers(parent, transfers)]
         below = Parent(parent.subject.slot, parent.changes.state_root, parent.schedule, parent.view)
         executed = execute(below, slot, transactions, self.spec)
-        leader = self._signers[parent.schedule.turn(slot).delegate.consensus_key]
+        leader = self._signers[PublicKey(parent.schedule.turn(slot).delegate.consensus_key)]
         header = encode_header(self._header(parent, slot, transactions, executed.changes.state_root, leader, carried))
         signature = leader.sign(Domain.BLOCK, self.genesis.chain_id, header)
         certificate = carried.raw if carried is not None else b""

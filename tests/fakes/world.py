@@ -11,23 +11,27 @@ from collections.abc import Callable
 
 from nacl.signing import SigningKey
 
-from p2pchain.chain.crypto import KeySigner, verify_batch
+from p2pchain.chain.actions.transfer import Transfer
+from p2pchain.chain.crypto import Domain, KeySigner, Verified, attest, verify_batch
+from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.params import Params
+from p2pchain.chain.schedule import Schedule
+from p2pchain.chain.state import ACCOUNTS, GLOBALS, Account
+from p2pchain.chain.transaction import Transaction, build_transaction
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, ChainId, Hash, Height, Slot
 from p2pchain.chain.votes import Ballot, Kind, Subject, encode_subject
 from p2pchain.chain.voting import SignState
-from p2pchain.chain.crypto import Domain
 from p2pchain.node import effects as e
 from p2pchain.node import events
 from p2pchain.node.engine import Engine, Identity
-from p2pchain.node.events import Event, Peer
+from p2pchain.node.events import Event, Peer, RequestId
 from p2pchain.node.intake import Intake, require_verified
 from p2pchain.node.producer import sealed
 from p2pchain.wire.framing import FrameReader, encode_frame
-from p2pchain.wire.messages import BlockMessage, Blocks, MESSAGES, Message
+from p2pchain.wire.messages import MESSAGES, Blocks, Message
 
 ALL_TYPES = frozenset(message.TYPE for message in MESSAGES)
 GENESIS_MS = 1_700_000_000_000
@@ -86,7 +90,7 @@ class Disk:
 class World:
     """Nodes, links and time."""
 
-    def __init__(self, genesis: Genesis, nodes: int, seed: int = 0, delay_ms: tuple[int, int] = (1, 20)) -> None:
+    def __init__(self, genesis: Genesis, nodes: int, *, observers: int = 0, seed: int = 0, delay_ms: tuple[int, int] = (1, 20)) -> None:
         self.genesis = genesis
         self.spec = genesis.spec()
         self.random = random.Random(seed)
@@ -95,11 +99,36 @@ class World:
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._sequence = 0
         self.cut: set[tuple[int, int]] = set()
-        self.nodes: list[SimNode] = [SimNode(self, i, Disk(genesis)) for i in range(nodes)]
+        self.loss = 0.0
+        """Share of messages that vanish."""
+        self.nodes: list[SimNode] = [SimNode(self, i, Disk(genesis), is_delegate=i < nodes) for i in range(nodes + observers)]
 
-    def start(self) -> None:
-        for node in self.nodes:
+    def start(self, *numbers: int) -> None:
+        """Start these nodes, or all."""
+        for node in self.nodes if not numbers else [self.nodes[number] for number in numbers]:
             node.start()
+
+    def crash(self, *numbers: int) -> None:
+        for number in numbers:
+            self.nodes[number].crash()
+
+    def up(self) -> list[SimNode]:
+        return [node for node in self.nodes if node.engine is not None]
+
+    def check(self) -> None:
+        """S1 and S5 over all disks: one final chain, one state where two nodes stand at one height."""
+        longest = max((node.disk.final for node in self.nodes), key=len)
+        for node in self.nodes:
+            ids = [stored.block.id for stored, _ in node.disk.final]
+            assert ids == [stored.block.id for stored, _ in longest[: len(ids)]], f"node {node.number} finalised another chain (S1)"
+            if len(ids) == len(longest):
+                assert node.disk.rows == self.longest().disk.rows, "equal blocks, different state (S5)"
+
+    def longest(self) -> SimNode:
+        return max(self.nodes, key=lambda node: len(node.disk.final))
+
+    def final_height(self) -> int:
+        return len(self.longest().disk.final)
 
     def at(self, when_ms: int, action: Callable[[], None]) -> None:
         self._sequence += 1
@@ -114,7 +143,7 @@ class World:
         self.now_ms = end
 
     def transmit(self, source: int, target: int, message: Message) -> None:
-        if (source, target) in self.cut:
+        if (source, target) in self.cut or self.random.random() < self.loss:
             return
         frame = encode_frame(message)
         link = self.nodes[target]
@@ -125,7 +154,7 @@ class World:
 class SimNode:
     """One engine with its disk; peers are the other nodes' numbers."""
 
-    def __init__(self, world: World, number: int, disk: Disk) -> None:
+    def __init__(self, world: World, number: int, disk: Disk, *, is_delegate: bool) -> None:
         self.world = world
         self.number = number
         self.disk = disk
@@ -136,6 +165,12 @@ class SimNode:
         self.answers: list[e.Answer] = []
         self.signed: dict[tuple[Kind, int], bytes] = {}
         self.noted: list[e.Noted] = []
+        self.disconnects: list[e.Disconnect] = []
+        """Honest nodes never disconnect honest nodes: tests without a liar assert that this stays empty."""
+        self.contradictions = 0
+        self.latencies_ms: list[int] = []
+        """From the beginning of a block's slot until it was final here."""
+        self.is_delegate = is_delegate
 
     @property
     def running(self) -> Engine:
@@ -149,14 +184,12 @@ class SimNode:
         root = disk.genesis_root
         if disk.final:
             block = disk.final[-1][0].block
-            from p2pchain.chain.schedule import Schedule
-            from p2pchain.chain.state import GLOBALS
-
             totals = GLOBALS.load(disk)
             assert totals is not None
             subject = Subject(block.header.slot, block.header.height, block.id)
             root = Root(subject, Hash(block.header.state_root), Schedule(totals))
-        self.engine = Engine(spec, root, disk, Identity(self.signer.public_key, disk.sign), Limits(), world.now_ms)
+        identity = Identity(self.signer.public_key, disk.sign) if self.is_delegate else Identity()
+        self.engine = Engine(spec, root, disk, identity, Limits(), world.now_ms)
         self.intake = Intake(self.engine.core)
         stored = sorted(disk.stored.values(), key=lambda s: s.block.header.height)
         self.engine.restore([(s.block, None) for s in stored])
@@ -172,6 +205,32 @@ class SimNode:
         for other in self.world.nodes:
             if other.engine is not None and other is not self:
                 other.handle(events.PeerLeft(Peer(self.number)))
+
+    def submit(self, *raw: bytes) -> list[e.SubmitResult]:
+        """Hand in signed transactions as a client would; the results."""
+        items: list[Verified[Transaction] | Refusal] = []
+        for opened in self.intake.open_submitted(raw):
+            if isinstance(opened, Refusal):
+                items.append(opened)
+            else:
+                verified = attest(opened.value, verify_batch(opened.checks))
+                items.append(verified or Invalid(Code.BAD_SIGNATURE, "bad signature"))
+        self.handle(events.TransactionsSubmitted(RequestId(len(self.answers)), tuple(items)))
+        return list(self.answers[-1].results)
+
+    def transfer(self, sender: int, recipient: int, amount: int, *, nonce: int | None = None, fee: int | None = None) -> bytes:
+        """A signed transfer between two accounts of the genesis, with the sender's next nonce."""
+        key = signer(3000 + sender)
+        account = ACCOUNTS.load(self.running.core.head_view(), key.public_key) or Account()
+        chosen = self.running.core.pool.next_nonce(key.public_key, account.nonce) if nonce is None else nonce
+        action = Transfer(signer(3000 + recipient).public_key, amount)
+        until = self.running.core.slot + 1000
+        return build_transaction(key, self.world.spec, [action], nonce=chosen, valid_until=until, fee=fee)
+
+    def balance(self, account: int) -> int:
+        """Final balance of an account of the genesis."""
+        row = ACCOUNTS.load(self.disk, signer(3000 + account).public_key)
+        return row.balance if row else 0
 
     def handle(self, event: Event) -> None:
         engine = self.running
@@ -198,29 +257,39 @@ class SimNode:
             self.handle(opened.finish(verify_batch(opened.checks)))
 
     def perform(self, effects: e.Effects) -> list[Event]:
+        """The shell's order: disk, signatures, network, clients, subscribers."""
         self.disk.commit(effects.commit)
         made = [self.sign(request) for request in effects.sign]
         for out in effects.send:
-            match out:
-                case e.Send():
-                    self.world.transmit(self.number, out.peer, out.message)
-                case e.Broadcast():
-                    for other in self.world.nodes:
-                        if other is not self and other.number not in out.but and other.engine is not None:
-                            self.world.transmit(self.number, other.number, out.message)
-                case e.SendFinalBlocks():
-                    found = self.disk.final[out.from_height - 1 : out.from_height - 1 + out.limit]
-                    items = [part for stored, proof in found for part in (stored.block.raw, proof)]
-                    self.world.transmit(self.number, out.peer, Blocks(out.request, items))
-                case e.Disconnect():
-                    raise AssertionError(f"node {self.number} disconnects {out.peer}: {out.text}")
+            self.send(out)
         self.answers += effects.answer
         for published in effects.publish:
-            if isinstance(published, e.BlockFinal):
-                self.final.append((self.world.now_ms, published.block.id))
-            elif isinstance(published, e.Noted):
-                self.noted.append(published)
+            self.hear(published)
         return made
+
+    def send(self, out: e.Outgoing) -> None:
+        match out:
+            case e.Send():
+                self.world.transmit(self.number, out.peer, out.message)
+            case e.Broadcast():
+                for other in self.world.up():
+                    if other is not self and other.number not in out.but:
+                        self.world.transmit(self.number, other.number, out.message)
+            case e.SendFinalBlocks():
+                found = self.disk.final[out.from_height - 1 : out.from_height - 1 + out.limit]
+                items = [part for stored, proof in found for part in (stored.block.raw, proof)]
+                self.world.transmit(self.number, out.peer, Blocks(out.request, items))
+            case e.Disconnect():
+                self.disconnects.append(out)
+
+    def hear(self, published: e.Publication) -> None:
+        if isinstance(published, e.BlockFinal):
+            self.final.append((self.world.now_ms, published.block.id))
+            self.latencies_ms.append(published.latency_ms)
+        elif isinstance(published, e.ContradictionSeen):
+            self.contradictions += 1
+        elif isinstance(published, e.Noted):
+            self.noted.append(published)
 
     def sign(self, request: e.SignRequest) -> Event:
         chain_id = ChainId(self.world.spec.chain_id)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from p2pchain.cli.home_making import config_text
-from p2pchain.cli.testnet.ports import HOST, is_free, reserved_ports
+from p2pchain.cli.testnet.ports import HOST, hold_port, reserve_ports
 from p2pchain.cli.testnet.record import NodeRecord, Testnet
 from p2pchain.config import load_config, split_endpoint
 
 
-def move_taken_ports(testnet: Testnet) -> Testnet:
-    """The testnet with every endpoint free, each node told of its neighbours' new ones."""
+def move_taken_ports(testnet: Testnet, stack: ExitStack) -> Testnet:
+    """The testnet with every endpoint free, and held until `stack` is closed; each node is told of its neighbours' new ones."""
     endpoints = [text for node in testnet.nodes for text in (node.p2p, _api_endpoint(node))]
-    taken = [text for text in endpoints if not is_free(split_endpoint(text)[1])]
+    taken = [text for text in endpoints if not hold_port(split_endpoint(text)[1], stack)]
     if not taken:
         return testnet
-    with reserved_ports(len(taken)) as ports:
-        moved = {old: f"{HOST}:{port}" for old, port in zip(taken, ports, strict=True)}
+    moved = {old: f"{HOST}:{port}" for old, port in zip(taken, reserve_ports(len(taken), stack), strict=True)}
     for node in testnet.nodes:
         _rewrite(node, moved)
     return replace(testnet, nodes=tuple(_moved(node, moved) for node in testnet.nodes))

@@ -21,7 +21,10 @@ class Scene:
     """What one look gave."""
 
     rows: Sequence[Row]
-    transfers: Sequence[SampleTransfer]
+    transfers: Sequence[SampleTransfer] = ()
+    """The last few sample transfers."""
+    sent: int = 0
+    final: int = 0
 
     @property
     def slot(self) -> int | None:
@@ -33,13 +36,14 @@ def line_of(scene: Scene) -> str:
     """For example `slot 12 leader node-2 | node-1 head 5 final 5 peers 3 tx/s 4.8 latency 60 ms | node-2 down`."""
     parts = [f"slot {_shown(scene.slot)} leader {leader_name(scene.rows)}", *map(_line_of_node, scene.rows)]
     if scene.transfers:
-        final = sum(item.status == "final" for item in scene.transfers)
-        parts.append(f"transfers: {final} of the last {len(scene.transfers)} final")
+        parts.append(f"transfers sent {scene.sent} final {scene.final}")
     return " | ".join(parts)
 
 
 def picture_of(scene: Scene) -> RenderableType:
-    title = Text(f"slot {_shown(scene.slot)}   leader {leader_name(scene.rows)}   Ctrl-C ends all nodes", style="bold")
+    transfers = f"   transfers sent {scene.sent}, final {scene.final}" if scene.transfers else ""
+    words = f"slot {_shown(scene.slot)}   leader {leader_name(scene.rows)}{transfers}   Ctrl-C ends all nodes"
+    title = Text(words, style="bold")
     parts: list[RenderableType] = [title, _nodes(scene.rows)]
     if scene.transfers:
         parts.append(_transfers(scene.transfers))
@@ -49,7 +53,8 @@ def picture_of(scene: Scene) -> RenderableType:
 def _nodes(rows: Sequence[Row]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name in _COLUMNS:
-        table.add_column(name, justify="left" if name in ("node", "role", "condition") else "right")
+        is_text = name in ("node", "role", "condition")
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=True, overflow="ellipsis")
     for row in rows:
         table.add_row(*_cells(row), style=None if row.status else "red")
     return table

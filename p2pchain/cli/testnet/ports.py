@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from p2pchain.cli.failures import Failure
@@ -21,18 +20,16 @@ _RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _FIRST_OUTGOING_DEFAULT = 32_768
 
 
-@contextmanager
-def reserved_ports(count: int) -> Iterator[list[int]]:
-    """That many free ports.  They stay bound, without listening, until the end: nobody else is given them meanwhile."""
-    with ExitStack() as stack:
-        yield [_reserve(stack) for _ in range(count)]
+def reserve_ports(count: int, stack: ExitStack) -> list[int]:
+    """That many free ports, held until `stack` is closed: bound without listening, so that nobody else is given them meanwhile."""
+    return [_reserve(stack) for _ in range(count)]
 
 
-def is_free(port: int) -> bool:
-    """Whether a node could listen there; what is left of its own old connections does not hinder it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return _binds(probe, port)
+def hold_port(port: int, stack: ExitStack) -> bool:
+    """Hold a port that a node had before, if it is free; what is left of the node's own old connections does not hinder it."""
+    holder = stack.enter_context(socket.socket())
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return _binds(holder, port)
 
 
 def _reserve(stack: ExitStack) -> int:
@@ -44,7 +41,6 @@ def _reserve(stack: ExitStack) -> int:
             # Only now: the node, which sets it too, may bind the same port and listen, but no second reservation gets it.
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             return port
-        holder.close()
     raise Failure(f"no free port found between {_LOWEST} and {first_outgoing} on {HOST}")
 
 
@@ -52,6 +48,7 @@ def _binds(holder: socket.socket, port: int) -> bool:
     try:
         holder.bind((HOST, port))
     except OSError:
+        holder.close()
         return False
     return True
 

@@ -21,6 +21,8 @@ from p2pchain.keystore import Keystore
 A_SECOND = 5
 SHOWN = 8
 _VALID_SLOTS = 120
+_OPEN_MAX = 100
+"""Asked about at each look; without a quorum more may wait, and the oldest are forgotten."""
 
 
 @dataclass(slots=True)
@@ -41,7 +43,8 @@ class Traffic:
         self._nonces: dict[str, int] = {}
         self._turn = 0
         self.last: deque[SampleTransfer] = deque(maxlen=SHOWN)
-        self.sent = 0
+        self.sent = self.final = 0
+        self._open: deque[SampleTransfer] = deque(maxlen=_OPEN_MAX)
 
     def send(self, client: NodeClient) -> None:
         """One bulk of `A_SECOND` transfers through this node.  What it refuses shows as rejected; a silent node as nothing."""
@@ -51,14 +54,16 @@ class Traffic:
             self._nonces.clear()
 
     def refresh(self, client: NodeClient) -> None:
-        """Ask what became of those that are shown."""
-        for transfer in self.last:
-            if transfer.status in ENDED:
-                continue
+        """Ask what became of those whose end is not known."""
+        for _ in range(len(self._open)):
+            transfer = self._open.popleft()
             try:
                 transfer.status = client.transaction(transfer.id)["status"]
             except ClientError:
                 return
+            self.final += transfer.status == "final"
+            if transfer.status not in ENDED:
+                self._open.append(transfer)
 
     def _send(self, client: NodeClient) -> None:
         valid_until = client.status()["slot"] + _VALID_SLOTS
@@ -67,7 +72,9 @@ class Traffic:
             transfer.id, transfer.status = result["id"] or "", result["status"]
             self.sent += 1
             self.last.append(transfer)
-            if result["error"] is not None:
+            if result["error"] is None:
+                self._open.append(transfer)
+            else:
                 transfer.status = f"{result['status']}: {result['error']['code']}"
                 self._nonces.pop(transfer.sender, None)
 

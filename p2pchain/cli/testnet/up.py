@@ -13,7 +13,7 @@ from p2pchain.cli.failures import Failure
 from p2pchain.cli.testnet.interruption import Interruption, interruptions
 from p2pchain.cli.testnet.making import Size, make_testnet
 from p2pchain.cli.testnet.moving import move_taken_ports
-from p2pchain.cli.testnet.ports import reserved_ports
+from p2pchain.cli.testnet.ports import reserve_ports
 from p2pchain.cli.testnet.processes import Children, end_nodes, pid_of, spawn_all, with_pids
 from p2pchain.cli.testnet.record import Testnet, TestnetFolder
 from p2pchain.cli.testnet.verbs import folder_option
@@ -44,43 +44,42 @@ def up(delegates: int | None, accounts: int | None, slot_ms: int | None, folder:
     if detach and sample_transfers:
         raise click.UsageError("--sample-transfers needs this command to go on; leave out --detach")
     place = TestnetFolder(folder.absolute())
-    with interruptions() as interruption, ExitStack() as stack:
-        children = _start(place, Wishes(delegates, accounts, slot_ms), stack, tied=not detach)
-        testnet = place.load()
-        _wait(testnet, children, interruption, begin)
+    with interruptions() as interruption, ExitStack() as ending:
+        with ExitStack() as held_ports:
+            children = _start(place, Wishes(delegates, accounts, slot_ms), ending, held_ports, tied=not detach)
+            _wait(place.load(), children, interruption, begin)
         if detach:
-            stack.pop_all()
+            ending.pop_all()
             click.echo(f"running in the background; see: p2pchain testnet status --dir {folder}")
             return
         _watch(place, children, interruption, sample_transfers=sample_transfers)
 
 
-def _start(place: TestnetFolder, wishes: Wishes, stack: ExitStack, *, tied: bool) -> Children:
-    """Processes for all nodes; the stack ends them, and all others of this testnet, when it is closed."""
-    with place.locked(), ExitStack() as reserved:
-        testnet = _resumed(place, wishes) if place.exists() else _made(place, wishes, reserved)
+def _start(place: TestnetFolder, wishes: Wishes, ending: ExitStack, held_ports: ExitStack, *, tied: bool) -> Children:
+    """Processes for all nodes; `ending` ends them, and all others of this testnet, when it is closed."""
+    with place.locked():
+        testnet = (_resumed if place.exists() else _made)(place, wishes, held_ports)
         place.save(testnet)
         children = spawn_all(testnet, tied=tied)
-        stack.callback(_end, place)
+        ending.callback(_end, place, children)
         place.save(with_pids(testnet, children))
     return children
 
 
-def _made(place: TestnetFolder, wishes: Wishes, reserved: ExitStack) -> Testnet:
-    """A new one, its ports held until the nodes were started."""
+def _made(place: TestnetFolder, wishes: Wishes, held_ports: ExitStack) -> Testnet:
     accounts = ACCOUNTS if wishes.accounts is None else wishes.accounts
     size = Size(wishes.delegates or DELEGATES, accounts, wishes.slot_ms or SLOT_MS)
-    return make_testnet(place, size, reserved.enter_context(reserved_ports(2 * size.delegates)))
+    return make_testnet(place, size, reserve_ports(2 * size.delegates, held_ports))
 
 
-def _resumed(place: TestnetFolder, wishes: Wishes) -> Testnet:
+def _resumed(place: TestnetFolder, wishes: Wishes, held_ports: ExitStack) -> Testnet:
     testnet = place.load()
     if living := [node.name for node in testnet.nodes if pid_of(node) is not None]:
         raise Failure(f"the testnet in {place.path} runs already ({', '.join(living)}); see: p2pchain testnet status --dir {place.path}")
     if any(wish is not None for wish in wishes):
         raise click.UsageError(f"{place.path} holds a testnet, whose --delegates, --accounts and --slot-ms are fixed; name another --dir")
     click.echo(f"going on with the testnet in {place.path}")
-    return move_taken_ports(testnet)
+    return move_taken_ports(testnet, held_ports)
 
 
 def _wait(testnet: Testnet, children: Children, interruption: Interruption, begin: float) -> None:
@@ -99,8 +98,9 @@ def _watch(place: TestnetFolder, children: Children, interruption: Interruption,
     click.echo("ending all nodes")
 
 
-def _end(place: TestnetFolder) -> None:
+def _end(place: TestnetFolder, children: Children) -> None:
+    """Ends what the record names (another command may have started nodes again) and what this command started."""
     with place.locked():
         testnet = place.load()
-        end_nodes(testnet.nodes)
+        end_nodes([*testnet.nodes, *with_pids(testnet, children).nodes])
         place.save(with_pids(testnet, {}))

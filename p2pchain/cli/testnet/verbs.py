@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,12 +97,13 @@ def start(node: str, folder: Path) -> None:
 def add(folder: Path) -> None:
     """Add an observer, which joins as a stranger with the bundle would, and start it."""
     from p2pchain.cli.testnet.making import Endpoints, make_node  # noqa: PLC0415
-    from p2pchain.cli.testnet.ports import reserved_ports  # noqa: PLC0415
+    from p2pchain.cli.testnet.ports import reserve_ports  # noqa: PLC0415
     from p2pchain.genesis_file import loads_bundle  # noqa: PLC0415
 
     place = TestnetFolder(folder.absolute())
     place.load()
-    with place.locked(), reserved_ports(2) as (p2p, api):
+    with place.locked(), ExitStack() as stack:
+        p2p, api = reserve_ports(2, stack)
         testnet = place.load()
         found = loads_bundle(_bundle_text(testnet), "the testnet's bundle")
         node = make_node(

@@ -40,7 +40,9 @@ class Observer:
                 self.watched[node.name] = Watched(node)
         rows = [self.watched[node.name].look(now_s) for node in testnet.nodes]
         self._send(rows, now_s)
-        return Scene(rows, tuple(self.traffic.last) if self.traffic else ())
+        if self.traffic is None:
+            return Scene(rows)
+        return Scene(rows, tuple(self.traffic.last), self.traffic.sent, self.traffic.final)
 
     def _send(self, rows: Sequence[Row], now_s: float) -> None:
         client = next((self.watched[row.name].client for row in rows if row.status is not None), None)

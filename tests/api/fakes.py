@@ -1,0 +1,242 @@
+"""A node as far as the API sees one: a chain of real blocks, lists to be filled, and knobs to be turned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import trio
+
+from p2pchain.api.events import EventHub
+from p2pchain.api.server import ApiServer
+from p2pchain.api.settings import ApiSettings
+from p2pchain.chain.address import encode_address
+from p2pchain.chain.errors import Code
+from p2pchain.chain.transaction import Transaction, decode_transaction
+from p2pchain.chain.types import AccountId, TransactionId
+from p2pchain.chain.votes import Kind
+from p2pchain.node.effects import BlockFinal, SubmitResult
+from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.queries import (
+    AccountView,
+    At,
+    BlockReference,
+    BlockView,
+    DelegateView,
+    PoolView,
+    PositionView,
+    ScheduleView,
+    StatusView,
+    TransactionView,
+    UnbondingView,
+)
+from p2pchain.wire.messages import Tips
+from tests.fakes.chain import BALANCE, ChainMaker, MadeBlock, make_genesis, signer
+
+LATENCY_MS = 210
+
+
+def address(seed: int) -> str:
+    return encode_address("p2p", AccountId(signer(seed).public_key))
+
+
+class FakeReads:
+    """`Reads` over a chain that grows when told to."""
+
+    def __init__(self) -> None:
+        self.genesis = make_genesis()
+        self.maker = ChainMaker(self.genesis)
+        self.final: list[MadeBlock] = []
+        self.head: MadeBlock | None = None
+        self.slot = 1
+        self.peer_count = 0
+        self.is_syncing = False
+        self.connected: list[tuple[PeerView, Tips | None]] = []
+        self.refused: list[PeerRefusal] = []
+        self.transactions: dict[bytes, TransactionView] = {}
+        self.waiting: list[Transaction] = []
+        self.pruned_below = 1
+        self.failure: Exception | None = None
+
+    @property
+    def tip(self) -> MadeBlock:
+        return self.final[-1] if self.final else self.maker.root
+
+    def grow(self, *, transfers: int = 0) -> MadeBlock:
+        """One more final block."""
+        made = self.maker.extend(self.tip, transfers=transfers)
+        self.final.append(made)
+        self.slot = made.subject.slot
+        return made
+
+    def status(self, now_ms: int) -> StatusView:
+        if self.failure is not None:
+            raise self.failure
+        spec = self.maker.spec
+        return StatusView(
+            chain_id=spec.chain_id,
+            name=spec.name,
+            node_id=signer(1).public_key,
+            version="1.2.3",
+            head=(self.head or self.tip).subject,
+            final=self.tip.subject,
+            slot=self.slot,
+            leader=signer(2000).public_key,
+            peers=self.peer_count,
+            syncing=self.is_syncing,
+            pool_transactions=7,
+            pool_bytes=1_400,
+            delegate=None,
+            producing=False,
+            condition="in step",
+        )
+
+    def account(self, account: AccountId, at: At) -> AccountView:
+        subject = (self.head or self.tip).subject if at == "head" else self.tip.subject
+        if account != signer(3000).public_key:
+            return AccountView(account, 0, 0, (), (), None, 0, subject)
+        positions = (PositionView(signer(2000).public_key, 5_000, 17), PositionView(signer(2001).public_key, 10**17, 0))
+        return AccountView(account, 2**60, 3, positions, (UnbondingView(40, 99),), self.delegates(at)[0], 5, subject)
+
+    def block(self, reference: BlockReference) -> BlockView | None:
+        if reference == "head" and self.head is not None:
+            return self._view(self.head, is_final=False)
+        if reference in ("head", "final"):
+            return self._view(self.final[-1]) if self.final else None
+        found = [made for made in self.final if reference in (made.subject.height, made.subject.block)]
+        return self._view(found[0]) if found else None
+
+    def blocks(self, from_height: int, limit: int) -> list[BlockView]:
+        start = max(from_height, self.pruned_below) - 1
+        return [self._view(made) for made in self.final[start : start + limit]]
+
+    def _view(self, made: MadeBlock, *, is_final: bool = True) -> BlockView:
+        time_ms = self.maker.spec.slot_start_ms(made.subject.slot)
+        confirms = self.maker.certificate(made, Kind.CONFIRM) if len(made.made.transactions) else None
+        if is_final:
+            return BlockView(made.made, "final", None, confirms, time_ms)
+        return BlockView(made.made, "unfinal", self.maker.certificate(made, Kind.VOTE), None, time_ms)
+
+    def transaction(self, item: TransactionId) -> TransactionView | None:
+        return self.transactions.get(item)
+
+    def delegates(self, at: At) -> list[DelegateView]:
+        terms = [(item.account, item.consensus_key, item.commission_bps, item.stake) for item in self.genesis.delegates]
+        return [DelegateView(*each, 0.25, True, False, 12, 1) for each in terms]
+
+    def schedule(self, now_ms: int, turns: int) -> ScheduleView:
+        schedule = self.maker.root.schedule
+        return ScheduleView(0, self.slot, [schedule.turn(self.slot + i) for i in range(turns)], self.tip.subject)
+
+    def pool(self, limit: int) -> PoolView:
+        return PoolView(7, 1_400, 50_000, 2**26, 1, self.waiting[:limit])
+
+    def peers(self) -> list[tuple[PeerView, Tips | None]]:
+        return self.connected
+
+    def refusals(self) -> list[PeerRefusal]:
+        return self.refused
+
+
+class FakeInlet:
+    """Accepts what decodes, refuses what does not; `gate` holds everybody up."""
+
+    def __init__(self, reads: FakeReads) -> None:
+        self._spec = reads.maker.spec
+        self.batches: list[list[bytes]] = []
+        self.gate = trio.Event()
+        self.gate.set()
+
+    async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]:
+        self.batches.append(list(transactions))
+        await self.gate.wait()
+        return [self._take(raw) for raw in transactions]
+
+    def _take(self, raw: bytes) -> SubmitResult:
+        try:
+            return SubmitResult(decode_transaction(raw, self._spec).id, "pending", None, "", {})
+        except Exception as error:
+            evidence: dict[str, Any] = {"found": b"\x01", "wanted": 2}
+            return SubmitResult(None, "rejected", Code.MALFORMED, str(error), evidence)
+
+
+@dataclass
+class FakeLogger:
+    """Keeps what was logged."""
+
+    lines: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
+
+    def __getattr__(self, level: str) -> Callable[..., None]:
+        if level.startswith("__"):
+            raise AttributeError(level)
+        return lambda event, **fields: self.lines.append((level, event, fields))
+
+    def events(self, level: str) -> list[str]:
+        return [event for found, event, _ in self.lines if found == level]
+
+
+class Node:
+    """The fakes and a real server over them."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.reads = FakeReads()
+        self.inlet = FakeInlet(self.reads)
+        self.hub = EventHub(followers_max=settings.pop("followers_max", 256))
+        self.logger: Any = FakeLogger()
+        self.settings = ApiSettings(port=0, **settings)
+        self.server = ApiServer(self.settings, self.reads, self.inlet, self.hub, self.reads.genesis, lambda: 1_700_000_000_000, self.logger)
+        self.client = httpx2.AsyncClient(verify=False, trust_env=False, timeout=10)
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        await nursery.start(self.server.run)
+        self.client.base_url = self.url  # type: ignore[assignment]
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    async def get(self, path: str, status: int = 200, **headers: str) -> Any:
+        """The JSON answer, which must have this status."""
+        response = await self.client.get(path, headers=headers)
+        assert response.status_code == status, response.text
+        assert response.headers["content-type"] == "application/json"
+        return response.json()
+
+    async def refused(self, path: str, status: int = 400, **headers: str) -> Any:
+        """The error of an answer in the error form."""
+        return (await self.get(path, status, **headers))["error"]
+
+    def finalise(self, *, transfers: int = 0) -> MadeBlock:
+        """A further block becomes final and is announced, as the loop does it."""
+        made = self.reads.grow(transfers=transfers)
+        self.hub.publish(BlockFinal(made.made, LATENCY_MS))
+        return made
+
+    async def talk(self, request: bytes) -> trio.SocketStream:
+        """A connection without an HTTP library, with something said on it."""
+        stream = await trio.open_tcp_stream("127.0.0.1", self.port)
+        await stream.send_all(request)
+        return stream
+
+
+def transfers(reads: FakeReads, number: int) -> list[bytes]:
+    return [item.raw for item in reads.maker.transfers(reads.tip, number)]
+
+
+def many_items(number: int) -> list[bytes]:
+    """Byte strings as long as transfers are, and none of them a transaction."""
+    return [index.to_bytes(210, "big") for index in range(number)]
+
+
+def json_body(items: Sequence[bytes]) -> str:
+    return json.dumps({"transactions": [item.hex() for item in items]})
+
+
+__all__ = ["BALANCE", "LATENCY_MS", "FakeInlet", "FakeLogger", "FakeReads", "Node", "address", "json_body", "many_items", "transfers"]

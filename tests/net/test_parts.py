@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+import trio
+
+from p2pchain.chain.types import Height
+from p2pchain.net.backoff import AFTER_HANDSHAKE_MS, Backoff
+from p2pchain.net.endpoint import Endpoint, parse_endpoint
+from p2pchain.net.outbox import Outbox, is_urgent
+from p2pchain.net.refusals import REFUSALS_MAX, Refusals, reason_name
+from p2pchain.net.settings import BATCH_BYTES, OUTBOX_FRAMES_MAX
+from p2pchain.node.ports import PeerRefusal
+from p2pchain.wire.messages import BlockMessage, Blocks, CertificateMessage, GetBlocks, Ping, Transactions
+
+
+def refusal(address: str, reason: str = "wrong_chain") -> PeerRefusal:
+    return PeerRefusal(address, "", reason, "why", 1, 1)
+
+
+# --- outbox ---------------------------------------------------------------------------------------------------------
+
+
+async def test_urgent_frames_overtake_and_each_lane_keeps_its_order() -> None:
+    outbox = Outbox(1_000)
+    for frame, urgent in ((b"t1", False), (b"v1", True), (b"t2", False), (b"v2", True)):
+        assert outbox.put(frame, urgent=urgent)
+    assert await outbox.take() == b"v1v2t1t2"
+    assert outbox.size == 0
+
+
+async def test_a_backlog_leaves_in_batches_so_that_a_vote_waits_for_one_of_them_at_most() -> None:
+    outbox = Outbox(100 * BATCH_BYTES)
+    frame = bytes(BATCH_BYTES // 4)
+    for _ in range(12):
+        outbox.put(frame, urgent=False)
+    assert len(await outbox.take()) == BATCH_BYTES
+    outbox.put(b"vote", urgent=True)
+    assert (await outbox.take()).startswith(b"vote")
+
+
+async def test_neither_lane_starves_the_other() -> None:
+    outbox = Outbox(100 * BATCH_BYTES)
+    for urgent in (True, False):
+        for _ in range(2):
+            outbox.put((b"v" if urgent else b"t") * BATCH_BYTES, urgent=urgent)
+    assert await outbox.take() == b"v" * BATCH_BYTES + b"t" * BATCH_BYTES
+
+
+async def test_an_outbox_is_bounded_in_bytes_and_in_frames() -> None:
+    outbox = Outbox(100)
+    assert outbox.put(bytes(100), urgent=True)
+    assert not outbox.put(b"x", urgent=True)
+    assert await outbox.take() == bytes(100)
+    assert outbox.put(b"x", urgent=True), "what was taken makes room"
+    wide = Outbox(1 << 30)
+    assert all(wide.put(b"x", urgent=number % 2 == 0) for number in range(OUTBOX_FRAMES_MAX))
+    assert not wide.put(b"x", urgent=True)
+
+
+async def test_a_closed_outbox_has_one_last_thing_to_say_and_swallows_the_rest() -> None:
+    outbox = Outbox(100)
+    outbox.put(b"queued", urgent=True)
+    outbox.close(b"goodbye")
+    assert outbox.put(bytes(1_000), urgent=True)
+    assert await outbox.take() == b"goodbye"
+    assert await outbox.take() == b""
+
+
+async def test_taking_waits_for_a_frame_and_a_cancelled_wait_loses_none(nursery: trio.Nursery) -> None:
+    outbox = Outbox(100)
+    taken: list[bytes] = []
+
+    async def take(scope: trio.CancelScope) -> None:
+        with scope:
+            taken.append(await outbox.take())
+
+    cancelled = trio.CancelScope()
+    nursery.start_soon(take, cancelled)
+    await trio.testing.wait_all_tasks_blocked()
+    outbox.put(b"frame", urgent=False)
+    cancelled.cancel()
+    await trio.testing.wait_all_tasks_blocked()
+    assert [*taken, *([] if taken else [await outbox.take()])] == [b"frame"]
+
+
+def test_only_transactions_and_answers_to_sync_may_wait() -> None:
+    assert not is_urgent(Transactions([]))
+    assert not is_urgent(Blocks(1, []))
+    assert all(is_urgent(message) for message in (BlockMessage(b""), CertificateMessage(b""), GetBlocks(1, Height(1), 1), Ping(1)))
+
+
+# --- backoff --------------------------------------------------------------------------------------------------------
+
+
+def test_pauses_double_from_a_tenth_of_a_second_to_the_cap_with_jitter_below() -> None:
+    backoff = Backoff(1_000, Random(1))
+    for whole_ms in (100, 200, 400, 800, 1_000, 1_000):
+        assert whole_ms / 2 <= backoff.next_ms() <= whole_ms
+
+
+def test_a_restart_begins_again_and_a_refusal_waits_the_longest() -> None:
+    backoff = Backoff(5_000, Random(1))
+    backoff.raise_to_cap()
+    assert 2_500 <= backoff.next_ms() <= 5_000
+    assert 2_500 <= backoff.next_ms() <= 5_000
+    backoff.restart(AFTER_HANDSHAKE_MS)
+    assert 100 <= backoff.next_ms() <= 200
+    backoff.restart()
+    assert 50 <= backoff.next_ms() <= 100
+
+
+def test_the_cap_holds_even_below_the_first_pause() -> None:
+    backoff = Backoff(10, Random(1))
+    assert max(backoff.next_ms() for _ in range(10)) <= 10
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_is_new_once_for_each_address_and_reason_and_counted() -> None:
+    refusals = Refusals()
+    assert refusals.note(refusal("a"))
+    assert refusals.note(refusal("b"))
+    assert refusals.note(refusal("a", "self"))
+    assert not refusals.note(refusal("a"))
+    assert [(noted.address, noted.reason, noted.times) for noted in refusals.listed()] == [
+        ("b", "wrong_chain", 1),
+        ("a", "self", 1),
+        ("a", "wrong_chain", 2),
+    ]
+
+
+def test_the_list_is_bounded_and_forgets_the_oldest() -> None:
+    refusals = Refusals()
+    for number in range(1_000):
+        refusals.note(refusal(str(number)))
+    assert [noted.address for noted in refusals.listed()] == [str(number) for number in range(1_000 - REFUSALS_MAX, 1_000)]
+
+
+def test_reasons_of_later_versions_have_a_name_too() -> None:
+    assert [reason_name(3), reason_name(200)] == ["wrong_chain", "reason_200"]
+
+
+# --- endpoints ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:28656", "[::1]:0", "seed.example:1", "[fe80::1]:65535"])
+def test_an_endpoint_is_read_and_shown_alike(text: str) -> None:
+    assert str(parse_endpoint(text)) == text
+
+
+def test_an_ipv6_host_has_no_brackets() -> None:
+    assert parse_endpoint("[::1]:80") == Endpoint("::1", 80)
