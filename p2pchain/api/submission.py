@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgpack
 import trio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from p2pchain.api.errors import ApiError
 from p2pchain.api.settings import ApiSettings
@@ -23,8 +23,8 @@ from p2pchain.chain.types import SIGNATURE_BYTES
 
 ITEMS_MAX = 10_000
 _BIN_HEADERS = frozenset((0xC4, 0xC5, 0xC6))
-_TRANSACTION_HEADER = 0x92
-"""How a transaction's own bytes begin: an array of two."""
+_ARRAY_OF_TWO = b"\x92"
+"""How a transaction's own bytes begin."""
 _MSGPACK_ERRORS = (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError, OverflowError)
 MSGPACK_TYPES = frozenset(("application/msgpack", "application/x-msgpack", "application/vnd.msgpack"))
 JSON_TYPE = "application/json"
@@ -80,8 +80,13 @@ async def read_body(request: Request, settings: ApiSettings) -> bytes:
     """The whole body, within its limits of size and time."""
     body = bytearray()
     with trio.move_on_after(settings.body_timeout_s) as deadline:
-        async for piece in request.stream():
-            body += piece
+        more = True
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
             if len(body) > settings.body_bytes_max:
                 raise _too_large(len(body), settings.body_bytes_max)
     if deadline.cancelled_caught:
@@ -128,10 +133,7 @@ def _is_one_transaction(items: list[Item]) -> bool:
     if len(items) != 2:
         return False
     first, second = items
-    return isinstance(first, bytes) and isinstance(second, bytes) and len(second) == SIGNATURE_BYTES and first[:1] != _FIRST
-
-
-_FIRST = bytes((_TRANSACTION_HEADER,))
+    return isinstance(first, bytes) and isinstance(second, bytes) and len(second) == SIGNATURE_BYTES and first[:1] != _ARRAY_OF_TWO
 
 
 def _byte_strings(body: bytes) -> list[Item]:

@@ -4,7 +4,7 @@ Counts certificates and finality (F), chooses the head, and keeps itself small. 
 block only with a quorum of every set that governs a block on the way from the last final block to it: while a
 change of the active set is not final, old and new set must both agree.
 
-Bounds: no branch is longer than `unfinal_blocks_max`; a producer has at most two blocks in a slot; and of blocks that
+Bounds: no branch is longer than `unfinal_blocks_max`, unless its tip is certified; a producer has at most two blocks in a slot; and of blocks that
 lead nowhere only the newest are kept, so a day without finality costs no more than an hour of it.
 """
 
@@ -23,6 +23,10 @@ from p2pchain.chain.votes import Certificate, Subject
 
 BLOCKS_PER_TURN_MAX = 2
 """Two blocks of one producer in one slot are proof of a fault; a third teaches nothing."""
+
+
+CERTIFIED_FACTOR = 4
+"""How many times longer than the bound a branch may grow where each block is certified and none is confirmed."""
 
 
 class Root(NamedTuple):
@@ -75,7 +79,7 @@ class Tree:
         self._received = 0
         self._settling: list[Changes] = []
         self.unfinal_blocks_max = unfinal_blocks_max
-        self.blocks_max = 4 * unfinal_blocks_max
+        self.blocks_max = 2 * CERTIFIED_FACTOR * unfinal_blocks_max
 
     def __contains__(self, block: BlockId) -> bool:
         return block in self._nodes
@@ -111,12 +115,26 @@ class Tree:
             raise Invalid(
                 Code.WRONG_PRODUCER, f"slot {header.slot} belongs to {leader.hex()}, not to {header.producer.hex()}", wanted=leader
             )
-        if bounded and self.depth(parent) >= self.unfinal_blocks_max:
+        if bounded and not self.has_room(parent, block.certificate):
             raise NotYet(Code.UNFINAL_LIMIT, f"{self.unfinal_blocks_max} blocks are not final yet: the chain waits for a quorum")
         rivals = sum(child.slot == header.slot for child in parent.children)
         if rivals >= BLOCKS_PER_TURN_MAX:
             raise NotYet(Code.DUPLICATE, f"{rivals} blocks of this producer in slot {header.slot} are known already")
         return parent
+
+    def has_room(self, parent: Node, certificate: Certificate | None = None) -> bool:
+        """Whether a block may stand above `parent`, which `certificate` may certify.
+
+        A certified block has room above it at any depth but the last: delegates may be locked on it, and then vote
+        for nothing beside it.  It took a quorum to get there, so a chain without one does not grow by it.
+        """
+        if self.depth(parent) < self.unfinal_blocks_max:
+            return True
+        certifies = certificate is not None and certificate.subject == parent.subject
+        is_certified = parent.certificate is not None or (
+            certificate is not None and certifies and self.has_quorum(parent, certificate.signatures.keys())
+        )
+        return is_certified and self.depth(parent) < CERTIFIED_FACTOR * self.unfinal_blocks_max
 
     def execution_parent(self, node: Node) -> Parent:
         """What a block above `node` is executed on."""

@@ -38,6 +38,10 @@ class NodeClient:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
         self._door.close()
 
     def is_alive(self) -> bool:

@@ -50,7 +50,8 @@ def _innermost(error: OSError) -> str:
     """Trio tells that all attempts failed, and beneath it why each of them did."""
     if isinstance(error.__cause__, ExceptionGroup):
         (error, *_) = (cause for cause in error.__cause__.exceptions if isinstance(cause, OSError))
-    return os.strerror(error.errno) if error.errno in errno.errorcode else error.strerror or str(error)
+    number = error.errno or 0
+    return os.strerror(number) if number in errno.errorcode else error.strerror or str(error)
 
 
 async def _try_each(hosts: list[str], port: int) -> trio.SocketStream:

@@ -83,7 +83,7 @@ class Producer:
     def _base(self) -> Node:
         """What the next block stands on: the head, or its parent where the bound of unfinal blocks is reached."""
         core = self._core
-        if core.tree.depth(core.head) < core.tree.unfinal_blocks_max:
+        if core.tree.has_room(core.head):
             return core.head
         parent = core.head.parent
         assert parent is not None, "the bound is at least two blocks"

@@ -120,7 +120,9 @@ class Sync:
 
     def ask_branch(self, peer: Peer, tip: BlockId) -> None:
         """Ask a peer for the blocks that lead to `tip`, unless it is being asked already."""
-        if any(question.peer == peer and not question.from_height for question in self._asked.values()) or self._is_resting(peer, ranges=False):
+        if any(question.peer == peer and not question.from_height for question in self._asked.values()) or self._is_resting(
+            peer, ranges=False
+        ):
             return
         request = self._remember(peer, 0, 0)
         self._core.send(peer, GetBranch(request, tip))

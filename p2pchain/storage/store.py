@@ -1,6 +1,6 @@
 """The ledger on disk.  One writer; every commit is one durable transaction; reads are as of the last commit.
 
-Threads: `commit`, `stage` and `sync` may run in one thread while another reads.  A `_View` (overlay and read transaction)
+Threads: `commit`, `stage` and `sync` may run in one thread while another reads.  A `View` (overlay and read transaction)
 never changes; a commit replaces it whole.  `_reading` keeps the map from growing under a read, which would be a
 segmentation fault, and is held for microseconds otherwise.
 """
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, NoReturn, Self
+from typing import NoReturn, Self
 
 import lmdb
 
@@ -22,40 +22,26 @@ from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.state import GLOBALS
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, TransactionId
-from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import Commit
-from p2pchain.node.ports import FinalBlock, Location, Recovered, UnfinalBlock
+from p2pchain.node.ports import FinalBlock, Location, Recovered
 from p2pchain.storage.durable import FOLDER_MODE, ProcessLock
 from p2pchain.storage.environment import NAME, Environment, Transaction, create, remove_leftovers, require_chain
 from p2pchain.storage.errors import DiskFull, StorageError, mapped
 from p2pchain.storage.layout import (
     META_PROGRESS,
     Progress,
-    block_key,
-    certificate_key,
     decode_locations,
-    decode_record,
     encode_location,
     encode_progress,
-    height_key,
-    height_of,
     index_key,
-    transaction_id_at,
 )
 from p2pchain.storage.plan import Database, Memory, Plan, Share, plan
 from p2pchain.storage.recovery import load_memory
+from p2pchain.storage.view import View
 from p2pchain.storage.writer import WriterThread
 
 FREE_FRACTION_MIN = 0.01
 """Below this nothing is written: LMDB needs room to write at all, and so does whoever has to free some."""
-
-
-class _View(NamedTuple):
-    """What reads see."""
-
-    memory: Memory
-    layers: tuple[Mapping[bytes, bytes], ...]
-    txn: Transaction
 
 
 class LmdbStore:
@@ -120,27 +106,21 @@ class LmdbStore:
         totals = GLOBALS.load(self)
         assert totals is not None, "the globals row is written by the genesis"
         with self._shown() as view:
-            memory = view.memory
-            blocks = sorted(memory.unfinal.values(), key=lambda block: block.subject.height)
-            unfinal = [UnfinalBlock(block.raw, self._certificate(view, block.key, Kind.VOTE)) for block in blocks]
-        return Recovered(Root(memory.final, memory.state_root, Schedule(totals)), unfinal)
+            return Recovered(Root(view.memory.final, view.memory.state_root, Schedule(totals)), view.unfinal())
 
     def final_block(self, height: int) -> FinalBlock | None:
         with self._shown() as view:
-            return self._final_block(view, height)
+            return view.final_block(height)
 
     def final_height(self, block: BlockId) -> int | None:
         with self._shown() as view:
-            data = view.txn.get(block, db=self._environment.heights)
-        return None if data is None else height_of(data)
+            return view.final_height(block)
 
     def final_range(self, from_height: int, limit: int, bytes_max: int) -> list[FinalBlock]:
         blocks: list[FinalBlock] = []
         size = 0
         with self._shown() as view:
-            for height in range(max(1, from_height), min(from_height + limit - 1, view.memory.final.height) + 1):
-                block = self._final_block(view, height)
-                assert block is not None, f"height {height} is final and has no row"
+            for block in view.final_blocks(range(max(1, from_height), from_height + limit)):
                 size += len(block.raw) + len(block.certificate)
                 if blocks and size > bytes_max:
                     break
@@ -149,16 +129,7 @@ class LmdbStore:
 
     def transaction(self, item: TransactionId) -> Location | None:
         with self._shown() as view:
-            for layer in view.memory.overlay.readable():
-                place = layer.place(item)
-                if place is not None:
-                    return Location(*place)
-            for generation in range(view.memory.progress.generation, -1, -1):
-                data = view.txn.get(index_key(generation, item), db=self._environment.transactions)
-                for location in decode_locations(data) if data else ():
-                    if self._is_at(view, item, location):
-                        return location
-        return None
+            return view.transaction(item)
 
     def free_fraction(self) -> float:
         """Free part of the disk, as far as this process may use it."""
@@ -268,11 +239,11 @@ class LmdbStore:
 
     # --- shared by reads ---
 
-    def _new_view(self, memory: Memory) -> _View:
-        return _View(memory, tuple(layer.rows for layer in memory.overlay.readable()), self._environment.lmdb.begin())
+    def _new_view(self, memory: Memory) -> View:
+        return View(self._environment, memory, tuple(layer.rows for layer in memory.overlay.readable()), self._environment.lmdb.begin())
 
     @contextmanager
-    def _shown(self) -> Iterator[_View]:
+    def _shown(self) -> Iterator[View]:
         """The view, for reads that ask the disk several times."""
         with self._reading, mapped("reading", self._folder):
             if self._failure:
@@ -281,29 +252,6 @@ class LmdbStore:
 
     def _refuse(self) -> NoReturn:
         raise StorageError(f"the store is no longer used: {self._failure}")
-
-    def _final_key(self, view: _View, height: int) -> bytes | None:
-        """Key of a final block; the genesis is none."""
-        if not 1 <= height <= view.memory.final.height:
-            return None
-        block = view.txn.get(height_key(height), db=self._environment.final)
-        return None if block is None else block_key(height, block)
-
-    def _final_block(self, view: _View, height: int) -> FinalBlock | None:
-        key = self._final_key(view, height)
-        return None if key is None else FinalBlock(self._raw(view, key), self._certificate(view, key, Kind.CONFIRM))
-
-    def _raw(self, view: _View, key: bytes) -> bytes:
-        value = view.txn.get(key, db=self._environment.blocks)
-        assert value is not None, f"height {height_of(key)} is final and has no block"
-        return decode_record(value, key).raw
-
-    def _certificate(self, view: _View, key: bytes, kind: Kind) -> bytes:
-        return view.txn.get(certificate_key(key, kind), b"", db=self._environment.certificates)
-
-    def _is_at(self, view: _View, item: TransactionId, location: Location) -> bool:
-        key = self._final_key(view, location.height)
-        return key is not None and transaction_id_at(self._raw(view, key), location.position, key) == item
 
 
 def open_store(data_dir: Path, genesis: Genesis, *, flush_blocks: int = 20) -> LmdbStore:

@@ -14,7 +14,7 @@ from p2pchain.api.events import EventHub
 from p2pchain.api.server import ApiServer
 from p2pchain.api.settings import ApiSettings
 from p2pchain.chain.address import encode_address
-from p2pchain.chain.errors import Code
+from p2pchain.chain.errors import Code, Refusal
 from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Kind
@@ -96,7 +96,7 @@ class FakeReads:
 
     def account(self, account: AccountId, at: At) -> AccountView:
         subject = (self.head or self.tip).subject if at == "head" else self.tip.subject
-        if account != signer(3000).public_key:
+        if account != AccountId(signer(3000).public_key):
             return AccountView(account, 0, 0, (), (), None, 0, subject)
         positions = (PositionView(signer(2000).public_key, 5_000, 17), PositionView(signer(2001).public_key, 10**17, 0))
         return AccountView(account, 2**60, 3, positions, (UnbondingView(40, 99),), self.delegates(at)[0], 5, subject)
@@ -158,7 +158,7 @@ class FakeInlet:
     def _take(self, raw: bytes) -> SubmitResult:
         try:
             return SubmitResult(decode_transaction(raw, self._spec).id, "pending", None, "", {})
-        except Exception as error:
+        except Refusal as error:
             evidence: dict[str, Any] = {"found": b"\x01", "wanted": 2}
             return SubmitResult(None, "rejected", Code.MALFORMED, str(error), evidence)
 
@@ -192,7 +192,7 @@ class Node:
 
     async def start(self, nursery: trio.Nursery) -> None:
         await nursery.start(self.server.run)
-        self.client.base_url = self.url  # type: ignore[assignment]
+        self.client.base_url = self.url
 
     @property
     def url(self) -> str:

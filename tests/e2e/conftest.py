@@ -21,6 +21,7 @@ def network(tmp_path: Path) -> Iterator[Network]:
     try:
         yield found
     finally:
+        found.close()
         if (found.folder / "testnet.json").exists():
             found.run("down")
         wait_until(lambda: not processes_of(tmp_path), 5, f"processes left: {processes_of(tmp_path)}")

@@ -56,6 +56,10 @@ class Network:
     def up(self, *arguments: str) -> str:
         return self.run("up", "--detach", *arguments)
 
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
     @property
     def record(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.folder / "testnet.json").read_text())

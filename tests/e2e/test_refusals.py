@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,8 +81,6 @@ def test_an_unwritable_disk_is_refused_in_one_line(home: Path) -> None:
 
 
 def _value(shown: str, section: str, name: str) -> str:
-    import json
-
     value = json.loads(shown)[section][name]
     assert isinstance(value, str)
     return value

@@ -209,7 +209,8 @@ def test_a_refused_item_has_its_code_and_its_neighbours_are_unharmed() -> None:
     assert [result.code for result in results] == wanted
 
 
-@pytest.mark.parametrize("seed", range(16))
+# seed 292: delegates locked on a certified block at the bound of unfinal blocks; nothing could be built above it
+@pytest.mark.parametrize("seed", [*range(15), 292])
 def test_loss_crashes_and_delays_never_split_the_chain_and_it_goes_on_afterwards(seed: int) -> None:
     world = World(make_genesis(4, unfinal_blocks_max=8), 4, seed=seed, delay_ms=(1, 400))
     world.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import click
@@ -31,6 +32,10 @@ class Observer:
     watched: dict[str, Watched] = field(default_factory=dict)
     traffic: Traffic | None = None
     sent_at_s: float = 0.0
+
+    def close(self) -> None:
+        for watched in self.watched.values():
+            watched.client.close()
 
     def look(self, now_s: float) -> Scene:
         testnet = self.place.load()
@@ -65,13 +70,13 @@ class Observer:
 
 def watch(place: TestnetFolder, children: Children, interruption: Interruption, *, sample_transfers: bool) -> None:
     """Returns when interrupted, or when no node of the testnet is left."""
-    observer = Observer(place, sample_transfers)
     console = Console()
-    if not console.is_terminal:
-        _loop(observer, children, interruption, LINE_S, lambda scene: click.echo(line_of(scene)))
-        return
-    with Live(console=console, auto_refresh=False) as live:
-        _loop(observer, children, interruption, TERMINAL_S, lambda scene: live.update(picture_of(scene), refresh=True))
+    with closing(Observer(place, sample_transfers)) as observer:
+        if not console.is_terminal:
+            _loop(observer, children, interruption, LINE_S, lambda scene: click.echo(line_of(scene)))
+            return
+        with Live(console=console, auto_refresh=False) as live:
+            _loop(observer, children, interruption, TERMINAL_S, lambda scene: live.update(picture_of(scene), refresh=True))
 
 
 def _loop(observer: Observer, children: Children, interruption: Interruption, pause_s: float, show: Callable[[Scene], None]) -> None:

@@ -1,0 +1,85 @@
+"""What reads see: the memory after one commit and the read transaction that belongs to it.  It never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from p2pchain.chain.types import BlockId, TransactionId
+from p2pchain.chain.votes import Kind
+from p2pchain.node.ports import FinalBlock, Location, UnfinalBlock
+from p2pchain.storage.environment import Environment, Transaction
+from p2pchain.storage.layout import (
+    block_key,
+    certificate_key,
+    decode_locations,
+    decode_record,
+    height_key,
+    height_of,
+    index_key,
+    transaction_id_at,
+)
+from p2pchain.storage.plan import Memory
+
+
+class View(NamedTuple):
+    """One state of the store.  The caller sees to it that the map does not grow meanwhile."""
+
+    environment: Environment
+    memory: Memory
+    layers: tuple[Mapping[bytes, bytes], ...]
+    """Rows that are not on disk yet, newest first."""
+    txn: Transaction
+
+    def unfinal(self) -> list[UnfinalBlock]:
+        blocks = sorted(self.memory.unfinal.values(), key=lambda block: block.subject.height)
+        return [UnfinalBlock(block.raw, self._certificate(block.key, Kind.VOTE)) for block in blocks]
+
+    def final_block(self, height: int) -> FinalBlock | None:
+        key = self._final_key(height)
+        return None if key is None else FinalBlock(self._raw(key), self._certificate(key, Kind.CONFIRM))
+
+    def final_blocks(self, heights: range) -> Iterator[FinalBlock]:
+        """Final blocks from the first of `heights` to the last that there is."""
+        for height in heights:
+            block = self.final_block(height)
+            if block is None:
+                return
+            yield block
+
+    def final_height(self, block: BlockId) -> int | None:
+        data = self.txn.get(block, db=self.environment.heights)
+        return None if data is None else height_of(data)
+
+    def transaction(self, item: TransactionId) -> Location | None:
+        for layer in self.memory.overlay.readable():
+            place = layer.place(item)
+            if place is not None:
+                return Location(*place)
+        for generation in range(self.memory.progress.generation, -1, -1):
+            data = self.txn.get(index_key(generation, item), b"", db=self.environment.transactions)
+            for location in decode_locations(data):
+                if self._is_at(item, location):
+                    return location
+        return None
+
+    def _final_key(self, height: int) -> bytes | None:
+        """Key of a final block; the genesis is none."""
+        if not 1 <= height <= self.memory.final.height:
+            return None
+        block = self.txn.get(height_key(height), db=self.environment.final)
+        assert block is not None, f"height {height} is final and has no row"
+        return block_key(height, block)
+
+    def _raw(self, key: bytes) -> bytes:
+        value = self.txn.get(key, db=self.environment.blocks)
+        assert value is not None, f"height {height_of(key)} is final and has no block"
+        return decode_record(value, key).raw
+
+    def _certificate(self, key: bytes, kind: Kind) -> bytes:
+        return self.txn.get(certificate_key(key, kind), b"", db=self.environment.certificates)
+
+    def _is_at(self, item: TransactionId, location: Location) -> bool:
+        """An index entry speaks of a prefix: only the block itself says whose it is."""
+        key = self._final_key(location.height)
+        return key is not None and transaction_id_at(self._raw(key), location.position, key) == item
