@@ -35,7 +35,7 @@ from p2pchain.chain.state import (
     Single,
     Stakes,
 )
-from p2pchain.chain.types import AMOUNT_MAX, BlockId, ChainId
+from p2pchain.chain.types import AMOUNT_MAX, KEY_BYTES, BlockId, ChainId
 
 PREFIX_PATTERN = re.compile(r"[a-z][a-z0-9]{0,15}")
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,47}")
@@ -81,6 +81,7 @@ class Genesis:
         ids = [item.account for item in self.accounts]
         _require(len(set(ids)) == len(ids), "accounts", "the same address twice, each once wanted")
         for item in self.accounts:
+            _require(len(item.account) == KEY_BYTES, "accounts.address", f"{item.account.hex()}, {KEY_BYTES} bytes wanted")
             _require(0 <= item.balance <= AMOUNT_MAX, "accounts.balance", f"{item.balance}, 0 to {AMOUNT_MAX} wanted")
         issued = self.issued
         _require(issued <= AMOUNT_MAX, "accounts.balance", f"{issued} in all, at most {AMOUNT_MAX} wanted")
@@ -92,6 +93,7 @@ class Genesis:
             values = [getattr(item, name) for item in self.delegates]
             _require(len(set(values)) == len(values), f"delegates.{name}", "the same value twice, each once wanted")
         for item in self.delegates:
+            _require(len(item.account) == KEY_BYTES, "delegates.account", f"{item.account.hex()}, {KEY_BYTES} bytes wanted")
             _require(
                 is_valid_key(item.consensus_key), "delegates.consensus_key", f"{item.consensus_key.hex()}, an Ed25519 public key wanted"
             )

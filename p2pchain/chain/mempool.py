@@ -1,8 +1,8 @@
 """Transactions that wait for a block: bounded, in nonce order per account, by fee between accounts.
 
 A queue per account holds consecutive nonces, beginning with the first that is not final (`account_queue` says where
-blocks make an exception).  Nothing is queued after a gap: a client is told which nonce is next instead.  Every transaction that leaves does so with a status and a
-reason, which is remembered for a while.
+blocks make an exception).  Nothing is queued after a gap: a client is told which nonce is next instead.  Every
+transaction that leaves does so with a status and a reason, which is remembered for a while.
 
 Bounds: transactions, bytes, transactions per account, and endings remembered.  A full pool takes a better-paying
 transaction by evicting the worst-paying one (and what its sender queued after it).

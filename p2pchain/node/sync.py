@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 from p2pchain.chain.block import Block
 from p2pchain.chain.types import BlockId, Height
-from p2pchain.chain.votes import Certificate
+from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.core import Core
 from p2pchain.node.events import Peer
 from p2pchain.wire.messages import GetBlocks, GetBranch
@@ -27,6 +27,8 @@ RESTING_MS = 1_000
 """How long a peer that let a deadline pass, or had nothing, is not asked the same again: it may be the only one."""
 
 
+DOUBT_MS = 30_000
+"""How long the claim of a peer that did not give what it claimed is not believed."""
 UNPROVEN_MAX = 512
 """Blocks of a range without a proof among them: more than any network lets grow unfinal (256)."""
 
@@ -58,14 +60,21 @@ class Sync:
         self._answers: dict[int, Answered] = {}
         self._resting: dict[tuple[Peer, bool], int] = {}
         """Until when a peer is not asked for ranges (true) or branches (false)."""
+        self._doubted: dict[Peer, int] = {}
         self._last_request = 0
         self._range_end = 0
         self._lagging_since_ms: int | None = None
 
     @property
     def target(self) -> int:
-        """The greatest final height that any peer claims."""
-        return max((tips.final.height for tips in self._core.peers.values()), default=0)
+        """The greatest final height that a peer claims and can be believed in for now."""
+        claims = (tips.final for peer, tips in self._core.peers.items() if self._doubted.get(peer, 0) <= self._core.now_ms)
+        return max((claim.height for claim in claims if self._is_possible(claim)), default=0)
+
+    def _is_possible(self, claim: Subject) -> bool:
+        """Blocks take slots: nobody is further ahead in blocks than in slots, and nobody is ahead of the clock."""
+        root = self._core.tree.root
+        return claim.slot <= self._core.slot + 1 and claim.height - root.height <= claim.slot - root.slot
 
     @property
     def is_behind(self) -> bool:
@@ -135,6 +144,7 @@ class Sync:
         del self._asked[request]
         if not blocks:
             self._rest(peer, ranges=asked.from_height > 0)
+            self._doubt(peer, asked)
             return None
         if asked.from_height:
             if blocks[0][0].header.height != asked.from_height or len(blocks) > asked.limit or asked.from_height <= self._reached:
@@ -154,6 +164,7 @@ class Sync:
         """Forget what a peer was asked and what it answered."""
         self._asked = {request: asked for request, asked in self._asked.items() if asked.peer != peer}
         self._answers = {height: answer for height, answer in self._answers.items() if answer.peer != peer}
+        self._doubted.pop(peer, None)
         self._resting = {key: until for key, until in self._resting.items() if key[0] != peer}
 
     def next_ms(self) -> int | None:
@@ -182,6 +193,11 @@ class Sync:
     def _rest(self, peer: Peer, *, ranges: bool) -> None:
         self._resting[peer, ranges] = self._core.now_ms + RESTING_MS
 
+    def _doubt(self, peer: Peer, asked: Asked) -> None:
+        """It claimed final blocks and did not give them: its claim alone no longer makes this node think itself behind."""
+        if asked.from_height:
+            self._doubted[peer] = self._core.now_ms + DOUBT_MS
+
     def _is_resting(self, peer: Peer, *, ranges: bool) -> bool:
         return self._resting.get((peer, ranges), 0) > self._core.now_ms
 
@@ -190,4 +206,5 @@ class Sync:
             if asked.due_ms <= self._core.now_ms:
                 del self._asked[request]
                 self._rest(asked.peer, ranges=asked.from_height > 0)
+                self._doubt(asked.peer, asked)
                 self._core.note("info", "peer_slow_to_answer", peer=asked.peer, height=asked.from_height)

@@ -31,7 +31,7 @@ Transaction: TypeAlias = "lmdb.Transaction[bytes]"
 
 NAME = "chain"
 _TEMPORARY = f"{NAME}.new-"
-_MAP_BYTES_MIN = 64 << 20
+MAP_BYTES_MIN = 64 << 20
 """Address space, not memory or disk: about twenty full blocks until it grows for the first time."""
 _DATABASES_MAX = 16
 """Seven today; a later format may add some without the limit in the way."""
@@ -40,7 +40,7 @@ _DATABASES_MAX = 16
 class Environment:
     """The open environment and its databases."""
 
-    def __init__(self, path: Path, map_bytes_min: int = _MAP_BYTES_MIN) -> None:
+    def __init__(self, path: Path, map_bytes_min: int = MAP_BYTES_MIN) -> None:
         data = path / "data.mdb"
         size = data.stat().st_size if data.exists() else 0
         self.path = path
@@ -61,7 +61,7 @@ class Environment:
         self.lmdb.set_mapsize(2 * self.lmdb.info()["map_size"])
 
 
-def create(folder: Path, genesis: Genesis, map_bytes_min: int = _MAP_BYTES_MIN) -> None:
+def create(folder: Path, genesis: Genesis, map_bytes_min: int = MAP_BYTES_MIN) -> None:
     """Write a store that holds the genesis, beside, and rename it into place: LMDB's own creation is not atomic."""
     temporary = folder / f"{_TEMPORARY}{secrets.token_hex(4)}"
     with mapped("creating the store", folder):

@@ -116,7 +116,8 @@ def _with_share(
 ) -> Plan:
     """Begin a batch where it is time, and write this commit's share of it."""
     overlay, progress = memory.overlay, memory.progress
-    is_over = overlay.size > OVERLAY_BYTES_MAX
+    # a node that never runs for a whole batch would otherwise load a longer tail at every start
+    is_over = overlay.size > OVERLAY_BYTES_MAX or overlay.blocks > 2 * flush_blocks
     if overlay.batch is None and overlay.layers and (is_over or overlay.blocks >= flush_blocks):
         overlay = overlay.with_batch(memory.final.height, flush_blocks)
         if progress.entries >= GENERATION_ENTRIES_MAX:

@@ -25,7 +25,7 @@ from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.node.effects import Commit
 from p2pchain.node.ports import FinalBlock, Location, Recovered
 from p2pchain.storage.durable import FOLDER_MODE, ProcessLock
-from p2pchain.storage.environment import NAME, Environment, Transaction, create, remove_leftovers, require_chain
+from p2pchain.storage.environment import MAP_BYTES_MIN, NAME, Environment, Transaction, create, remove_leftovers, require_chain
 from p2pchain.storage.errors import DiskFull, StorageError, mapped
 from p2pchain.storage.layout import (
     META_PROGRESS,
@@ -254,7 +254,7 @@ class LmdbStore:
         raise StorageError(f"the store is no longer used: {self._failure}")
 
 
-def open_store(data_dir: Path, genesis: Genesis, *, flush_blocks: int = 20) -> LmdbStore:
+def open_store(data_dir: Path, genesis: Genesis, *, flush_blocks: int = 20, map_bytes_min: int = MAP_BYTES_MIN) -> LmdbStore:
     """Open the ledger in a folder, or create it there.  `HomeInUse` where another process has it."""
     with mapped("opening the data folder", data_dir):
         data_dir.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
@@ -262,9 +262,9 @@ def open_store(data_dir: Path, genesis: Genesis, *, flush_blocks: int = 20) -> L
     try:
         remove_leftovers(data_dir)
         if not (data_dir / NAME).exists():
-            create(data_dir, genesis)
+            create(data_dir, genesis, map_bytes_min)
         with mapped("opening the store", data_dir / NAME):
-            environment = Environment(data_dir / NAME)
+            environment = Environment(data_dir / NAME, map_bytes_min)
             try:
                 require_chain(environment, genesis)
                 return LmdbStore(data_dir, environment, lock, flush_blocks)

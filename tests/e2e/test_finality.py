@@ -27,10 +27,11 @@ def test_transfers_become_final_with_all_balances_right_and_equal_on_every_node(
     client = network.client("node-1")
     purse = Purse(network.record["accounts"], client)
     signed = purse.sign(TRANSFERS, client.status()["slot"] + 1_000)
-    for name, start in zip(network.names, range(0, TRANSFERS, TRANSFERS // 4), strict=True):
-        results = network.client(name).submit([item.raw for item in signed[start : start + TRANSFERS // 4]])
-        assert [result["error"] for result in results] == [None] * len(results)
-        assert [result["id"] for result in results] == [item.id for item in signed[start : start + TRANSFERS // 4]]
+    for start, name in enumerate(network.names):
+        # each account always through the same node: another one might not know its earlier nonces yet
+        batch = signed[start::4]
+        results = network.client(name).submit([item.raw for item in batch])
+        assert [(result["id"], result["error"]) for result in results] == [(item.id, None) for item in batch]
     assert {client.wait_for(item.id, "final", 20)["status"] for item in reversed(signed)} == {"final"}
     height = network.final("node-1")
     for name in network.names:

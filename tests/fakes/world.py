@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from nacl.signing import SigningKey
 
+from p2pchain.chain.actions import Action
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.crypto import Domain, KeySigner, Verified, attest, verify_batch
 from p2pchain.chain.errors import Code, Invalid, Refusal
@@ -42,8 +43,11 @@ def signer(seed: int) -> KeySigner:
     return KeySigner(SigningKey(seed.to_bytes(32, "big")))
 
 
-def make_genesis(delegates: int = 4, accounts: int = 4, **params: int) -> Genesis:
-    """Delegate i signs with key 1000 + i and its account with key 2000 + i; account i is key 3000 + i."""
+def make_genesis(delegates: int = 4, accounts: int = 4, registered: int | None = None, **params: int) -> Genesis:
+    """`delegates` seats for the `registered` ones with the most stake, which grows with their number.
+
+    Delegate i signs with key 1000 + i and its account with key 2000 + i; account i is key 3000 + i.
+    """
     return Genesis(
         name="world",
         address_prefix="p2p",
@@ -51,7 +55,8 @@ def make_genesis(delegates: int = 4, accounts: int = 4, **params: int) -> Genesi
         params=Params(**{"delegates": delegates, **params}),
         accounts=tuple(GenesisAccount(signer(3000 + i).public_key, 10**12) for i in range(accounts)),
         delegates=tuple(
-            GenesisDelegate(signer(2000 + i).public_key, signer(1000 + i).public_key, 500, 10**9 + i) for i in range(delegates)
+            GenesisDelegate(signer(2000 + i).public_key, signer(1000 + i).public_key, 500, 10**9 + i)
+            for i in range(registered or delegates)
         ),
     )
 
@@ -143,7 +148,7 @@ class World:
         self.now_ms = end
 
     def transmit(self, source: int, target: int, message: Message) -> None:
-        if (source, target) in self.cut or self.random.random() < self.loss:
+        if target >= len(self.nodes) or (source, target) in self.cut or self.random.random() < self.loss:
             return
         frame = encode_frame(message)
         link = self.nodes[target]
@@ -226,6 +231,14 @@ class SimNode:
         action = Transfer(signer(3000 + recipient).public_key, amount)
         until = self.running.core.slot + 1000
         return build_transaction(key, self.world.spec, [action], nonce=chosen, valid_until=until, fee=fee)
+
+    def act(self, sender: int, *actions: Action) -> list[e.SubmitResult]:
+        """Submit a transaction of an account of the genesis, with its next nonce."""
+        key = signer(3000 + sender)
+        account = ACCOUNTS.load(self.running.core.head_view(), key.public_key) or Account()
+        nonce = self.running.core.pool.next_nonce(key.public_key, account.nonce)
+        until = self.running.core.slot + 1000
+        return self.submit(build_transaction(key, self.world.spec, actions, nonce=nonce, valid_until=until))
 
     def balance(self, account: int) -> int:
         """Final balance of an account of the genesis."""

@@ -1,0 +1,129 @@
+"""Catching up when peers lie, stall or know nothing: it goes on as long as one is honest."""
+
+from __future__ import annotations
+
+import pytest
+
+from p2pchain.chain.types import BlockId, Height, Slot
+from p2pchain.chain.votes import Subject
+from p2pchain.node.effects import Send, SendFinalBlocks
+from p2pchain.node.events import Peer, PeerJoined, PeerLeft, StatusReceived
+from p2pchain.wire.errors import ConnectionRefused, Reason
+from p2pchain.wire.messages import Blocks, Message, Tips
+from tests.fakes.world import SimNode, World, make_genesis
+
+SLOT_MS = 500
+
+
+class Liar(SimNode):
+    """A delegate that answers questions for blocks its own way."""
+
+    def lie(self, _items: list[bytes]) -> list[bytes] | None:
+        raise NotImplementedError
+
+    def send(self, out: object) -> None:
+        if isinstance(out, SendFinalBlocks):
+            found = self.disk.final[out.from_height - 1 : out.from_height - 1 + out.limit]
+            items = self.lie([part for stored, proof in found for part in (stored.block.raw, proof)])
+            if items is not None:
+                self.world.transmit(self.number, out.peer, Blocks(out.request, items))
+            return
+        super().send(out)  # type: ignore[arg-type]
+
+
+class Silent(Liar):
+    def lie(self, _items: list[bytes]) -> list[bytes] | None:
+        return None
+
+
+class Empty(Liar):
+    def lie(self, _items: list[bytes]) -> list[bytes] | None:
+        return []
+
+
+class Unproven(Liar):
+    def lie(self, items: list[bytes]) -> list[bytes] | None:
+        return [item if place % 2 == 0 else b"" for place, item in enumerate(items)]
+
+
+class Elsewhere(Liar):
+    def lie(self, items: list[bytes]) -> list[bytes] | None:
+        return items[4:]
+
+
+class Bragging(Liar):
+    """Claims a height that nobody has."""
+
+    def lie(self, _items: list[bytes]) -> list[bytes] | None:
+        return []
+
+    def start(self) -> None:
+        super().start()
+        far = Subject(Slot(10**6), Height(10**6), BlockId(bytes(32)))
+        self.running.core.tips = lambda: Tips(far, far)  # type: ignore[method-assign]
+
+
+class Observing(SimNode):
+    """Ends a connection as the real network does: the peer is gone."""
+
+    def receive(self, source: int, frame: bytes, life: int) -> None:
+        try:
+            super().receive(source, frame, life)
+        except ConnectionRefused as refused:
+            self.cut_off(source, refused.reason)
+
+    def cut_off(self, source: int, reason: Reason) -> None:
+        assert reason is not None
+        self.world.cut |= {(source, self.number), (self.number, source)}
+        self.handle(PeerLeft(Peer(source)))
+
+
+@pytest.mark.parametrize("kind", [Silent, Empty, Unproven, Elsewhere, Bragging])
+def test_one_bad_peer_cannot_stop_a_catch_up(kind: type[Liar]) -> None:
+    genesis = make_genesis(4)
+    world = World(genesis, 4, observers=1)
+    world.nodes[3] = kind(world, 3, world.nodes[3].disk, is_delegate=True)
+    world.nodes[4] = Observing(world, 4, world.nodes[4].disk, is_delegate=False)
+    world.start(0, 1, 2, 3)
+    world.run(2 * SLOT_MS)
+    for _ in range(150):
+        world.nodes[0].submit(world.nodes[0].transfer(0, 1, 1))
+        world.run(SLOT_MS)
+    world.start(4)
+    world.run(20_000)
+    assert len(world.nodes[4].disk.final) == world.final_height()
+    assert not any(disconnect.peer in (0, 1, 2) for disconnect in world.nodes[4].disconnects)
+    world.check()
+
+
+def test_a_peer_that_claims_what_nobody_has_does_not_stop_a_delegate_from_producing() -> None:
+    world = World(make_genesis(4), 4)
+    world.start()
+    world.run(2 * SLOT_MS)
+    possible = Subject(Slot(world.spec.slot_at(world.now_ms)), Height(4), BlockId(bytes(32)))
+    for node in world.nodes:
+        node.handle(PeerJoined(Peer(99), Tips(possible, possible)))
+    node, before = world.nodes[0], world.final_height()
+    for _ in range(40):
+        far = Subject(Slot(world.spec.slot_at(world.now_ms)), Height(world.final_height() + 5), BlockId(bytes(32)))
+        for other in world.nodes:
+            other.handle(StatusReceived(Peer(99), Tips(far, far)))
+        node.submit(node.transfer(0, 1, 1))
+        world.run(SLOT_MS)
+    assert world.final_height() >= before + 20
+
+
+def test_a_question_is_not_answered_by_somebody_else() -> None:
+    world = World(make_genesis(4), 4, observers=1)
+    world.start()
+    world.run(5 * SLOT_MS)
+    node = world.nodes[4]
+    sent: list[Message] = []
+    effects = node.running.handle
+    assert effects is not None
+    node.running.sync.ask_branch(Peer(0), BlockId(bytes(32)))
+    sent += [out.message for out in node.running.core.effects.send if isinstance(out, Send)]
+    assert len(sent) == 1
+    request = node.running.sync._last_request
+    assert node.running.sync.answered(Peer(1), request, ()) is None
+    assert request in node.running.sync._asked

@@ -1,0 +1,79 @@
+"""One well-formed message of each type, and strategies for all of them."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from p2pchain.chain.types import BlockId, Height, PublicKey, Signature, Slot
+from p2pchain.chain.votes import Ballot, Kind, Subject
+from p2pchain.wire.messages import (
+    PROTOCOL_VERSION,
+    BallotMessage,
+    BlockMessage,
+    Blocks,
+    CertificateMessage,
+    GetBlocks,
+    GetBranch,
+    Goodbye,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    Status,
+    Tips,
+    Transactions,
+)
+
+CHAIN = b"\x07" * 32
+SUBJECT = Subject(Slot(9), Height(8), BlockId(b"\x01" * 32))
+TIPS = Tips(SUBJECT, Subject(Slot(12), Height(10), BlockId(b"\x02" * 32)))
+
+OURS = Hello(PROTOCOL_VERSION, CHAIN, b"\x0a" * 32, "p2pchain/0.1 ours", 28656, bytes(16), TIPS)
+THEIRS = Hello(PROTOCOL_VERSION, CHAIN, b"\x0b" * 32, "p2pchain/0.1 theirs", 0, b"\x01" * 16, TIPS)
+
+SAMPLES: tuple[Message, ...] = (
+    THEIRS,
+    Status(TIPS),
+    Transactions([b"first", b"", b"third"]),
+    BlockMessage(b"the block's own bytes"),
+    BallotMessage(Ballot(Kind.CONFIRM, SUBJECT, PublicKey(b"\x03" * 32), Signature(b"\x04" * 64))),
+    CertificateMessage(b"the certificate's own bytes"),
+    GetBlocks(7, Height(1), 512),
+    GetBranch(8, BlockId(b"\x05" * 32)),
+    Blocks(7, [b"block", b"certificate", b"block", b""]),
+    Ping(0),
+    Pong(2**63 - 1),
+    Goodbye(3, "the genesis differs"),
+)
+
+_numbers = st.integers(0, 2**63 - 1)
+_hashes = st.binary(min_size=32, max_size=32)
+_texts = st.text(max_size=64).filter(str.isprintable)
+_subjects = st.builds(Subject, _numbers, _numbers, _hashes)
+_tips = st.builds(Tips, _subjects, _subjects)
+_voted = st.builds(Subject, st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1), _hashes)
+_pairs = st.lists(st.tuples(st.binary(max_size=300), st.binary(max_size=50)), max_size=20).map(
+    lambda pairs: [x for pair in pairs for x in pair]
+)
+
+OPEN_MESSAGES: st.SearchStrategy[Message] = st.one_of(
+    st.builds(Status, _tips),
+    st.builds(Transactions, st.lists(st.binary(max_size=300), max_size=40)),
+    st.builds(BlockMessage, st.binary(max_size=2_000)),
+    st.builds(
+        BallotMessage,
+        st.builds(Ballot, st.sampled_from(Kind), _voted, _hashes, st.binary(min_size=64, max_size=64)),
+    ),
+    st.builds(CertificateMessage, st.binary(max_size=2_000)),
+    st.builds(GetBlocks, _numbers, st.integers(1, 2**63 - 1), st.integers(1, 512)),
+    st.builds(GetBranch, _numbers, _hashes),
+    st.builds(Blocks, st.integers(0, 2**64 - 1), _pairs),
+    st.builds(Ping, _numbers),
+    st.builds(Pong, _numbers),
+)
+"""Everything that may be said in the middle of a conversation."""
+
+HELLOS: st.SearchStrategy[Hello] = st.builds(
+    Hello, st.integers(0, 65_535), _hashes, _hashes, _texts, st.integers(0, 65_535), st.binary(min_size=16, max_size=16), _tips
+)
+GOODBYES: st.SearchStrategy[Goodbye] = st.builds(Goodbye, st.integers(0, 255), st.text(max_size=100).filter(str.isprintable))
