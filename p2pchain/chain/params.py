@@ -19,7 +19,7 @@ def _parameter(default: int, low: int, high: int, doc: str) -> int:
 class Params:
     """The order of the fields is the order in the canonical genesis encoding."""
 
-    slot_ms: int = _parameter(500, 100, 10_000, "Length of a slot in milliseconds.")
+    slot_ms: int = _parameter(500, 250, 10_000, "Length of a slot in milliseconds.")
     delegates: int = _parameter(4, 1, 101, "Number of active delegates, one slot each per round; fewer than 4 tolerate no Byzantine one.")
     heartbeat_slots: int = _parameter(
         60, 1, 1_000_000, "With nothing to include, a block is produced only in every slot divisible by this."
