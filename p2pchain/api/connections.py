@@ -13,6 +13,7 @@ from typing import Any, cast
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
+from hypercorn.events import Event, Updated
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
@@ -21,6 +22,10 @@ from p2pchain.api.ports import Logger
 from p2pchain.api.settings import ApiSettings
 
 _BYTES_PER_S_MIN = 65_536
+_LINGER_S = 0.25
+"""From the end of a connection until no task of it is left."""
+_LAST_ANSWER_S = 5.0
+"""For the answer to a client that will say nothing more."""
 _USER_TIMEOUT_MS = 30_000
 """What was sent and is not acknowledged for so long is lost, and the peer with it."""
 
@@ -32,9 +37,30 @@ class GuardedStream:
         self._stream = stream
         self._write_timeout_s = write_timeout_s
         self.socket = stream.socket
+        self.heard_all = trio.Event()
+        """The client says nothing more."""
+        self.ended = trio.Event()
+        self._is_idle = True
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        return bytes(await self._stream.receive_some(max_bytes))
+        try:
+            data = bytes(await self._stream.receive_some(max_bytes))
+        except trio.BrokenResourceError:
+            self._note_silence()
+            raise
+        if not data:
+            self._note_silence()
+        return data
+
+    def _note_silence(self) -> None:
+        self.heard_all.set()
+        self.note_idle(is_idle=self._is_idle)
+
+    def note_idle(self, *, is_idle: bool) -> None:
+        """Whether a request is being answered.  If none is, and none will come, this is the end."""
+        self._is_idle = is_idle
+        if is_idle and self.heard_all.is_set():
+            self.ended.set()
 
     async def send_all(self, data: bytes) -> None:
         """`BrokenResourceError` where the client does not take the data in time."""
@@ -49,11 +75,26 @@ class GuardedStream:
         await self._stream.send_eof()
 
     async def aclose(self) -> None:
+        self._end()
         await self._stream.aclose()
 
     def cut(self) -> None:
         """End the connection now; whoever waits on it gets `ClosedResourceError`."""
+        self._end()
         self.socket.close()
+
+    def _end(self) -> None:
+        self.heard_all.set()
+        self.ended.set()
+
+
+class _Server(TCPServer):
+    """Hypercorn's server of one connection, which tells the stream what it does."""
+
+    async def protocol_send(self, event: Event) -> None:
+        if isinstance(event, Updated):
+            cast("GuardedStream", self.stream).note_idle(is_idle=event.idle)
+        await super().protocol_send(event)
 
 
 class Connections:
@@ -91,16 +132,21 @@ class Connections:
 
     async def _serve_guarded(self, guarded: GuardedStream) -> None:
         _set_options(guarded.socket)
-        server = TCPServer(self._app, self._config, cast("Any", self._worker), ConnectionState({}), cast("Any", guarded))
+        server = _Server(self._app, self._config, cast("Any", self._worker), ConnectionState({}), cast("Any", guarded))
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cut_when_cancelled, guarded)
+            nursery.start_soon(_see_to_the_end, guarded, nursery.cancel_scope)
             await server.run()
             nursery.cancel_scope.cancel()
 
 
-async def _cut_when_cancelled(guarded: GuardedStream) -> None:
+async def _see_to_the_end(guarded: GuardedStream, tasks: trio.CancelScope) -> None:
+    """A cancellation cuts the connection, and soon after its end no task of it is left (Hypercorn's timers sleep on)."""
     try:
-        await trio.sleep_forever()
+        await guarded.heard_all.wait()
+        with trio.move_on_after(_LAST_ANSWER_S):
+            await guarded.ended.wait()
+        await trio.sleep(_LINGER_S)
+        tasks.cancel()
     finally:
         guarded.cut()
 

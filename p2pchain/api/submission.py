@@ -82,11 +82,11 @@ async def read_body(request: Request, settings: ApiSettings) -> bytes:
     with trio.move_on_after(settings.body_timeout_s) as deadline:
         more = True
         while more:
-            message = await request.receive()
-            if message["type"] == "http.disconnect":
+            piece = await request.receive()
+            if piece["type"] == "http.disconnect":
                 raise ClientDisconnect
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
+            body += piece.get("body", b"")
+            more = piece.get("more_body", False)
             if len(body) > settings.body_bytes_max:
                 raise _too_large(len(body), settings.body_bytes_max)
     if deadline.cancelled_caught:

@@ -84,6 +84,7 @@ def status(*, as_json: bool) -> None:
 
 
 def _config_of_a_home() -> Config:
+    current_settings()  # what is wrong with the command comes before what is wrong with the home
     home = Home(current_home())
     if not home.genesis_file.exists():
         raise Failure(f"{home.path} is no home of a node (no config/genesis.toml); make one with: p2pchain init, or p2pchain join BUNDLE")

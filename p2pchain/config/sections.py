@@ -52,7 +52,7 @@ class P2pSection:
     peers_in_max: int = _key(64, Whole(0, 1_000), "At most this many peers that dialled this node.")
     peers_out_max: int = _key(16, Whole(0, 1_000), "At most this many peers that this node dialled.")
     backoff_max_ms: int = _key(
-        5_000, Whole(2_000, 600_000), "The longest pause before a lost peer is dialled again; the pauses grow up to it."
+        2_000, Whole(500, 600_000), "The longest pause before a lost peer is dialled again; the pauses grow up to it."
     )
 
 

@@ -54,8 +54,8 @@ def _chain_id(genesis: Genesis) -> str:
 
 def _sections(genesis: Genesis) -> list[str]:
     prefix = genesis.address_prefix
-    accounts = [{"address": _address(prefix, item.account), "balance": item.balance} for item in genesis.accounts]
-    delegates = [
+    accounts: list[dict[str, object]] = [{"address": _address(prefix, item.account), "balance": item.balance} for item in genesis.accounts]
+    delegates: list[dict[str, object]] = [
         {
             "address": _address(prefix, item.account),
             "consensus_key": item.consensus_key.hex(),
@@ -68,8 +68,8 @@ def _sections(genesis: Genesis) -> list[str]:
     return [
         _section(_CHAIN, {"chain": chain}),
         _comment(_PARAMS) + "\n[params]\n" + "\n".join(_params(genesis.params)),
-        *([_section(_ACCOUNTS, {"accounts": accounts})] if accounts else []),
-        _section(_DELEGATES, {"delegates": delegates}),
+        _list_of_tables(_ACCOUNTS, "accounts", accounts),
+        _list_of_tables(_DELEGATES, "delegates", delegates),
     ]
 
 
@@ -83,6 +83,11 @@ def _params(params: Params) -> list[str]:
 
 def _section(explanation: str, table: dict[str, object]) -> str:
     return f"{_comment(explanation)}\n{tomli_w.dumps(table)}"
+
+
+def _list_of_tables(explanation: str, name: str, tables: Sequence[dict[str, object]]) -> str:
+    """Each under its own `[[name]]`: tomli_w writes a short list into one line, where no section can follow the parameters."""
+    return "\n".join([_comment(explanation), *(f"[[{name}]]\n{tomli_w.dumps(table)}" for table in tables)])
 
 
 def _comment(text: str) -> str:

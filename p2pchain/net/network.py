@@ -192,8 +192,8 @@ class PeerNetwork:
         reason, text, by_us = session.ending
         if session.peer is not None:
             self._logger.info("peer disconnected", address=session.address, node=_node_id(session), why=text, by_us=by_us)
-        if reason is None or reason in _QUIET:
-            return
+        if reason is None or reason in _QUIET or (reason == Reason.SELF and not session.outbound):
+            return  # of a connection to ourselves the dialling end is told of
         name = reason_name(reason)
         refusal = PeerRefusal(session.address, _node_id(session), name, text, self._clock(), 1)
         log = self._logger.warning if self._refusals.note(refusal) else self._logger.debug

@@ -39,7 +39,7 @@ class NetworkSettings:
     persistent_peers: tuple[str, ...] = ()
     peers_in_max: int = 64
     peers_out_max: int = 16
-    backoff_max_ms: int = 5_000
+    backoff_max_ms: int = 2_000
     outbox_bytes_max: int = OUTBOX_BYTES_MAX
 
     def __post_init__(self) -> None:

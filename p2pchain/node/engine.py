@@ -37,7 +37,7 @@ from p2pchain.node.importer import Importer
 from p2pchain.node.producer import Producer, takes
 from p2pchain.node.sync import Answered, Sync
 from p2pchain.wire.errors import Reason
-from p2pchain.wire.messages import BLOCKS_BYTES_MAX, BlockMessage, Blocks, CertificateMessage
+from p2pchain.wire.messages import ANSWER_BYTES_MAX, BlockMessage, Blocks, CertificateMessage
 
 WAITING_MAX = 16
 """Blocks kept for a missing parent or for their time: a few slots' worth; whatever is lost is fetched again."""
@@ -306,11 +306,11 @@ class Engine:
         """The blocks above our final one up to the tip, oldest first, as many as one answer holds."""
         tip = self.core.tree.get(event.tip)
         items: list[bytes] = []
-        room = BLOCKS_BYTES_MAX
+        room = ANSWER_BYTES_MAX
         for node in self.core.tree.path(tip) if tip is not None else []:
             assert node.block is not None
             room -= len(node.block.raw) + CERTIFICATE_BYTES_MAX
-            if room < 0:
+            if items and room < 0:
                 break
             items += (node.block.raw, node.certificate.raw if node.certificate is not None else b"")
         self.core.send(event.peer, Blocks(event.request, items))

@@ -28,7 +28,7 @@ from p2pchain.node.ports import Journal, Network, Store
 from p2pchain.runtime.signing import SigningDesk
 from p2pchain.runtime.verifier import Verifier
 from p2pchain.wire.errors import ConnectionRefused, Reason
-from p2pchain.wire.messages import BLOCKS_BYTES_MAX, Blocks, Hello, Message, Tips, Transactions
+from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Hello, Message, Tips, Transactions
 
 INBOX_MAX = 256
 """Verified events that wait: a few slots' worth of ballots of 101 delegates.  A full inbox slows its senders down."""
@@ -232,7 +232,7 @@ class NodeLoop:
             case todo.Disconnect():
                 network.disconnect(outgoing.peer, outgoing.reason, outgoing.text)
             case todo.SendFinalBlocks():
-                found = self._edges.store.final_range(outgoing.from_height, outgoing.limit, BLOCKS_BYTES_MAX)
+                found = self._edges.store.final_range(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
                 items = [part for block in found for part in (block.raw, block.certificate)]
                 network.send(outgoing.peer, Blocks(outgoing.request, items))
 

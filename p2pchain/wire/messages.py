@@ -27,7 +27,8 @@ PROTOCOL_VERSION = 1
 BLOCK_BYTES_MAX = 4 << 20
 TRANSACTIONS_BYTES_MAX = 1 << 20
 TRANSACTIONS_MAX = 10_000
-BLOCKS_BYTES_MAX = 8 << 20
+ANSWER_BYTES_MAX = 1 << 20
+"""What an answer aims at (one block at least): votes to the same peer wait behind it, because a frame is not cut."""
 BLOCKS_MAX = 512
 """Blocks in one answer: more than the longest unfinal branch (256)."""
 _SMALL = 1024
@@ -237,7 +238,7 @@ class Blocks(_Blocks):
 
     __slots__ = ()
     TYPE: ClassVar[int] = 9
-    BYTES_MAX: ClassVar[int] = BLOCKS_BYTES_MAX + BLOCK_BYTES_MAX + 65_536
+    BYTES_MAX: ClassVar[int] = ANSWER_BYTES_MAX + BLOCK_BYTES_MAX + 65_536
 
     @classmethod
     def decode(cls, body: bytes) -> Blocks:

@@ -1,57 +1,11 @@
-import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
 
 import pytest
 
-
-class FakeNode:
-    """Answers as told, in order for each path; the last answer stays."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.bodies: list[tuple[str, bytes]] = []
-        """Content type and body of each POST."""
-        self._answers: dict[str, list[tuple[int, bytes]]] = {}
-
-    def answers(self, path: str, *answers: Any, status: int = 200) -> None:
-        self._answers.setdefault(path, []).extend((status, json.dumps(answer).encode()) for answer in answers)
-
-    def answers_raw(self, path: str, content: bytes, status: int = 200) -> None:
-        self._answers.setdefault(path, []).append((status, content))
-
-    def next(self, path: str) -> tuple[int, bytes]:
-        answers = self._answers.get(path, [(404, b'{"error": {"code": "unknown_path", "message": "no such path"}}')])
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+from tests.fakes.http_node import FakeNode, fake_node
 
 
 @pytest.fixture
 def node() -> Iterator[FakeNode]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer()
-
-        def do_POST(self) -> None:
-            length = int(self.headers["content-length"])
-            found.bodies.append((self.headers["content-type"], self.rfile.read(length)))
-            self._answer()
-
-        def _answer(self) -> None:
-            status, content = found.next(self.path.partition("?")[0])
-            self.send_response(status)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_arguments: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found = FakeNode(f"http://127.0.0.1:{server.server_port}")
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    with fake_node() as found:
         yield found
-        server.shutdown()
-        thread.join()

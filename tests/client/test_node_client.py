@@ -1,11 +1,11 @@
+import json
+
 import msgpack
 import pytest
 
-from p2pchain.chain.address import encode_address
-from p2pchain.chain.types import AccountId
 from p2pchain.client import NodeClient, NodeError, NodeUnreachableError, NotInTimeError
 from p2pchain.client.answers import Json
-from tests.client.conftest import FakeNode
+from tests.fakes.http_node import FakeNode, genesis_answer
 from tests.fakes.world import make_genesis
 
 ID = "ab" * 32
@@ -16,35 +16,10 @@ def transaction(status: str) -> Json:
     return {"id": ID, "status": status, "height": None, "index": None, "error": None}
 
 
-def genesis_answer() -> Json:
-    genesis = make_genesis()
-
-    def address(account: bytes) -> str:
-        return encode_address(genesis.address_prefix, AccountId(account))
-
-    return {
-        "chain_id": genesis.chain_id.hex(),
-        "name": genesis.name,
-        "address_prefix": genesis.address_prefix,
-        "genesis_ms": genesis.genesis_ms,
-        "params": {name: value for name, value, _, _ in genesis.params.bounds()},
-        "accounts": [{"address": address(item.account), "balance": str(item.balance)} for item in genesis.accounts],
-        "delegates": [
-            {
-                "address": address(item.account),
-                "consensus_key": item.consensus_key.hex(),
-                "commission_bps": item.commission_bps,
-                "stake": str(item.stake),
-            }
-            for item in genesis.delegates
-        ],
-    }
-
-
 def test_an_answer_comes_as_the_node_gave_it(node: FakeNode) -> None:
     node.answers("/v1/status", {"slot": 7, "new_field": 1})
     with NodeClient(node.url + "/") as client:
-        assert client.status() == {"slot": 7, "new_field": 1}
+        assert json.dumps(client.status()) == '{"slot": 7, "new_field": 1}'
 
 
 def test_a_refusal_has_its_code_its_words_and_its_evidence(node: FakeNode) -> None:

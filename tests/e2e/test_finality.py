@@ -41,7 +41,7 @@ def test_transfers_become_final_with_all_balances_right_and_equal_on_every_node(
 
 
 def test_a_bad_transaction_in_a_batch_harms_none_of_its_neighbours(network: Network) -> None:
-    network.up("--delegates", "1", "--slot-ms", "200")
+    network.up("--delegates", "1", "--slot-ms", "250")
     client = network.client("node-1")
     good, other = Purse(network.record["accounts"], client).sign(2, client.status()["slot"] + 100)
     forged = other.raw[:-1] + bytes([other.raw[-1] ^ 1])
@@ -53,7 +53,7 @@ def test_a_bad_transaction_in_a_batch_harms_none_of_its_neighbours(network: Netw
 
 
 def test_an_idle_network_writes_only_heartbeats_and_takes_a_transfer_within_a_second(network: Network) -> None:
-    network.up("--delegates", "4", "--slot-ms", "200")
+    network.up("--delegates", "4", "--slot-ms", "250")
     client = network.client("node-1")
     heartbeat = client.genesis().params.heartbeat_slots
     begin = client.status()["slot"]

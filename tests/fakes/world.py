@@ -13,26 +13,27 @@ from nacl.signing import SigningKey
 
 from p2pchain.chain.actions import Action
 from p2pchain.chain.actions.transfer import Transfer
+from p2pchain.chain.block import Header, decode_envelope
 from p2pchain.chain.crypto import Domain, KeySigner, Verified, attest, verify_batch
 from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.params import Params
-from p2pchain.chain.schedule import Schedule
-from p2pchain.chain.state import ACCOUNTS, GLOBALS, Account
+from p2pchain.chain.state import ACCOUNTS, Account
 from p2pchain.chain.transaction import Transaction, build_transaction
-from p2pchain.chain.tree import Root
-from p2pchain.chain.types import BlockId, ChainId, Hash, Height, Slot
-from p2pchain.chain.votes import Ballot, Kind, Subject, encode_subject
+from p2pchain.chain.types import BlockId, ChainId
+from p2pchain.chain.votes import Ballot, Kind, encode_subject
 from p2pchain.chain.voting import SignState
 from p2pchain.node import effects as e
 from p2pchain.node import events
 from p2pchain.node.engine import Engine, Identity
 from p2pchain.node.events import Event, Peer, RequestId
 from p2pchain.node.intake import Intake, require_verified
+from p2pchain.node.ports import FinalBlock
 from p2pchain.node.producer import sealed
 from p2pchain.wire.framing import FrameReader, encode_frame
-from p2pchain.wire.messages import MESSAGES, Blocks, Message
+from p2pchain.wire.messages import ANSWER_BYTES_MAX, MESSAGES, Blocks, Message
+from tests.fakes.memory_store import MemoryStore
 
 ALL_TYPES = frozenset(message.TYPE for message in MESSAGES)
 GENESIS_MS = 1_700_000_000_000
@@ -61,35 +62,12 @@ def make_genesis(delegates: int = 4, accounts: int = 4, registered: int | None =
     )
 
 
-class Disk:
-    """What survives a crash of a node: the final rows, the blocks, the sign state."""
+class Disk(MemoryStore):
+    """What survives a crash of a node: the store and the sign state."""
 
     def __init__(self, genesis: Genesis) -> None:
-        self.genesis = genesis
-        changes = genesis.changes()
-        self.rows: dict[bytes, bytes] = dict(changes.rows)
-        self.stored: dict[BlockId, e.StoredBlock] = {}
-        self.certificates: dict[BlockId, bytes] = {}
-        self.final: list[tuple[e.StoredBlock, bytes]] = []
+        super().__init__(genesis)
         self.sign: SignState | None = SignState()
-        self.genesis_root = Root(Subject(Slot(0), Height(0), genesis.block_id), changes.state_root, genesis.schedule())
-
-    def get(self, key: bytes, /) -> bytes | None:
-        return self.rows.get(key)
-
-    def commit(self, commit: e.Commit) -> None:
-        for stored in commit.blocks:
-            self.stored[stored.block.id] = stored
-        for certificate in commit.certificates:
-            if certificate.subject.block in self.stored:
-                self.certificates[certificate.subject.block] = certificate.raw
-        for place, block in enumerate(commit.final):
-            stored = self.stored.pop(block)
-            self.rows.update(stored.changes.rows)
-            last = place == len(commit.final) - 1 and commit.final_certificate is not None
-            self.final.append((stored, commit.final_certificate.raw if last and commit.final_certificate else b""))
-        for block in commit.dropped:
-            self.stored.pop(block, None)
 
 
 class World:
@@ -124,8 +102,8 @@ class World:
         """S1 and S5 over all disks: one final chain, one state where two nodes stand at one height."""
         longest = max((node.disk.final for node in self.nodes), key=len)
         for node in self.nodes:
-            ids = [stored.block.id for stored, _ in node.disk.final]
-            assert ids == [stored.block.id for stored, _ in longest[: len(ids)]], f"node {node.number} finalised another chain (S1)"
+            ids = [block.raw for block in node.disk.final]
+            assert ids == [block.raw for block in longest[: len(ids)]], f"node {node.number} finalised another chain (S1)"
             if len(ids) == len(longest):
                 assert node.disk.rows == self.longest().disk.rows, "equal blocks, different state (S5)"
 
@@ -186,18 +164,12 @@ class SimNode:
         world, disk = self.world, self.disk
         self.life += 1
         spec = world.spec
-        root = disk.genesis_root
-        if disk.final:
-            block = disk.final[-1][0].block
-            totals = GLOBALS.load(disk)
-            assert totals is not None
-            subject = Subject(block.header.slot, block.header.height, block.id)
-            root = Root(subject, Hash(block.header.state_root), Schedule(totals))
+        recovered = disk.recovered()
         identity = Identity(self.signer.public_key, disk.sign) if self.is_delegate else Identity()
-        self.engine = Engine(spec, root, disk, identity, Limits(), world.now_ms)
+        self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms)
         self.intake = Intake(self.engine.core)
-        stored = sorted(disk.stored.values(), key=lambda s: s.block.header.height)
-        self.engine.restore([(s.block, None) for s in stored])
+        read = self.intake.read_block, self.intake.read_certificate
+        self.engine.restore([(read[0](item.raw)[0], read[1](item.certificate)) for item in recovered.unfinal])
         self.handle(events.TimeReached())
         for other in world.nodes:
             if other is not self and other.engine is not None:
@@ -289,11 +261,17 @@ class SimNode:
                     if other is not self and other.number not in out.but:
                         self.world.transmit(self.number, other.number, out.message)
             case e.SendFinalBlocks():
-                found = self.disk.final[out.from_height - 1 : out.from_height - 1 + out.limit]
-                items = [part for stored, proof in found for part in (stored.block.raw, proof)]
+                items = [part for block in self.final_range(out) for part in block]
                 self.world.transmit(self.number, out.peer, Blocks(out.request, items))
             case e.Disconnect():
                 self.disconnects.append(out)
+
+    def final_range(self, out: e.SendFinalBlocks) -> list[FinalBlock]:
+        return self.disk.final_range(out.from_height, out.limit, ANSWER_BYTES_MAX)
+
+    def headers(self) -> list[Header]:
+        """Headers of the final chain."""
+        return [decode_envelope(block.raw, self.world.spec.params).header for block in self.disk.final]
 
     def hear(self, published: e.Publication) -> None:
         if isinstance(published, e.BlockFinal):

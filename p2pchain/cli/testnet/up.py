@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import click
 
+from p2pchain.chain.params import Params
 from p2pchain.cli.failures import Failure
 from p2pchain.cli.testnet.interruption import Interruption, interruptions
 from p2pchain.cli.testnet.making import Size, make_testnet
@@ -20,7 +21,8 @@ from p2pchain.cli.testnet.verbs import folder_option
 
 DELEGATES = 4
 ACCOUNTS = 16
-SLOT_MS = 500
+_SLOT_MS = Params.__dataclass_fields__["slot_ms"].metadata
+SLOT_MS = Params().slot_ms
 
 
 class Wishes(NamedTuple):
@@ -34,7 +36,11 @@ class Wishes(NamedTuple):
 @click.command()
 @click.option("--delegates", type=click.IntRange(1, 101), help=f"How many delegates [{DELEGATES}].")
 @click.option("--accounts", type=click.IntRange(0, 10_000), help=f"How many funded accounts [{ACCOUNTS}].")
-@click.option("--slot-ms", type=click.IntRange(100, 10_000), help=f"Length of a slot in milliseconds [{SLOT_MS}].")
+@click.option(
+    "--slot-ms",
+    type=click.IntRange(_SLOT_MS["low"], _SLOT_MS["high"]),
+    help=f"Length of a slot in milliseconds [{SLOT_MS}].",
+)
 @folder_option
 @click.option("--detach", is_flag=True, help="Leave the nodes running in the background; end them with: p2pchain testnet down.")
 @click.option("--sample-transfers", is_flag=True, help="Send about five transfers a second between the accounts, and show them.")

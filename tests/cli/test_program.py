@@ -1,0 +1,74 @@
+import subprocess
+import sys
+
+import click
+import pytest
+
+from p2pchain import __version__
+from p2pchain.cli import program
+from p2pchain.cli.lazy import LazyGroup
+from tests.cli.conftest import Run
+
+PROMISED = {
+    "testnet": {"up", "status", "down", "stop", "start", "add", "bundle"},
+    "keys": {"new", "list", "show", "import", "export"},
+    "tx": {"transfer", "show"},
+    "delegate": {"register", "retire"},
+    "config": {"check", "show"},
+}
+READS = ["status", "account x", "block 1", "delegates", "schedule", "peers", "mempool", "tx show x"]
+
+
+def commands_of(group: click.Group) -> dict[str, click.Command]:
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
+def test_every_verb_can_be_loaded_and_is_called_as_it_is_listed() -> None:
+    for name, command in commands_of(program).items():
+        assert command.name == name
+        if isinstance(command, click.Group):
+            assert set(commands_of(command)) == PROMISED[name]
+            assert all(sub.name == sub_name for sub_name, sub in commands_of(command).items())
+
+
+@pytest.mark.parametrize("verb", ["", *PROMISED, "init", "run", "start", "tx transfer", "testnet up", "stake", "delegate register"])
+def test_help_is_there_for(run: Run, verb: str) -> None:
+    assert "Usage: p2pchain" in run(*verb.split(), "--help").stdout
+
+
+def test_the_help_of_a_group_loads_none_of_its_verbs() -> None:
+    assert isinstance(program, LazyGroup)
+    code = "import sys; from p2pchain.cli import program; program(['--help'], standalone_mode=False); print('\\n'.join(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "testnet" in shown
+    for heavy in ("p2pchain.daemon", "trio", "httpx2", "rich", "nacl", "lmdb", "p2pchain.cli.keys"):
+        assert f"\n{heavy}\n" not in shown
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").stdout == f"p2pchain {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", ["nonsense", "keys", "tx", "block", "init --nonsense", "tx transfer --amount 0", "run --set x"])
+def test_wrong_use_is_exit_status_2(run: Run, arguments: str) -> None:
+    assert run(*arguments.split()).exit_code == 2
+
+
+@pytest.mark.parametrize("verb", READS)
+def test_a_read_from_a_silent_node_fails_in_one_line(run: Run, verb: str) -> None:
+    for options in ([], ["--json"]):
+        result = run(*verb.split(), *options, "--node", "http://127.0.0.1:1")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("p2pchain: no answer from the node at http://127.0.0.1:1 (")
+        assert result.stderr.count("\n") == 1
+
+
+def test_the_node_is_named_by_option_then_environment_then_home(run: Run) -> None:
+    url = "http://127.0.0.1:1"
+    assert f"at {url} " in run("peers", "--node", url, P2PCHAIN_NODE="http://127.0.0.1:2").stderr
+    assert f"at {url} " in run("peers", P2PCHAIN_NODE=url).stderr
+    assert "at http://127.0.0.1:3 " in run("peers", P2PCHAIN_API_LISTEN="0.0.0.0:3").stderr
+    assert "at http://[::1]:3 " in run("peers", P2PCHAIN_API_LISTEN="[::]:3").stderr
+    assert run("peers", P2PCHAIN_API_ENABLED="false").exit_code == 2

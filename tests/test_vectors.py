@@ -1,0 +1,467 @@
+"""The golden vectors: today's code makes them again to the byte and reads them back, and so does who never saw our code.
+
+The tests named "by_formula" use hashlib, libsodium and a plain MessagePack reader, as docs/protocol.md tells it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import msgpack
+import pytest
+from nacl.signing import SigningKey, VerifyKey
+
+from p2pchain.chain.actions import KINDS
+from p2pchain.chain.address import decode_address, encode_address
+from p2pchain.chain.block import Block, decode_envelope
+from p2pchain.chain.codec import decode
+from p2pchain.chain.crypto import Domain, merkle_root, verify_batch
+from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
+from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
+from p2pchain.chain.params import Params
+from p2pchain.chain.schedule import Schedule, quorum
+from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, STAKES, ActiveDelegate, Changes, Globals, Ledger, StackedView
+from p2pchain.chain.transaction import decode_transaction, fee_min, signature_checks
+from p2pchain.chain.transition import Parent, apply_transaction, execute
+from p2pchain.chain.types import AccountId, ChainId
+from p2pchain.chain.votes import ballot_checks, certificate_checks, certificate_hash, decode_ballot, decode_certificate
+from p2pchain.wire.errors import Reason, RemoteViolation
+from p2pchain.wire.framing import FrameReader, encode_frame
+from p2pchain.wire.messages import BY_TYPE, MESSAGES
+from tests.vectors.generate import FILES, path_of, text_of
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "docs" / "examples"
+PROTOCOL = ROOT / "docs" / "protocol.md"
+ALL_TYPES = frozenset(BY_TYPE)
+Case = dict[str, Any]
+
+
+@cache
+def vectors(name: str) -> Case:
+    return cast("Case", json.loads(path_of(name).read_text(encoding="utf-8")))
+
+
+def cases(name: str, key: str) -> list[Any]:
+    return [pytest.param(case, id=case.get("name") or f"{key} {place}") for place, case in enumerate(vectors(name)[key])]
+
+
+@cache
+def genesis() -> Genesis:
+    """From the file, not from the generator."""
+    file = vectors("genesis")
+    return Genesis(
+        file["name"],
+        file["address_prefix"],
+        file["genesis_ms"],
+        Params(**file["params"]),
+        tuple(GenesisAccount(bytes.fromhex(item["account"]), int(item["balance"])) for item in file["accounts"]),
+        tuple(
+            GenesisDelegate(
+                bytes.fromhex(item["account"]), bytes.fromhex(item["consensus_key"]), item["commission_bps"], int(item["stake"])
+            )
+            for item in file["delegates"]
+        ),
+    )
+
+
+SPEC = genesis().spec()
+CHAIN_ID = ChainId(SPEC.chain_id)
+
+
+def hashed(domain: str, data: bytes) -> str:
+    return hashlib.sha256(f"p2pchain/{domain}/1".encode() + b"\x00" + data).hexdigest()
+
+
+def unpacked(data: bytes) -> Any:
+    return msgpack.unpackb(data)
+
+
+# --- the files
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_todays_code_makes_the_committed_file_to_the_byte(name: str) -> None:
+    assert path_of(name).read_text(encoding="utf-8") == text_of(name)
+
+
+def test_every_file_of_vectors_is_made_by_the_generator() -> None:
+    assert {path.stem for path in path_of("keys").parent.glob("*.json")} == set(FILES)
+
+
+# --- keys, addresses, genesis
+
+
+@pytest.mark.parametrize("case", cases("keys", "keys"))
+def test_an_address_stands_for_the_public_key(case: Case) -> None:
+    account = AccountId(bytes.fromhex(case["public_key"]))
+    assert bytes(SigningKey(bytes.fromhex(case["seed"])).verify_key) == account
+    assert encode_address("p2p", account) == case["address"]
+    assert decode_address("p2p", case["address"]) == account
+    assert decode_address("p2p", case["address"].upper()) == account
+
+
+@pytest.mark.parametrize("case", cases("keys", "invalid_addresses"))
+def test_a_wrong_address_is_refused(case: Case) -> None:
+    with pytest.raises(Invalid) as caught:
+        decode_address("p2p", case["text"])
+    assert caught.value.code == case["code"]
+
+
+def test_the_genesis_of_the_file_has_its_chain_id_and_state_root() -> None:
+    file = vectors("genesis")
+    assert genesis().encode().hex() == file["encoding"]
+    assert genesis().chain_id.hex() == file["chain_id"]
+    assert genesis().changes().state_root.hex() == file["state_root"]
+
+
+def test_chain_id_and_genesis_root_by_formula() -> None:
+    file = vectors("genesis")
+    assert file["chain_id"] == hashed("genesis", bytes.fromhex(file["encoding"]))
+    assert file["chain_tag"] == file["chain_id"][:16]
+    assert file["state_root"] == root_by_formula(bytes(32).hex(), file["rows"])
+    params, accounts, delegates = unpacked(bytes.fromhex(file["encoding"]))[3:]
+    assert params == list(file["params"].values())
+    assert [[account.hex(), str(balance)] for account, balance in accounts] == [list(item.values()) for item in file["accounts"]]
+    assert [item[0].hex() for item in delegates] == sorted(item["account"] for item in file["delegates"])
+
+
+def root_by_formula(parent_root: str, rows: list[list[str]]) -> str:
+    assert rows == sorted(rows)
+    return hashed("state", bytes.fromhex(parent_root) + msgpack.packb([[bytes.fromhex(part) for part in row] for row in rows]))
+
+
+# --- transactions
+
+
+@pytest.mark.parametrize("case", cases("transactions", "transactions"))
+def test_a_transaction_is_read_as_it_was_written(case: Case) -> None:
+    transaction = decode_transaction(bytes.fromhex(case["raw"]), SPEC)
+    assert transaction.sender.hex() == case["sender"]
+    assert (transaction.nonce, transaction.valid_until, transaction.fee) == (case["nonce"], case["valid_until"], int(case["fee"]))
+    assert transaction.id.hex() == case["id"]
+    assert fee_min(transaction, SPEC) == int(case["fee_min"])
+    assert all(verify_batch(signature_checks(transaction, CHAIN_ID)))
+    for action, shown in zip(transaction.actions, case["actions"], strict=True):
+        assert (shown["kind"], shown["name"]) == (action.KIND, action.NAME)
+        for name, value in action._asdict().items():
+            assert (value.hex() if isinstance(value, bytes) else value) == (int(shown[name]) if name == "amount" else shown[name])
+
+
+@pytest.mark.parametrize("case", cases("transactions", "transactions"))
+def test_a_transaction_by_formula(case: Case) -> None:
+    body, signature = unpacked(bytes.fromhex(case["raw"]))
+    assert body.hex() == case["body"]
+    assert case["id"] == hashed("transaction", body)
+    message = b"p2pchain/transaction/1\x00" + CHAIN_ID + body
+    assert message.hex() == case["message"]
+    VerifyKey(bytes.fromhex(case["sender"])).verify(message, signature)
+    assert int(case["fee_min"]) == len(case["raw"]) // 2 + case["work"]
+
+
+def test_the_vectors_hold_every_kind_of_action() -> None:
+    assert {action["kind"] for case in vectors("transactions")["transactions"] for action in case["actions"]} == {k.KIND for k in KINDS}
+
+
+@pytest.mark.parametrize("case", cases("invalid_transactions", "transactions"))
+def test_an_invalid_transaction_is_refused_at_its_stage_with_its_code(case: Case) -> None:
+    raw = bytes.fromhex(case["raw"])
+    if case["stage"] == "decode":
+        with pytest.raises(Refusal) as caught:
+            decode_transaction(raw, SPEC)
+        assert_refused(caught.value, case)
+        return
+    transaction = decode_transaction(raw, SPEC)
+    assert all(verify_batch(signature_checks(transaction, CHAIN_ID))) == (case["stage"] == "block")
+    if case["stage"] == "block":
+        with pytest.raises(Refusal) as caught:
+            apply_transaction(Ledger(genesis().changes()), transaction, case["slot"], SPEC)
+        assert_refused(caught.value, case)
+
+
+def assert_refused(refusal: Refusal, case: Case) -> None:
+    assert refusal.code == case["code"]
+    assert isinstance(refusal, {"invalid": Invalid, "not_yet": NotYet}[case["family"]])
+
+
+# --- merkle roots, schedules
+
+
+@pytest.mark.parametrize("case", vectors("merkle")["roots"], ids=lambda case: f"of {case['count']}")
+def test_a_merkle_root(case: Case) -> None:
+    ids = [bytes.fromhex(item) for item in vectors("merkle")["ids"][: case["count"]]]
+    assert merkle_root(ids).hex() == case["root"] == merkle_by_formula(ids)
+
+
+def merkle_by_formula(ids: list[bytes]) -> str:
+    """RFC 6962, section 2.1, by its recursive definition: split at the largest power of two below the length."""
+    if len(ids) < 2:
+        return hashed("transaction-leaf", ids[0]) if ids else bytes(32).hex()
+    middle = 1 << (len(ids) - 1).bit_length() - 1
+    return hashed("transaction-node", bytes.fromhex(merkle_by_formula(ids[:middle]) + merkle_by_formula(ids[middle:])))
+
+
+@pytest.mark.parametrize("case", cases("schedules", "orders"))
+def test_the_order_of_rounds(case: Case) -> None:
+    accounts = [bytes.fromhex(item) for item in case["active"]]
+    active = tuple(ActiveDelegate(item, item, 1) for item in accounts)
+    schedule = Schedule(Globals(case["round"], case["round_start_slot"], bytes.fromhex(case["seed"]), active, 0, 0, 0))
+    for place, turn in enumerate(case["turns"]):
+        found = schedule.turn(turn["slot"])
+        assert (found.round, found.delegate.account.hex()) == (turn["round"], turn["account"])
+        salt = bytes.fromhex(case["seed"]) + turn["round"].to_bytes(8, "big")
+        by_formula = sorted(accounts, key=lambda item, salt=salt: hashed("shuffle", salt + item))  # type: ignore[misc]
+        assert by_formula[place % len(accounts)].hex() == turn["account"]
+
+
+def test_a_quorum_is_more_than_two_thirds() -> None:
+    for case in vectors("schedules")["quorums"]:
+        members = case["members"]
+        assert quorum(members) == case["quorum"] == min(n for n in range(members + 1) if 3 * n > 2 * members)
+
+
+# --- the chain
+
+
+def read_block(raw: bytes) -> Block:
+    envelope = decode_envelope(raw, SPEC.params)
+    return envelope.with_transactions([decode_transaction(item, SPEC) for item in envelope.transactions])
+
+
+def test_the_five_blocks_give_the_committed_state_roots() -> None:
+    changes, schedule, layers, slot = genesis().changes(), genesis().schedule(), [genesis().changes().rows], 0
+    parent_id = genesis().block_id
+    for shown in vectors("chain")["blocks"]:
+        block = read_block(bytes.fromhex(shown["raw"]))
+        assert block.id.hex() == shown["id"]
+        assert block.header.parent == parent_id
+        assert block.header.producer == schedule.turn(block.header.slot).delegate.consensus_key
+        view = StackedView(layers, Changes({}, changes.state_root))
+        executed = execute(Parent(slot, changes.state_root, schedule, view), block.header.slot, block.transactions, SPEC)
+        changes, schedule, slot, parent_id = executed.changes, executed.schedule, block.header.slot, block.id
+        layers = [changes.rows, *layers]
+        assert changes.state_root == block.header.state_root
+        assert [[key.hex(), row.hex()] for key, row in changes.rows.items()] == shown["rows"]
+        assert [member.account.hex() for member in schedule.active] == shown["globals"]["active"]
+
+
+def test_the_five_blocks_by_formula() -> None:
+    file = vectors("genesis")
+    parent, root, seed = file["chain_id"], file["state_root"], file["chain_id"]
+    for height, shown in enumerate(vectors("chain")["blocks"], 1):
+        header_raw, signature, certificate, transactions = unpacked(bytes.fromhex(shown["raw"]))
+        header = unpacked(header_raw)
+        assert shown["id"] == hashed("block", header_raw)
+        assert header[:2] == [1, height]
+        assert header[3].hex() == parent
+        root = root_by_formula(root, shown["rows"])
+        assert header[5].hex() == root
+        ids = [hashed("transaction", unpacked(raw)[0]) for raw in transactions]
+        assert ids == shown["transaction_ids"]
+        assert header[6].hex() == merkle_by_formula([bytes.fromhex(item) for item in ids])
+        assert header[7].hex() == (hashed("certificate", certificate) if certificate else bytes(32).hex())
+        VerifyKey(header[4]).verify(b"p2pchain/block/1\x00" + CHAIN_ID + header_raw, signature)
+        seed = hashed("seed", bytes.fromhex(seed) + header[2].to_bytes(8, "big"))
+        assert shown["globals"]["seed"] == seed
+        parent = shown["id"]
+
+
+def test_the_five_blocks_show_what_they_are_made_for() -> None:
+    blocks = [shown["globals"] for shown in vectors("chain")["blocks"]]
+    assert [totals["round"] for totals in blocks] == [0, 0, 1, 1, 2]
+    assert blocks[1]["active"] != blocks[2]["active"], "the round's last block changes the set"
+    rows = {key: row for shown in vectors("chain")["blocks"] for key, row in shown["rows"]}
+    missed = [unpacked(bytes.fromhex(row))[7] for key, row in rows.items() if key.startswith("44")]
+    assert sum(missed) == 4, "slots 3, 6, 9 and 12 are heartbeats that stayed empty"
+
+
+def test_no_coin_is_made_or_lost_but_by_the_rewards() -> None:
+    rows = dict(genesis().changes().rows)
+    for shown in vectors("chain")["blocks"]:
+        rows |= {bytes.fromhex(key): bytes.fromhex(row) for key, row in shown["rows"]}
+    balances = sum(ACCOUNTS.decode(row).balance for key, row in rows.items() if key[:1] == b"A")
+    stakes = [STAKES.decode(row) for key, row in rows.items() if key[:1] == b"S"]
+    staked = sum(position.amount for each in stakes for position in each.positions)
+    unbonding = sum(entry.amount for each in stakes for entry in each.unbonding)
+    pools = sum(DELEGATES.decode(row).reward_pool for key, row in rows.items() if key[:1] == b"D")
+    totals = GLOBALS.decode(rows[b"G"])
+    assert balances + staked + unbonding + pools == totals.issued - totals.burned
+    assert totals.total_stake == staked
+    assert totals.issued == genesis().issued + 5 * SPEC.params.reward_per_block
+
+
+@pytest.mark.parametrize("case", cases("invalid_blocks", "blocks"))
+def test_an_invalid_block_is_refused(case: Case) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_block(bytes.fromhex(case["raw"]))
+    assert caught.value.code == case["code"]
+
+
+# --- ballots, certificates, frames
+
+
+@pytest.mark.parametrize("case", cases("ballots", "ballots"))
+def test_a_ballot(case: Case) -> None:
+    ballot = decode_ballot(decode(bytes.fromhex(case["raw"]), what="ballot"))
+    assert (ballot.kind, ballot.voter.hex()) == (case["kind"], case["voter"])
+    assert (ballot.subject.slot, ballot.subject.height, ballot.subject.block.hex()) == (case["slot"], case["height"], case["block"])
+    assert all(verify_batch(ballot_checks(ballot, CHAIN_ID)))
+    domain = {1: b"p2pchain/vote/1\x00", 2: b"p2pchain/confirm/1\x00"}[case["kind"]]
+    message = domain + CHAIN_ID + msgpack.packb([case["slot"], case["height"], bytes.fromhex(case["block"])])
+    assert message.hex() == case["message"]
+    VerifyKey(ballot.voter).verify(message, bytes.fromhex(case["signature"]))
+
+
+@pytest.mark.parametrize("case", cases("certificates", "certificates"))
+def test_a_certificate(case: Case) -> None:
+    certificate = decode_certificate(bytes.fromhex(case["raw"]))
+    assert [[key.hex(), value.hex()] for key, value in certificate.signatures.items()] == [list(s.values()) for s in case["signatures"]]
+    assert all(verify_batch(certificate_checks(certificate, CHAIN_ID)))
+    assert certificate_hash(certificate.raw).hex() == case["hash"] == hashed("certificate", certificate.raw)
+
+
+@pytest.mark.parametrize("case", cases("certificates", "invalid_certificates"))
+def test_an_invalid_certificate_is_refused(case: Case) -> None:
+    with pytest.raises(Invalid) as caught:
+        decode_certificate(bytes.fromhex(case["raw"]))
+    assert caught.value.code == case["code"]
+
+
+@pytest.mark.parametrize("case", cases("frames", "frames"))
+def test_a_frame_is_read_whole_and_byte_by_byte_and_written_again(case: Case) -> None:
+    frame = bytes.fromhex(case["frame"])
+    whole, dripping = FrameReader(), FrameReader()
+    whole.feed(frame)
+    message = whole.next_message(ALL_TYPES)
+    assert message is not None
+    assert (type(message).__name__, message.TYPE, message.BYTES_MAX) == (case["name"], case["type"], case["body_bytes_max"])
+    assert encode_frame(message) == frame
+    for byte in frame[:-1]:
+        dripping.feed(bytes((byte,)))
+        assert dripping.next_message(ALL_TYPES) is None
+    dripping.feed(frame[-1:])
+    assert dripping.next_message(ALL_TYPES) == message
+
+
+def test_the_vectors_hold_a_frame_of_every_message() -> None:
+    assert [case["name"] for case in vectors("frames")["frames"]] == [message.__name__ for message in MESSAGES]
+
+
+@pytest.mark.parametrize("case", cases("frames", "invalid_frames"))
+def test_an_invalid_frame_ends_the_connection(case: Case) -> None:
+    reader = FrameReader()
+    reader.feed(bytes.fromhex(case["frame"]))
+    with pytest.raises(RemoteViolation):
+        reader.next_message(ALL_TYPES)
+
+
+# --- other hands
+
+
+def transfers() -> list[Any]:
+    """Those that consist of one transfer: what the examples can sign."""
+    found = [case for case in vectors("transactions")["transactions"] if [action["kind"] for action in case["actions"]] == [1]]
+    return [pytest.param(case, id=case["name"]) for case in found]
+
+
+def order_of(case: Case) -> str:
+    """What the examples read: the secret and the fields of a transfer."""
+    by_public_key = {item["public_key"]: item for item in vectors("keys")["keys"]}
+    (action,) = case["actions"]
+    order = {name: case[name] for name in ("nonce", "valid_until", "fee")} | {name: action[name] for name in ("amount", "memo")}
+    order |= {"seed": by_public_key[case["sender"]]["seed"], "to": by_public_key[action["recipient"]]["address"]}
+    return json.dumps(order | {"chain_id": vectors("transactions")["chain_id"]})
+
+
+def assert_signs(program: list[str], case: Case) -> None:
+    done = subprocess.run(program, input=order_of(case), capture_output=True, text=True, check=True, timeout=30)
+    assert json.loads(done.stdout) == {name: case[name] for name in ("body", "message", "signature", "raw", "id")}
+
+
+@pytest.mark.parametrize("case", transfers())
+def test_the_standalone_python_example_signs_the_same_bytes(case: Case) -> None:
+    assert_signs([sys.executable, str(EXAMPLES / "sign_transfer.py")], case)
+
+
+@pytest.mark.parametrize("case", transfers())
+def test_the_node_js_example_signs_the_same_bytes(case: Case) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node.js is not installed here: its example is tested where a `node` is on the path")
+    assert_signs([node, str(EXAMPLES / "sign_transfer.mjs")], case)
+
+
+@pytest.mark.parametrize("program", [[sys.executable, "sign_transfer.py"], ["node", "sign_transfer.mjs"]], ids=["python", "node"])
+@pytest.mark.parametrize("name", ["one letter is wrong", "31 bytes"])
+def test_the_examples_refuse_a_wrong_address(program: list[str], name: str) -> None:
+    if shutil.which(program[0]) is None:
+        pytest.skip("Node.js is not installed here: its example is tested where a `node` is on the path")
+    (text,) = (case["text"] for case in vectors("keys")["invalid_addresses"] if case["name"] == name)
+    order = json.dumps(json.loads(order_of(vectors("transactions")["transactions"][0])) | {"to": text})
+    command = [program[0], str(EXAMPLES / program[1])]
+    done = subprocess.run(command, input=order, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode != 0
+    assert "is not an address" in done.stderr
+
+
+def test_the_standalone_example_imports_nothing_of_ours() -> None:
+    assert not re.search(r"^\s*(import|from) p2pchain", (EXAMPLES / "sign_transfer.py").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+# --- the book says what the code says
+
+
+@cache
+def protocol() -> str:
+    return PROTOCOL.read_text(encoding="utf-8")
+
+
+def assert_told(*cells: object) -> None:
+    """A row of some table in docs/protocol.md begins with these cells."""
+    begins = "| " + " | ".join(map(str, cells)) + " |"
+    assert any(line.startswith(begins) for line in protocol().splitlines()), f"docs/protocol.md has no row {begins}"
+
+
+def test_the_protocol_tells_every_action_with_its_work() -> None:
+    for kind in KINDS:
+        assert_told(kind.KIND, f"`{kind.NAME}`", f"{kind.WORK:,}")
+
+
+def test_the_protocol_tells_every_parameter_with_its_default_and_bounds() -> None:
+    for place, (name, value, low, high) in enumerate(Params().bounds(), 1):
+        assert_told(place, f"`{name}`", f"{value:,}", f"{low:,}", f"{high:,}")
+
+
+def test_the_protocol_tells_every_code() -> None:
+    for code in Code:
+        assert any(line.startswith(f"| `{code}` |") for line in protocol().splitlines()), code
+
+
+def test_the_protocol_tells_every_domain() -> None:
+    for domain in Domain:
+        assert f"`{domain.value.decode()}`" in protocol(), domain
+
+
+def test_the_protocol_tells_every_message_with_its_limit() -> None:
+    for message in MESSAGES:
+        assert_told(message.TYPE, f"`{message.__name__}`", f"{message.BYTES_MAX:,}")
+
+
+def test_the_protocol_tells_every_goodbye() -> None:
+    for reason in Reason:
+        assert_told(int(reason), f"`{reason.name.lower()}`")
+
+
+def test_the_worked_example_is_the_first_vector() -> None:
+    case = vectors("transactions")["transactions"][0]
+    shown = re.sub(r"\s", "", protocol())
+    for name in ("body", "message", "signature", "raw", "id"):
+        assert case[name] in shown, name
