@@ -4,8 +4,9 @@ Counts certificates and finality (F), chooses the head, and keeps itself small. 
 block only with a quorum of every set that governs a block on the way from the last final block to it: while a
 change of the active set is not final, old and new set must both agree.
 
-Bounds: no branch is longer than `unfinal_blocks_max`, unless its tip is certified; a producer has at most two blocks in a slot; and of blocks that
-lead nowhere only the newest are kept, so a day without finality costs no more than an hour of it.
+Bounds: no branch is longer than `unfinal_blocks_max`, unless its tip is certified; a producer has at most two blocks
+in a slot; and of blocks that lead nowhere only the newest are kept, so a day without finality costs no more than an
+hour of it.
 """
 
 from __future__ import annotations

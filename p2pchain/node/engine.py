@@ -88,7 +88,7 @@ class Engine:
     def handle(self, event: Event, now_ms: int) -> Effects:
         """One event in, everything that follows from it out."""
         core = self.core
-        core.now_ms = max(now_ms, core.now_ms)
+        core.now_ms = now_ms
         core.effects = Effects()
         core.tree.settled()
         self._resume()
