@@ -8,6 +8,7 @@ handled here, per connection; that is why its own `serve` is not used.
 from __future__ import annotations
 
 import socket
+import sys
 from typing import Any, cast
 
 import trio
@@ -26,6 +27,8 @@ _LINGER_S = 0.25
 """From the end of a connection until no task of it is left."""
 _LAST_ANSWER_S = 5.0
 """For the answer to a client that will say nothing more."""
+_QUIET_S = 15
+"""After so long without a word the system asks whether the other end still stands."""
 _USER_TIMEOUT_MS = 30_000
 """What was sent and is not acknowledged for so long is lost, and the peer with it."""
 
@@ -154,5 +157,7 @@ async def _see_to_the_end(guarded: GuardedStream, tasks: trio.CancelScope) -> No
 def _set_options(connection: trio.socket.SocketType) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
+    if sys.platform == "linux":
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _QUIET_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _QUIET_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)

@@ -41,7 +41,7 @@ class ApiServer:
         self._settings = settings
         self._hub = hub
         self._logger = logger
-        self._connections = Connections(cast("Any", make_app(context)), _config(settings, logger), settings, logger)
+        self._connections = Connections(cast("Any", make_app(context)), _config(logger), settings, logger)
         self._ending = trio.Event()
         self._address: tuple[str, int] | None = None
 
@@ -112,7 +112,7 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
 
 
-def _config(settings: ApiSettings, logger: Logger) -> Config:
+def _config(logger: Logger) -> Config:
     config = Config()
     config.errorlog = None
     config.logger_class = _logger_class(logger)
@@ -122,7 +122,6 @@ def _config(settings: ApiSettings, logger: Logger) -> Config:
     config.h2_max_concurrent_streams = 8
     config.keep_alive_max_requests = 1_000_000
     config.websocket_max_message_size = 4_096
-    config.websocket_ping_interval = settings.keep_alive_s
     return config
 
 

@@ -90,7 +90,7 @@ class _WebSocketSink:
         await self._websocket.send_text(event.text)
 
     async def keep_alive(self) -> None:
-        """Hypercorn sends the pings."""
+        """Left to TCP: a ping that crosses the client's goodbye breaks common clients, httpx2 among them."""
 
 
 async def follow_on_websocket(context: Context, websocket: WebSocket) -> None:

@@ -40,7 +40,7 @@ class Consensus:
         """Take a verified ballot."""
         core = self._core
         subject = ballot.subject
-        if subject.slot <= core.tree.root.slot or subject.slot > core.slot + 1 or ballot.voter not in self._known_voters():
+        if subject.slot <= core.tree.root.slot or subject.slot > core.slot + 1 or ballot.voter not in self.known_voters():
             return
         added = core.ballots.add(ballot)
         if isinstance(added, Contradiction):
@@ -185,10 +185,11 @@ class Consensus:
         self.last_final_ms = core.now_ms
         self._forget_strangers()
 
-    def _known_voters(self) -> frozenset[PublicKey]:
+    def known_voters(self) -> frozenset[PublicKey]:
+        """Everybody whose signature can mean something now: the sets at the final block, at the head and between."""
         head, root = self._core.head, self._core.tree.root
         return head.schedule.keys | root.schedule.keys | self._core.tree.voters(head)
 
     def _forget_strangers(self) -> None:
-        known = self._known_voters() if self._core.head.id in self._core.tree else self._core.tree.root.schedule.keys
+        known = self.known_voters() if self._core.head.id in self._core.tree else self._core.tree.root.schedule.keys
         self.last_seen = {key: slot for key, slot in self.last_seen.items() if key in known}

@@ -79,7 +79,10 @@ class Engine:
     def restore(self, blocks: list[tuple[Block, Certificate | None]]) -> None:
         """Rebuild the tree from stored unfinal blocks, parents first.  Nothing is written or sent."""
         for block, certificate in blocks:
-            node = self.importer.add(block, in_sync=True)
+            try:
+                node = self.importer.add(block, in_sync=True)
+            except NotYet:  # the clock was set back, or the parent was such a block: it is fetched again in its time
+                continue
             if node is not None and certificate is not None:
                 self.core.tree.certify(node, certificate)
         self.core.effects = Effects()
@@ -220,7 +223,8 @@ class Engine:
         self.core.head = self.core.tree.head()
 
     def _keep_waiting(self, peer: Peer | None, block: Block, refusal: NotYet) -> None:
-        if refusal.code in (Code.UNKNOWN_PARENT, Code.FUTURE_SLOT):
+        is_by_delegate = block.header.producer in self.consensus.known_voters()
+        if refusal.code in (Code.UNKNOWN_PARENT, Code.FUTURE_SLOT) and is_by_delegate:
             self._waiting[block.id] = Waiting(peer, block)
             if len(self._waiting) > WAITING_MAX:
                 del self._waiting[next(iter(self._waiting))]

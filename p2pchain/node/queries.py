@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
 from p2pchain.chain.actions.delegate import candidate_ids
-from p2pchain.chain.block import Block, decode_envelope
+from p2pchain.chain.block import Block, Envelope, decode_envelope
 from p2pchain.chain.schedule import Turn, quorum
 from p2pchain.chain.staking import matured_amount, unsettled_reward
 from p2pchain.chain.state import (
@@ -32,8 +32,10 @@ from p2pchain.node.engine import Engine
 from p2pchain.node.ports import FinalBlock, Network, PeerRefusal, PeerView, Store
 from p2pchain.wire.messages import Tips
 
-RANGE_BYTES_MAX = 8 << 20
-"""Block bytes that one read of a range looks at."""
+RANGE_BYTES_MAX = 1 << 20
+"""Block bytes that one read of a range looks at (one block at least): about 30 ms of decoding."""
+ENVELOPES_MAX = 4
+"""Blocks kept split, because whoever asks for one transaction of a block asks for the next: at most 16 MiB."""
 STALL_SLOTS = 3
 """Slots without a new final block, while there are unfinal ones, before the status speaks of waiting."""
 
@@ -153,6 +155,7 @@ class Queries:
         self._network = network
         self._node_id = node_id
         self._version = version
+        self._envelopes: dict[int, Envelope] = {}
 
     def status(self, now_ms: int) -> StatusView:
         core, sync = self._core, self._engine.sync
@@ -214,9 +217,8 @@ class Queries:
         """Where a transaction is: final first, then in a block, then waiting, then ended."""
         location = self._store.transaction(item)
         if location is not None:
-            block = self._final(location.height)
-            assert block is not None, "an indexed transaction lies in a stored block"
-            transaction = block.block.transactions[location.position]
+            raw = self._envelope(location.height).transactions[location.position]
+            transaction = decode_transaction(raw, self._core.spec)
             return TransactionView(item, "final", location.height, location.position, None, "", transaction)
         for node in self._core.tree.path(self._core.head):
             assert node.block is not None
@@ -282,6 +284,17 @@ class Queries:
     def _final(self, height: int | None) -> BlockView | None:
         stored = self._store.final_block(height) if height else None
         return None if stored is None else self._decode_final(stored)
+
+    def _envelope(self, height: int) -> Envelope:
+        """A final block, split and not decoded further."""
+        envelope = self._envelopes.get(height)
+        if envelope is None:
+            stored = self._store.final_block(height)
+            assert stored is not None, "an indexed transaction lies in a stored block"
+            envelope = self._envelopes[height] = decode_envelope(stored.raw, self._core.spec.params)
+            if len(self._envelopes) > ENVELOPES_MAX:
+                del self._envelopes[next(iter(self._envelopes))]
+        return envelope
 
     def _decode_final(self, stored: FinalBlock) -> BlockView:
         spec = self._core.spec
