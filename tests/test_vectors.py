@@ -20,7 +20,7 @@ import pytest
 from nacl.signing import SigningKey, VerifyKey
 
 from p2pchain.chain.actions import KINDS
-from p2pchain.chain.address import decode_address, encode_address
+from p2pchain.chain.address import decode_address, decode_bech32m, encode_address, encode_bech32m
 from p2pchain.chain.block import Block, decode_envelope
 from p2pchain.chain.codec import decode
 from p2pchain.chain.crypto import Domain, merkle_root, verify_batch
@@ -114,6 +114,23 @@ def test_a_wrong_address_is_refused(case: Case) -> None:
     with pytest.raises(Invalid) as caught:
         decode_address("p2p", case["text"])
     assert caught.value.code == case["code"]
+
+
+# https://github.com/bitcoin/bips/blob/master/bip-0350.mediawiki, test vectors for Bech32m
+BIP_350_VALID = ("A1LQFN3A", "a1lqfn3a", "abcdef1l7aum6echk45nj3s0wdvt2fg8x9yrzpqzd3ryx", "?1v759aa", "11" + "l" * 83 + "udsr8")
+BIP_350_INVALID = ("M1VUXWEZ", "16plkw9", "1p2gdwpf", "y1b0jsk6g", "lt1igcx5c0", "in1muywd", "mm1crxm3i", "au1s5cgom", "qyrz8wqd2c9m")
+
+
+@pytest.mark.parametrize("text", BIP_350_VALID)
+def test_the_valid_texts_of_bip_350_are_read_and_written_again(text: str) -> None:
+    prefix, values = decode_bech32m(text)
+    assert encode_bech32m(prefix, values) == text.lower()
+
+
+@pytest.mark.parametrize("text", BIP_350_INVALID)
+def test_the_invalid_texts_of_bip_350_are_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        decode_bech32m(text)
 
 
 def test_the_genesis_of_the_file_has_its_chain_id_and_state_root() -> None:

@@ -60,8 +60,8 @@ def _at(environment: Environment, txn: Transaction, height: int) -> tuple[Subjec
     if height == 0:
         root = _require(txn.get(META_GENESIS_ROOT, db=environment.meta), "genesis root")
         return Subject(Slot(0), Height(0), block), Hash(root)
-    record, header = _record(environment, txn, height, block)
-    return Subject(header.slot, header.height, block), record.state_root
+    _, header = _record(environment, txn, height, block)
+    return Subject(header.slot, header.height, block), header.state_root
 
 
 def _next(environment: Environment, txn: Transaction, below: Subject, root: Hash) -> tuple[Subject, Changes, Record]:
@@ -83,7 +83,7 @@ def _unfinal(environment: Environment, txn: Transaction, final: int) -> dict[Blo
             for key, value in cursor:
                 block = BlockId(key[8:])
                 record, header = _checked(environment, value, key, block)
-                changes = Changes(decode_rows(record.rows, key), record.state_root)
+                changes = Changes(decode_rows(record.rows, key), header.state_root)
                 unfinal[block] = Unfinal(Subject(header.slot, header.height, block), record.raw, changes, len(record.rows), None)
     ordered = sorted(unfinal.values(), key=lambda item: (item.subject.height, item.subject))
     return {item.subject.block: item for item in ordered}

@@ -162,9 +162,8 @@ class LmdbStore:
         with self._fatal():
             while not self._is_committed(txn):
                 txn = self._filled(planned)
-            view = self._new_view(planned.memory)
-            with self._reading:
-                self._view = view
+            # a read under way keeps the view that it began with, and the view its transaction
+            self._view = self._new_view(planned.memory)
             self._staged = None
 
     def _filled(self, planned: Plan) -> Transaction:

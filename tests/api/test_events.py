@@ -181,7 +181,10 @@ async def test_a_burst_larger_than_the_buffer_loses_nothing(node: Node, open_str
         for _ in range(2 * EVENTS_MAX):
             node.finalise()
         heights = [(await stream.next())["height"] for _ in range(2 * EVENTS_MAX)]
-    assert heights == list(range(1, 2 * EVENTS_MAX + 1))
+        assert heights == list(range(1, 2 * EVENTS_MAX + 1))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        node.hub.publish(HeadChanged(node.reads.tip.subject))
+        assert (await stream.next())["type"] == "head"
 
 
 async def test_a_block_that_is_stored_before_it_is_announced_comes_once(node: Node) -> None:

@@ -170,33 +170,33 @@ class Run:
     # --- what it likes to do
 
     def play(self, style: Style) -> Finding:
-        chance, choice = self.random.random, self.random.choice
         for slot in range(1, style.slots + 1):
-            blocks = [self._lead(slot, style)]
-            while chance() < style.rival_blocks and len(blocks) < 3:
-                blocks.append(self._lead(slot, style))
-            for who in self._order():
-                if chance() < style.hear_block:
-                    self.offer(who, choice(blocks))
-            for block in self.certified:
-                if self.subjects[block].slot == slot:
-                    for who in self.honest:
-                        if chance() < style.hear_certificate:
-                            self.show_certificate(who, block)
-            while chance() < style.late:
+            self._play_slot(slot, style)
+            while self.random.random() < style.late:
                 self._tell_late()
         for block in sorted(self.certified, key=lambda block: self.subjects[block].slot):
             for who in self.honest:
                 self.show_certificate(who, block)
         return self._finding()
 
+    def _play_slot(self, slot: int, style: Style) -> None:
+        chance = self.random.random
+        blocks = [self._lead(slot, style)]
+        while chance() < style.rival_blocks and len(blocks) < 3:
+            blocks.append(self._lead(slot, style))
+        for who in self.random.sample(self.honest, len(self.honest)):
+            if chance() < style.hear_block:
+                self.offer(who, self.random.choice(blocks))
+        for block in blocks:
+            for who in self.honest if block in self.certified else ():
+                if chance() < style.hear_certificate:
+                    self.show_certificate(who, block)
+
     def _lead(self, slot: int, style: Style) -> int:
         """A block on a certified one as a rule, with the newest certificate below it as a rule."""
         random = self.random
-        if self.certified and random.random() >= style.fork:
-            parent = random.choice(self.certified)
-        else:
-            parent = random.randrange(len(self.subjects))
+        on_certified = self.certified and random.random() >= style.fork
+        parent = random.choice(self.certified) if on_certified else random.randrange(len(self.subjects))
         while self.subjects[parent].slot >= slot:
             parent = random.randrange(parent)
         below = [block for block in self.certified if self.branches[parent] >> block & 1]
@@ -213,9 +213,6 @@ class Run:
             self.offer(who, self.random.randrange(1, len(self.subjects)))
         elif self.final:
             self.show_final(who, self.random.choice(self.final))
-
-    def _order(self) -> list[int]:
-        return self.random.sample(self.honest, len(self.honest))
 
     def _finding(self) -> Finding:
         rivals = any(self.conflict(a, b) for place, a in enumerate(self.certified) for b in self.certified[:place])
@@ -268,7 +265,9 @@ def hold_vote_without_lock(state: SignState, proposal: Proposal, *, in_window: b
 
 def hold_vote_by_older_certificate(state: SignState, proposal: Proposal, *, in_window: bool) -> Hold | None:
     """Any certificate opens the lock, not only one newer than it."""
-    return voting.hold_vote(state, proposal._replace(extends_lock=proposal.extends_lock or proposal.carried is not None), in_window=in_window)
+    return voting.hold_vote(
+        state, proposal._replace(extends_lock=proposal.extends_lock or proposal.carried is not None), in_window=in_window
+    )
 
 
 def hold_vote_in_any_slot(state: SignState, proposal: Proposal, *, in_window: bool) -> Hold | None:

@@ -1,5 +1,6 @@
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 
 import msgpack
 import pytest
@@ -146,7 +147,7 @@ def test_an_array_too_deep_is_refused(depth: int) -> None:
 
 def test_depth_within_the_limits_of_the_library_is_no_error_of_another_kind() -> None:
     for depth in (100, 511, 512, 513, 900, 1_000, 1_023, 1_024):
-        assert outcome(lambda depth=depth: decode(b"\x91" * depth + b"\xc0", what="value")) in {None, Code.MALFORMED, Code.NON_CANONICAL}
+        assert outcome(partial(decode, b"\x91" * depth + b"\xc0", what="value")) in {None, Code.MALFORMED, Code.NON_CANONICAL}
 
 
 def test_a_frame_over_its_limit_is_refused_before_it_is_read() -> None:
@@ -163,19 +164,21 @@ def test_an_array_has_at_most_so_many_elements(items: int, code: Code | None) ->
 
 HOSTILE_SMALL = {
     "one-element arrays within arrays": b"\xdc\x00\xa3" + (b"\x91" * 400 + b"\xc0") * 163,
-    "empty arrays": b"\xdc\x00\x3f" + (b"\xdc\x04\x00" + b"\x90" * 1_024) * 63,
-    "integers": b"\xdc\x00\x15" + (b"\xdc\x04\x00" + b"\xcd\x7f\xff" * 1_024) * 21,
-    "texts": b"\xdc\x00\x1f" + (b"\xdc\x04\x00" + b"\xa1a" * 1_024) * 31,
-    "byte strings": b"\xdc\x00\x15" + (b"\xdc\x04\x00" + b"\xc4\x01a" * 1_024) * 21,
+    "empty arrays": b"\xdc\x00\xf9" + (b"\xdc\x01\x00" + b"\x90" * 256) * 249,
+    "integers": b"\xdc\x00\x54" + (b"\xdc\x01\x00" + b"\xcd\x7f\xff" * 256) * 84,
+    "texts": b"\xdc\x00\x7c" + (b"\xdc\x01\x00" + b"\xa1a" * 256) * 124,
+    "byte strings": b"\xdc\x00\x54" + (b"\xdc\x01\x00" + b"\xc4\x01a" * 256) * 84,
     "deep and never closed": b"\x91" * SMALL_BYTES_MAX,
-    "wide and never closed": b"\xdc\x04\x00" * 21_000,
+    "as wide as allowed and never closed": b"\xdc\x01\x00" * 21_000,
+    "wider than allowed and never closed": b"\xdc\x04\x00" * 21_000,
+    "as deep and wide as allowed": b"\xdc\x01\x00" * 300 + b"\x90" * (256 + 255 * 255),
 }
 
 
 @pytest.mark.parametrize("data", HOSTILE_SMALL.values(), ids=HOSTILE_SMALL.keys())
 def test_a_small_frame_cannot_buy_much_memory(data: bytes) -> None:
-    assert len(data) <= SMALL_BYTES_MAX
-    assert peak_bytes(lambda: outcome(lambda: decode(data, what="frame"))) < 3.5 * (1 << 20)
+    assert SMALL_BYTES_MAX * 0.95 < len(data) <= SMALL_BYTES_MAX + 1_000
+    assert peak_bytes(lambda: outcome(lambda: decode(data, what="frame", bytes_max=len(data)))) < 3.5 * (1 << 20)
 
 
 # --- the shape of large frames
@@ -192,10 +195,9 @@ def test_byte_strings_come_back(heads: list[bytes], items: list[bytes]) -> None:
 
 @pytest.mark.parametrize("item", [1, None, True, "text", (), (b"a",), ((),), -7])
 def test_anything_but_byte_strings_is_refused(item: object) -> None:
-    for value in ((item, b"", ()), (b"", item, ()), (b"", b"", (b"a", item)), (b"", b"", item)):
-        if value != (b"", b"", ()) and value != (b"", b"", (b"a",)):
-            with pytest.raises(Invalid):
-                split(encode(value))
+    for value in ((item, b"", ()), (b"", item, ()), (b"", b"", (b"a", item)), (b"", b"", (item,))):
+        with pytest.raises(Invalid):
+            split(encode(value))
 
 
 @pytest.mark.parametrize("data", NON_CANONICAL.values(), ids=NON_CANONICAL.keys())
@@ -238,7 +240,7 @@ def test_large_frames_are_refused_when_cut_or_followed_by_anything() -> None:
 @example(b"\x93\xc4\x00\xc4\x00\xdc\x13\x88")
 def test_any_bytes_are_byte_strings_or_invalid(data: bytes) -> None:
     for frame in (data, b"\x93\xc4\x00\xc4\x00" + data):
-        if outcome(lambda frame=frame: split(frame)) is None:
+        if outcome(partial(split, frame)) is None:
             heads, items = split(frame)
             assert encode((*heads, items)) == frame
 
@@ -260,7 +262,7 @@ HOSTILE_LARGE = {
     "arrays in the items": large(b"\xdc\x0a\x00" + (b"\x91" * 400 + b"\xc0") * 0xA00),
     "arrays in a head": b"\x93" + b"\xdc\x0a\x00" + (b"\x91" * 400 + b"\xc0") * 0xA00,
     "empty arrays in an item": large(b"\x91\xdd\x00\x0f\xff\x00" + b"\x90" * 0xFFF00),
-    "short byte strings": large(b"\xdc\x13\x88" + (b"\xc4\xd0" + b"a" * 208) * 5_000),
+    "short byte strings": large(b"\xdc\x13\x88" + (b"\xc4\x20" + b"a" * 32) * 5_000),
     "one long byte string": large(b"\x91" + encode(bytes((1 << 20) - 64))),
     "an array that is never filled": large(b"\xdd\x7f\xff\xff\xff" + b"\x00" * 100_000),
     "integers": large(b"\xdc\x13\x88" + b"\xcd\x7f\xff" * 5_000 + bytes(100_000)),

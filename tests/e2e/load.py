@@ -1,7 +1,8 @@
 """Many transfers through the API at a steady rate, and for each the time from its submission until it was final."""
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import NamedTuple
@@ -45,22 +46,23 @@ def quantile(ascending: Sequence[float], share: float) -> float:
 
 
 def _submit(network: Network, signed: Sequence[Signed], rate: int, submitted: dict[str, float]) -> None:
-    """Batch by batch; each batch holds one account group's transfers, which all go through one node."""
-    groups = [signed[start :: len(network.names)] for start in range(len(network.names))]
-    size = max(1, rate // BATCHES_A_SECOND)
-    batches = [
-        (name, group[at : at + size]) for at in range(0, len(groups[0]), size) for name, group in zip(network.names, groups, strict=True)
-    ]
-    begin = time.monotonic()
-    sent = 0
-    for name, batch in batches:
+    begin, sent = time.monotonic(), 0
+    for name, batch in _batches(network.names, signed, max(1, rate // BATCHES_A_SECOND)):
         time.sleep(max(0.0, begin + sent / rate - time.monotonic()))  # the rate is what is wanted here: time itself is the event
         now = time.monotonic()
         results = network.client(name).submit([item.raw for item in batch])
-        refused = [result["error"] for result in results if result["error"] is not None]
-        assert refused == []
+        assert [result["error"] for result in results if result["error"] is not None] == []
         submitted.update((item.id, now) for item in batch)
         sent += len(batch)
+
+
+def _batches(names: Sequence[str], signed: Sequence[Signed], size: int) -> Iterator[tuple[str, list[Signed]]]:
+    """The nodes in turn, each with the next transfers of its accounts."""
+    queues = {name: deque(item for item in signed if item.account % len(names) == i) for i, name in enumerate(names)}
+    while any(queues.values()):
+        for name, queue in queues.items():
+            if queue:
+                yield name, [queue.popleft() for _ in range(min(size, len(queue)))]
 
 
 def _watch(url: str, from_height: int, wanted: set[str], done: Event) -> tuple[dict[str, float], int]:

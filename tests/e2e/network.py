@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from p2pchain.client import NodeClient
+from p2pchain.client import NodeClient, NodeError
 from p2pchain.client.answers import Status
+from tests.e2e.waiting import wait_until
 
 COMMAND = [sys.executable, "-m", "p2pchain"]
 COMMAND_S = 60.0
@@ -82,6 +83,20 @@ class Network:
 
     def final(self, name: str) -> int:
         return self.status(name)["final"]["height"]
+
+    def block_hash(self, name: str, height: int) -> str:
+        """Of the block of this height, as soon as this node has it final on disk."""
+
+        def final_hash() -> str | None:
+            try:
+                block = self.client(name).block(height)
+            except NodeError as error:
+                if error.code != "unknown_block":
+                    raise
+                return None
+            return str(block["hash"]) if block["status"] == "final" else None
+
+        return wait_until(final_hash, 10, f"{name} has block {height} final")
 
     def metric(self, node: str, metric: str) -> float:
         for line in self.client(node).metrics().splitlines():

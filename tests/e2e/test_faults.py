@@ -64,18 +64,18 @@ def test_without_a_quorum_nothing_becomes_final_and_the_status_says_why_until_it
     height = network.final("node-1")
     for name in network.names:
         wait_until(lambda name=name: network.final(name) >= height, 5, f"{name} follows")  # type: ignore[misc]
-    assert len({network.client(name).block(height)["hash"] for name in network.names}) == 1
+    assert len({network.block_hash(name, height) for name in network.names}) == 1
     assert [network.metric(name, NO_CONTRADICTION) for name in network.names] == [0, 0, 0, 0]
 
 
 def test_a_testnet_that_was_down_goes_on_with_the_same_chain(network: Network) -> None:
     network.up("--delegates", "4", "--slot-ms", SLOT_MS, "--accounts", "2")
-    chain, first = network.record["chain_id"], network.client("node-2").block(1)["hash"]
+    chain, first = network.record["chain_id"], network.block_hash("node-2", 1)
     network.run("down")
     assert [node["pid"] for node in network.record["nodes"]] == [None] * 4
     assert "no node was running" in network.run("down")
     network.up()
     assert network.status("node-2")["chain_id"] == chain
-    assert network.client("node-2").block(1)["hash"] == first
+    assert network.block_hash("node-2", 1) == first
     assert "runs already" not in network.run("status")
     network.run("up", "--detach", expect=1)

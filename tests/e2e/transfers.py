@@ -19,6 +19,8 @@ FUNDS = 10**15
 class Signed(NamedTuple):
     id: str
     raw: bytes
+    account: int
+    """Number of the sender: a node takes nonces in order, so all of an account go through one node."""
 
 
 class Purse:
@@ -47,7 +49,7 @@ class Purse:
         self._nonces[at] += 1
         self.expected[self.addresses[at]] -= amount + transaction.fee
         self.expected[recipient] += amount
-        return Signed(transaction.id.hex(), raw)
+        return Signed(transaction.id.hex(), raw, at)
 
     def balances(self, client: NodeClient) -> dict[str, int]:
         """As of the node's last final block."""

@@ -23,7 +23,7 @@ from p2pchain.keystore import Keystore
 PREFIX = "p2p"
 BALANCE = 10**15
 STAKE = 10**12
-ACCOUNTS = "accounts"
+ACCOUNTS = "keys"
 
 
 class Size(NamedTuple):
