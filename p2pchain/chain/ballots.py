@@ -11,8 +11,8 @@ from typing import NamedTuple
 from p2pchain.chain.types import PublicKey, Signature, Slot
 from p2pchain.chain.votes import Ballot, Kind, Subject
 
-SLOTS_PER_VOTER_MAX = 512
-"""More than the longest unfinal branch (256), so that no ballot on a living block is pushed out by newer ones."""
+SLOTS_PER_VOTER_MAX = 1024
+"""More than the longest unfinal branch (512), so that no ballot on a living block is pushed out by newer ones."""
 
 
 class Contradiction(NamedTuple):

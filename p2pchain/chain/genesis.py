@@ -135,8 +135,8 @@ class Genesis:
             ledger.put(DELEGATE_BY_KEY, item.consensus_key, Single(item.account))
         ledger.put(CANDIDATES, b"", Single(b"".join(item.account for item in self.delegates)))
         stake = sum(item.stake for item in self.delegates)
-        active = elect(ledger, self.params.delegates)
-        ledger.put(GLOBALS, b"", Globals(0, 1, self.chain_id, active, stake, self.issued, 0))
+        active = elect(ledger, self.params, ())
+        ledger.put(GLOBALS, b"", Globals(0, 1, self.chain_id, self.chain_id, active, stake, self.issued, 0))
         ledger.keep()
         return ledger.changes(GENESIS_PARENT_ROOT)
 

@@ -24,7 +24,7 @@ class Params:
     heartbeat_slots: int = _parameter(
         60, 1, 1_000_000, "With nothing to include, a block is produced only in every slot divisible by this."
     )
-    unfinal_blocks_max: int = _parameter(32, 2, 256, "How many blocks the chain grows beyond the last final one while there is no quorum.")
+    unfinal_blocks_max: int = _parameter(32, 2, 128, "How many blocks the chain grows beyond the last final one while there is no quorum.")
     block_bytes_max: int = _parameter(1 << 20, 1 << 16, 4 << 20, "Largest block in bytes.")
     block_transactions_max: int = _parameter(5_000, 1, 20_000, "Most transactions in a block.")
     transaction_bytes_max: int = _parameter(4_096, 256, 65_536, "Largest transaction in bytes.")

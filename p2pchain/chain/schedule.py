@@ -5,10 +5,10 @@ above one parent is judged by one set.  A round has one slot for each active del
 round (the first at or after its last slot) elects the next set from the state it leaves behind; rounds that pass
 without a block repeat the set in a new order.
 
-Order within a round: active delegates sorted by a hash of (seed, round, account).  The seed is a hash chain over
-the slots of all blocks, so no content of a block can steer it; a delegate can only choose between filling its slot
-and leaving it empty, which is one bit of influence a slot, and the order of a round is known to all as soon as the
-round before is closed.
+Order within a round: active delegates sorted by a hash of (seed, round, account), one slot each.  The seed is a hash
+chain over the slots of all blocks, taken when the round before is closed, so no content of a block can steer it; a
+delegate can only choose between filling its slot and leaving it empty, which is one bit of influence a slot on the
+rounds that follow, and the order of a round is known to all as soon as the round before is closed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from p2pchain.chain.actions.delegate import candidate_ids
 from p2pchain.chain.crypto import Domain, digest
+from p2pchain.chain.params import Params
 from p2pchain.chain.state import CANDIDATES, DELEGATES, ActiveDelegate, Globals, Ledger
 from p2pchain.chain.types import PublicKey, Round, Slot
 
@@ -72,18 +73,21 @@ def quorum(members: int) -> int:
     return 2 * members // 3 + 1
 
 
-def elect(ledger: Ledger, seats: int) -> tuple[ActiveDelegate, ...]:
-    """The first `seats` registered delegates by weight; ties go to the smaller account id.
+def elect(ledger: Ledger, params: Params, sitting: tuple[ActiveDelegate, ...]) -> tuple[ActiveDelegate, ...]:
+    """The first registered delegates by weight, as many as there are seats; ties go to the smaller account id.
 
-    Weight is delegated stake over total stake; as the divisor is common, the stakes themselves are compared.
+    Weight is delegated stake over total stake; as the divisor is common, the stakes themselves are compared.  A seat
+    takes at least `stake_min`: nobody votes for the price of a registration.  Where nobody has that much, those who
+    sit stay, because a chain without delegates could never elect any again.
     """
     candidates = []
     for account in candidate_ids(ledger.get(CANDIDATES)):
         delegate = ledger.get(DELEGATES, account)
         assert delegate is not None, "every candidate is a registered delegate"
-        candidates.append(ActiveDelegate(account, delegate.consensus_key, delegate.stake))
+        if delegate.stake >= params.stake_min:
+            candidates.append(ActiveDelegate(account, delegate.consensus_key, delegate.stake))
     candidates.sort(key=lambda member: (-member.stake, member.account))
-    return tuple(candidates[:seats])
+    return tuple(candidates[: params.delegates]) or sitting
 
 
 def next_seed(seed: bytes, slot: int) -> bytes:

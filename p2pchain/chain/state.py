@@ -93,6 +93,9 @@ class Globals(NamedTuple):
     round: int
     round_start_slot: int
     seed: bytes
+    """Orders this round and those that pass after it without a block."""
+    next_seed: bytes
+    """Grows with every block; becomes `seed` when the round is closed."""
     active: tuple[ActiveDelegate, ...]
     total_stake: int
     issued: int

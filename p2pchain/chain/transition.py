@@ -13,7 +13,7 @@ from typing import NamedTuple
 from p2pchain.chain.actions.context import Context
 from p2pchain.chain.coins import credit, debit
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
-from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.params import ChainSpec, Params
 from p2pchain.chain.schedule import Schedule, elect, next_seed
 from p2pchain.chain.staking import add_reward, release_matured
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, Account, Changes, Globals, Ledger, View
@@ -92,9 +92,9 @@ def _end_block(ledger: Ledger, parent: Parent, slot: int, fees: int, spec: Chain
     minted = min(spec.params.reward_per_block, AMOUNT_MAX - totals.issued)
     _pay_producer(ledger, parent.schedule.turn(slot).delegate.account, fees, minted)
     _count_missed(ledger, parent, slot, spec.params.heartbeat_slots)
-    totals = totals._replace(issued=totals.issued + minted, seed=next_seed(totals.seed, slot))
+    totals = totals._replace(issued=totals.issued + minted, next_seed=next_seed(totals.next_seed, slot))
     if parent.schedule.closes_round(slot):
-        totals = _close_round(ledger, totals, slot, spec.params.delegates)
+        totals = _close_round(ledger, totals, parent.schedule.turn(slot).round, slot, spec.params)
     ledger.put(GLOBALS, b"", totals)
     ledger.keep()
     return Schedule(totals)
@@ -120,5 +120,7 @@ def _count_missed(ledger: Ledger, parent: Parent, slot: int, heartbeat_slots: in
         ledger.put(DELEGATES, account, delegate._replace(missed=delegate.missed + 1))
 
 
-def _close_round(ledger: Ledger, totals: Globals, slot: int, seats: int) -> Globals:
-    return totals._replace(round=totals.round + 1, round_start_slot=slot + 1, active=elect(ledger, seats))
+def _close_round(ledger: Ledger, totals: Globals, number: int, slot: int, params: Params) -> Globals:
+    """`number` is the round that `slot` lies in: rounds that passed without a block are counted too."""
+    active = elect(ledger, params, totals.active)
+    return totals._replace(round=number + 1, round_start_slot=slot + 1, seed=totals.next_seed, active=active)

@@ -78,7 +78,10 @@ class Tree:
         self._view = view
         self._nodes: dict[BlockId, Node] = {self.root.id: self.root}
         self._received = 0
-        self._settling: list[Changes] = []
+        self.durable = self.root
+        """The last final block that is known to be on disk: what is told to anybody outside."""
+        self.settling: list[Node] = []
+        """Final blocks that are on their way to disk, newest first."""
         self.unfinal_blocks_max = unfinal_blocks_max
         self.blocks_max = 2 * CERTIFIED_FACTOR * unfinal_blocks_max
 
@@ -144,7 +147,8 @@ class Tree:
     def view(self, node: Node) -> StackedView:
         """The state as of a block."""
         layers = [member.changes.rows for member in reversed(self.path(node)) if member.changes is not None]
-        return StackedView(layers + [changes.rows for changes in self._settling], self._view)
+        settling = [member.changes.rows for member in self.settling if member.changes is not None]
+        return StackedView(layers + settling, self._view)
 
     def add(self, parent: Node, block: Block, executed: Executed) -> Node:
         """Put a checked and executed block into the tree."""
@@ -214,15 +218,17 @@ class Tree:
         final = {member.id for member in path}
         dropped = [other for other in self.nodes() if other.id not in kept and other.id not in final]
         self._nodes = {block: other for block, other in self._nodes.items() if block in kept}
-        self._settling = [member.changes for member in reversed(path) if member.changes is not None] + self._settling
+        self.settling = path[::-1] + self.settling
         self.root = node
         node.parent = None
         return path, dropped
 
     def settled(self) -> None:
         """The base view holds what was finalised: its changes need no longer lie above it."""
-        self._settling = []
-        self.root.changes = None
+        for node in self.settling:
+            node.changes = None
+        self.settling = []
+        self.durable = self.root
 
     def prune(self, protected: Collection[BlockId]) -> list[Node]:
         """Drop the oldest blocks that carry nothing, down to the bound; never a protected, certified or inner one."""

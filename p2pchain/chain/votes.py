@@ -30,8 +30,8 @@ from p2pchain.chain.types import (
     Slot,
 )
 
-VOTERS_MAX = 202
-"""Most signers of a certificate: two sets of 101 delegates, at a change of the set."""
+VOTERS_MAX = 404
+"""Most signers of a certificate: four sets of 101 delegates without a common member, one after the other, none final."""
 CERTIFICATE_BYTES_MAX = 96 * VOTERS_MAX + 128
 
 

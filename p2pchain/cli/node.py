@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -53,6 +54,7 @@ def start() -> None:
     home = config.home
     if pid := read_pid(home):
         raise Failure(f"the node of {home.path} runs already (process {pid})")
+    _refuse_question(config)
     settings = [text for path, value in current_settings().items() for text in ("--set", f"{path}={value}")]
     process = spawn_node(home, settings)
     _wait_for_life(process, config)
@@ -89,6 +91,17 @@ def _config_of_a_home() -> Config:
     if not home.genesis_file.exists():
         raise Failure(f"{home.path} is no home of a node (no config/genesis.toml); make one with: p2pchain init, or p2pchain join BUNDLE")
     return current_config()
+
+
+def _refuse_question(config: Config) -> None:
+    """A node in the background has nobody to ask for a passphrase."""
+    from p2pchain.keystore import Keystore  # noqa: PLC0415 - only this verb needs it
+
+    if config.node.role != "delegate" or config.passphrase_file or "CREDENTIALS_DIRECTORY" in os.environ:
+        return
+    if Keystore(config.home.keys).entry(config.delegate.key).is_sealed:
+        words = "is sealed, and in the background nobody can be asked; name a file in delegate.passphrase_file, or use: p2pchain run"
+        raise Failure(f"the key '{config.delegate.key}' {words}")
 
 
 def _wait_for_life(process: subprocess.Popen[bytes], config: Config) -> None:

@@ -20,7 +20,7 @@ from p2pchain.genesis_file.tables import Table
 _NAME = Text(NAME_PATTERN.pattern, "1 to 48 of a-z, 0-9 and -")
 _ACCOUNT_KEYS = ("address", "balance")
 _DELEGATE_KEYS = ("address", "consensus_key", "commission_bps", "stake")
-_PREFIX = Text(PREFIX_PATTERN.pattern, "1 to 16 of a-z")
+_PREFIX = Text(PREFIX_PATTERN.pattern, "1 to 16 of a-z and 0-9, a letter first")
 _BYTES_MAX = 64 << 20
 """A genesis of 300,000 accounts; a file from elsewhere must not fill the memory."""
 

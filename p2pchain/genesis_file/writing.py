@@ -22,7 +22,7 @@ _GENESIS = (
 _BUNDLE = "A join bundle: the genesis of a p2pchain network, and nodes to begin with. Use it with: p2pchain join THIS_FILE"
 _NETWORK = "Nodes of the network that a newcomer dials first, as host:port; DNS names are welcome."
 _CHAIN = (
-    "name: 1 to 48 of a-z, 0-9 and -. address_prefix: what its addresses begin with, 1 to 16 of a-z."
+    "name: 1 to 48 of a-z, 0-9 and -. address_prefix: what its addresses begin with, 1 to 16 of a-z and 0-9, a letter first."
     " time: when slot 1 begins, in RFC 3339 or Unix milliseconds."
 )
 _PARAMS = "The rules that the network fixes for good. All of them must be here."

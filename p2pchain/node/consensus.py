@@ -8,7 +8,7 @@ from __future__ import annotations
 from p2pchain.chain.ballots import Contradiction
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import PublicKey, Signature
-from p2pchain.chain.votes import Ballot, Certificate, Kind, make_certificate
+from p2pchain.chain.votes import VOTERS_MAX, Ballot, Certificate, Kind, make_certificate
 from p2pchain.chain.voting import Hold, Proposal, SignState, after_confirm, after_vote, hold_vote, may_confirm
 from p2pchain.node.core import Core
 from p2pchain.node.effects import BlockFinal, ContradictionSeen, SignBallot
@@ -90,7 +90,7 @@ class Consensus:
     def certify_carried(self, certificate: Certificate) -> None:
         """Believe the certificate that a block carries for its ancestor, if its votes are a quorum."""
         ancestor = self._core.tree.get(certificate.subject.block)
-        if ancestor is not None:
+        if ancestor is not None and ancestor.subject == certificate.subject:
             self._certify(ancestor, certificate)
 
     def _vote(self, node: Node) -> None:
@@ -115,7 +115,8 @@ class Consensus:
         carried = None
         if certificate is not None:
             ancestor = tree.get(certificate.subject.block)
-            if ancestor is not None and tree.has_quorum(ancestor, certificate.signatures.keys()):
+            is_ancestor = ancestor is not None and ancestor.subject == certificate.subject and tree.extends(node, ancestor.id)
+            if ancestor is not None and is_ancestor and tree.has_quorum(ancestor, certificate.signatures.keys()):
                 carried = certificate.subject
         return Proposal(node.subject, extends_lock, carried)
 
@@ -134,7 +135,7 @@ class Consensus:
         if node.certificate is not None or node is self._core.tree.root:
             return
         votes = self._countable(Kind.VOTE, node)
-        if self._core.tree.has_quorum(node, votes.keys()):
+        if len(votes) <= VOTERS_MAX and self._core.tree.has_quorum(node, votes.keys()):
             self._certify(node, make_certificate(Kind.VOTE, node.subject, votes))
 
     def _certify(self, node: Node, certificate: Certificate) -> bool:
@@ -158,7 +159,7 @@ class Consensus:
         if node is self._core.tree.root or node.id not in self._core.tree:
             return
         confirms = self._countable(Kind.CONFIRM, node)
-        if self._core.tree.has_quorum(node, confirms.keys()):
+        if len(confirms) <= VOTERS_MAX and self._core.tree.has_quorum(node, confirms.keys()):
             self._finalise(node, make_certificate(Kind.CONFIRM, node.subject, confirms))
 
     def _countable(self, kind: Kind, node: Node) -> dict[PublicKey, Signature]:

@@ -72,6 +72,7 @@ class Engine:
         self.sync = Sync(self.core)
         self._waiting: dict[BlockId, Waiting] = {}
         self._slot_seen = 0
+        self._head_told: Node | None = None
         self._resumed = False
         self._grace_ms = now_ms + spec.params.slot_ms
         """Until then a starting node does not produce: its peers may know more than it does."""
@@ -93,12 +94,16 @@ class Engine:
         core = self.core
         core.now_ms = now_ms
         core.effects = Effects()
-        core.tree.settled()
+        self.settled()
         self._resume()
         self._dispatch(event)
         self._retry_waiting()
         self._advance()
         return core.effects
+
+    def settled(self) -> None:
+        """The shell has made the last effects' batch durable."""
+        self.core.tree.settled()
 
     def next_ms(self) -> int:
         """When `TimeReached` is due at the latest."""
@@ -166,9 +171,9 @@ class Engine:
         if core.effects.commit.final:
             self.consensus.recover_voice()
             self.gossip.tell_status()
-        head = core.tree.head()
-        if head is not core.head:
-            core.head = head
+        head = core.head = core.tree.head()
+        if head is not self._head_told:
+            self._head_told = head
             core.effects.publish.append(HeadChanged(head.subject))
         protected = {head.id} if core.sign is None else {head.id, core.sign.lock.block, core.sign.voted.block}
         core.effects.commit.dropped += [node.id for node in core.tree.prune(protected)]
@@ -288,6 +293,9 @@ class Engine:
             self.core.head = self.core.tree.head()
             if certificate is not None:
                 self.consensus.accept_certificate(certificate)
+            if certificate is not None and self.core.tree.root.height < block.header.height:
+                self.sync.prefer(answer.peer)
+                return False
             if not self.sync.imported(block.header.height):
                 self._refuse_answer(answer, block, "blocks are claimed to be final and no certificate proves it")
                 return False
@@ -327,7 +335,7 @@ class Engine:
         taken = []
         for item in event.transactions:
             try:
-                self.core.pool.add(item.value, view, self.core.slot + 1)
+                self.core.pool.add(item.value, view, self.core.slot)
             except Refusal:
                 continue
             taken.append(item.value)
@@ -344,10 +352,11 @@ class Engine:
                 continue
             transaction = item.value
             try:
-                self.core.pool.add(transaction, view, self.core.slot + 1)
+                self.core.pool.add(transaction, view, self.core.slot)
             except Refusal as refusal:
                 self.core.pool.refuse(transaction, refusal)
-                results.append(SubmitResult(transaction.id, "rejected", refusal.code, refusal.message, refusal.evidence))
+                status = "pending" if refusal.code is Code.DUPLICATE else "rejected"
+                results.append(SubmitResult(transaction.id, status, refusal.code, refusal.message, refusal.evidence))
                 continue
             taken.append(transaction)
             self.gossip.add(transaction, None)

@@ -6,7 +6,6 @@ from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Code, Invalid, NotYet
 from p2pchain.chain.transition import Executed, execute
 from p2pchain.chain.tree import Node
-from p2pchain.chain.votes import Certificate
 from p2pchain.node.consensus import Consensus
 from p2pchain.node.core import Core
 from p2pchain.node.effects import StoredBlock
@@ -30,8 +29,6 @@ class Importer:
             return None
         parent = core.tree.parent_of(block, bounded=not in_sync)
         self._validate_time(block)
-        if block.certificate is not None:
-            self._validate_certificate(parent, block.certificate)
         if executed is None:
             executed = self._execute(parent, block)
         if executed.changes.state_root != block.header.state_root:
@@ -56,12 +53,3 @@ class Importer:
         start = core.spec.slot_start_ms(block.header.slot)
         if core.now_ms < start - core.spec.params.slot_ms // 2:
             raise NotYet(Code.FUTURE_SLOT, f"slot {block.header.slot} begins in {start - core.now_ms} ms", found=block.header.slot)
-
-    def _validate_certificate(self, parent: Node, certificate: Certificate) -> None:
-        """A block carries the certificate of one of its own ancestors (V2); at or below the final block it says nothing."""
-        core = self._core
-        if certificate.subject.slot <= core.tree.root.slot:
-            return
-        ancestor = core.tree.get(certificate.subject.block)
-        if ancestor is None or ancestor.subject != certificate.subject or not core.tree.extends(parent, ancestor.id):
-            raise Invalid(Code.WRONG_CERTIFICATE, "block carries a certificate for a block that is not its ancestor")

@@ -45,7 +45,9 @@ class OpenedTransaction(NamedTuple):
 class Intake:
     """Reads the engine's pool and ballots, changes nothing."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, expects: Callable[[Peer, int], bool] = lambda _peer, _request: True) -> None:
+        """`expects` says whether an answer of a peer was asked for: what was not is not worth a single check."""
+        self._expects = expects
         self._core = core
         self._spec = core.spec
         self._chain_id = ChainId(core.spec.chain_id)
@@ -154,7 +156,9 @@ class Intake:
         checks = self._certificate_checks(certificate)
         return Opened(checks, lambda results: events.CertificateReceived(peer, require_verified(certificate, results, "certificate")))
 
-    def _open_blocks(self, peer: Peer, message: messages.Blocks) -> Opened:
+    def _open_blocks(self, peer: Peer, message: messages.Blocks) -> Opened | None:
+        if not self._expects(peer, message.request):
+            return None
         checks: list[SignatureCheck] = []
         parts: list[tuple[Block, int, Certificate | None, int]] = []
         for raw, proof in zip(message.items[::2], message.items[1::2], strict=True):

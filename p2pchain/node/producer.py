@@ -119,7 +119,7 @@ class Producer:
         core.effects.sign.append(SignBlock(raw, certificate, tuple(executed.included), core.sign))
 
     def _newest_certificate(self, base: Node) -> bytes:
-        """The newest certificate of an ancestor above the final block; nothing where there is none."""
+        """The newest certificate of the base or below, down to the final block; nothing where there is none."""
         at: Node | None = base
         while at is not None:
             if at.certificate is not None:

@@ -21,6 +21,7 @@ from p2pchain.chain.state import (
     EMPTY_ACCOUNT,
     GLOBALS,
     STAKES,
+    Globals,
     Position,
     View,
 )
@@ -167,7 +168,7 @@ class Queries:
             node_id=self._node_id,
             version=self._version,
             head=core.head.subject,
-            final=core.tree.root.subject,
+            final=core.tree.durable.subject,
             slot=slot,
             leader=schedule.turn(slot).delegate.account if slot >= schedule.start_slot else None,
             peers=len(core.peers),
@@ -190,23 +191,28 @@ class Queries:
             nonce=row.nonce,
             positions=tuple(_position(position, view) for position in stakes.positions) if stakes else (),
             unbonding=tuple(UnbondingView(*u) for u in stakes.unbonding if u.release_slot > slot) if stakes else (),
-            delegate=self._delegate(account, view),
+            delegate=self._delegate(account, view, None),
             next_nonce=self._core.pool.next_nonce(account, row.nonce),
             subject=subject,
         )
 
     def block(self, reference: BlockReference) -> BlockView | None:
-        tree = self._core.tree
+        durable = self._core.tree.durable.height
         if reference == "final":
-            reference = tree.root.height
-        node = self._core.head if reference == "head" else tree.get(BlockId(reference)) if isinstance(reference, bytes) else None
-        if isinstance(reference, int) and reference > tree.root.height:
-            node = next((member for member in tree.path(self._core.head) if member.height == reference), None)
-        if node is not None and node is not tree.root:
-            return self._unfinal(node)
+            return self._final(durable)
+        if reference == "head":
+            reference = self._core.head.id
         if isinstance(reference, bytes):
-            return self._final(self._store.final_height(BlockId(reference)))
-        return self._final(tree.root.height if reference == "head" else reference)
+            node = next((member for member in self._not_durable() if member.id == reference), None) or self._core.tree.get(
+                BlockId(reference)
+            )
+            height = self._store.final_height(BlockId(reference))
+        else:
+            node = next((member for member in self._not_durable() if member.height == reference), None)
+            height = reference if reference <= durable else None
+        if height is not None:
+            return self._final(height)
+        return None if node is None or node.block is None else self._unfinal(node)
 
     def blocks(self, from_height: int, limit: int) -> list[BlockView]:
         """Final blocks in ascending order."""
@@ -220,7 +226,7 @@ class Queries:
             raw = self._envelope(location.height).transactions[location.position]
             transaction = decode_transaction(raw, self._core.spec)
             return TransactionView(item, "final", location.height, location.position, None, "", transaction)
-        for node in self._core.tree.path(self._core.head):
+        for node in self._not_durable():
             assert node.block is not None
             for index, transaction in enumerate(node.block.transactions):
                 if transaction.id == item:
@@ -234,7 +240,8 @@ class Queries:
     def delegates(self, at: At) -> list[DelegateView]:
         """All registered delegates by weight, highest first."""
         view, _ = self._view(at)
-        found = [self._delegate(account, view) for account in candidate_ids(CANDIDATES.load(view))]
+        totals = GLOBALS.load(view)
+        found = [self._delegate(account, view, totals) for account in candidate_ids(CANDIDATES.load(view))]
         return sorted((d for d in found if d is not None), key=lambda d: (-d.stake, d.account))
 
     def schedule(self, now_ms: int, turns: int) -> ScheduleView:
@@ -260,16 +267,21 @@ class Queries:
         core = self._core
         if at == "head":
             return core.head_view(), core.head.subject
-        return core.tree.view(core.tree.root), core.tree.root.subject
+        return self._store, core.tree.durable.subject
+
+    def _not_durable(self) -> list[Node]:
+        """The branch of the head, from above the last block that is final on disk, oldest first."""
+        tree = self._core.tree
+        return tree.settling[::-1] + tree.path(self._core.head)
 
     def _own_account(self) -> bytes | None:
         key = self._core.key
         owner = DELEGATE_BY_KEY.load(self._core.head_view(), key) if key is not None else None
         return owner.data if owner else None
 
-    def _delegate(self, account: bytes, view: View) -> DelegateView | None:
+    def _delegate(self, account: bytes, view: View, totals: Globals | None) -> DelegateView | None:
         row = DELEGATES.load(view, account)
-        totals = GLOBALS.load(view)
+        totals = GLOBALS.load(view) if totals is None and row is not None else totals
         if row is None or totals is None:
             return None
         active = any(member.account == account for member in totals.active)

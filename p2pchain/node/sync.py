@@ -30,7 +30,7 @@ RESTING_MS = 1_000
 DOUBT_MS = 30_000
 """How long the claim of a peer that did not give what it claimed is not believed."""
 UNPROVEN_MAX = 512
-"""Blocks of a range without a proof among them: more than any network lets grow unfinal (256)."""
+"""Blocks of a range without a proof among them: as long as a branch may ever be (4 times 128)."""
 
 
 class Asked(NamedTuple):
@@ -61,6 +61,7 @@ class Sync:
         self._resting: dict[tuple[Peer, bool], int] = {}
         """Until when a peer is not asked for ranges (true) or branches (false)."""
         self._doubted: dict[Peer, int] = {}
+        self._only: tuple[Peer, int] | None = None
         self._last_request = 0
         self._range_end = 0
         self._lagging_since_ms: int | None = None
@@ -122,6 +123,20 @@ class Sync:
         self._range_end = height
         return height - self._core.tree.root.height <= UNPROVEN_MAX
 
+    def expects(self, peer: Peer, request: int) -> bool:
+        asked = self._asked.get(request)
+        return asked is not None and asked.peer == peer
+
+    def prefer(self, peer: Peer) -> None:
+        """A certificate did not suffice here: begin again above the final block, with this peer alone until it moves.
+
+        A node keeps the confirms that it counted itself.  Where the active set changed, the confirms that one node
+        has for a block and another for the next may leave a gap that neither has alone.
+        """
+        self._range_end = 0
+        self._answers.clear()
+        self._only = (peer, self._core.tree.root.height)
+
     def fail(self, peer: Peer) -> None:
         """A range could not be imported: begin again above the final block, with others first."""
         self._range_end = 0
@@ -147,7 +162,11 @@ class Sync:
             self._doubt(peer, asked)
             return None
         if asked.from_height:
-            if blocks[0][0].header.height != asked.from_height or len(blocks) > asked.limit or asked.from_height <= self._reached:
+            if asked.from_height <= self._reached:
+                return None
+            if blocks[0][0].header.height != asked.from_height or len(blocks) > asked.limit:
+                self._rest(peer, ranges=True)
+                self._doubt(peer, asked)
                 return None
             self._answers[asked.from_height] = Answered(peer, blocks)
         return asked
@@ -177,6 +196,8 @@ class Sync:
             for peer, tips in sorted(self._core.peers.items())
             if tips.final.height >= from_height and peer not in busy and not self._is_resting(peer, ranges=True)
         ]
+        if self._only is not None and self._only[1] == self._core.tree.root.height and self._only[0] in self._core.peers:
+            able = [peer for peer in able if peer == self._only[0]]
         if not able:
             return False
         # Spread over the peers by position, so that no single one serves a whole catch-up.

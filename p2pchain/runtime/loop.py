@@ -59,7 +59,7 @@ class NodeLoop:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self.engine = engine
-        self.intake = Intake(engine.core)
+        self.intake = Intake(engine.core, engine.sync.expects)
         self._connected: Edges | None = None
         self._clock = clock
         self._verifier = Verifier()
@@ -86,7 +86,8 @@ class NodeLoop:
     # --- Inlet
 
     def tips(self) -> Tips:
-        return self.engine.core.tips()
+        core = self.engine.core
+        return Tips(core.tree.durable.subject, core.head.subject)
 
     async def peer_joined(self, peer: Peer, hello: Hello) -> None:
         await self._send.send(events.PeerJoined(peer, hello.tips))
@@ -188,6 +189,7 @@ class NodeLoop:
         """Disk, signatures, network, clients, subscribers: in this order, always."""
         if effects.commit or effects.sign:
             signatures = await trio.to_thread.run_sync(self._write, effects)
+            self.engine.settled()
             assert self._edges.desk is not None or not effects.sign, "an observer never signs"
             if self._edges.desk is not None:
                 pairs = zip(effects.sign, signatures, strict=True)

@@ -48,6 +48,7 @@ class Environment:
             str(path),
             map_size=_rounded(max(map_bytes_min, 2 * size)),
             mode=FOLDER_MODE,
+            # cold random reads take 61 us so, 37 with it while all fits into memory; beyond memory it would read 128 KiB for each row
             readahead=False,
             max_dbs=_DATABASES_MAX,
             max_spare_txns=1,

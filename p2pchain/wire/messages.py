@@ -30,7 +30,7 @@ TRANSACTIONS_MAX = 10_000
 ANSWER_BYTES_MAX = 1 << 20
 """What an answer aims at (one block at least): votes to the same peer wait behind it, because a frame is not cut."""
 BLOCKS_MAX = 512
-"""Blocks in one answer: more than the longest unfinal branch (256)."""
+"""Blocks in one answer: as many as the longest unfinal branch (512)."""
 _SMALL = 1024
 
 
@@ -54,7 +54,7 @@ class _Hello(NamedTuple):
     listen_port: int
     """Where the node accepts connections; 0 where it does not."""
     challenge: bytes
-    """16 random bytes of this connection: two ends that see their own know that they dialled themselves."""
+    """16 random bytes of this connection, for the proof of identity to come; nobody reads them yet."""
     tips: Tips
 
 

@@ -115,6 +115,16 @@ def test_a_folder_that_is_no_home_is_told(run: Run, home: Home, verb: str) -> No
     assert f"{home.path} is no home of a node" in result.stderr
 
 
+def test_a_sealed_key_is_not_asked_for_in_the_background(run: Run, home: Home, tmp_path: Path, genesis_file: Path) -> None:
+    (tmp_path / "passphrase").write_text("correct horse")
+    (tmp_path / "passphrase").chmod(0o600)
+    assert run("join", genesis_file, "--delegate", "--passphrase-file", tmp_path / "passphrase").exit_code == 0
+    result = run("start")
+    assert result.exit_code == 1
+    assert "the key 'delegate' is sealed, and in the background nobody can be asked" in result.stderr
+    assert list(home.data.iterdir()) == []
+
+
 def test_a_node_that_does_not_run_cannot_be_stopped(run: Run, home: Home) -> None:
     run("init", "--delegate", "--open")
     (home.data / "node.pid").write_text("1\n")  # a living process, and surely no node of ours

@@ -167,7 +167,7 @@ class SimNode:
         recovered = disk.recovered()
         identity = Identity(self.signer.public_key, disk.sign) if self.is_delegate else Identity()
         self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms)
-        self.intake = Intake(self.engine.core)
+        self.intake = Intake(self.engine.core, self.engine.sync.expects)
         read = self.intake.read_block, self.intake.read_certificate
         self.engine.restore([(read[0](item.raw)[0], read[1](item.certificate)) for item in recovered.unfinal])
         self.handle(events.TimeReached())
@@ -244,6 +244,7 @@ class SimNode:
     def perform(self, effects: e.Effects) -> list[Event]:
         """The shell's order: disk, signatures, network, clients, subscribers."""
         self.disk.commit(effects.commit)
+        self.running.settled()
         made = [self.sign(request) for request in effects.sign]
         for out in effects.send:
             self.send(out)

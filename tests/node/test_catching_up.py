@@ -126,3 +126,21 @@ def test_a_question_is_not_answered_by_somebody_else() -> None:
     request = node.running.sync._last_request
     assert node.running.sync.answered(Peer(1), request, ()) is None
     assert request in node.running.sync._asked
+
+
+@pytest.mark.parametrize("kind", [Silent, Empty, Elsewhere])
+def test_a_liar_that_claims_a_possible_height_in_every_slot_does_not_stop_production(kind: type[Liar]) -> None:
+    world = World(make_genesis(4), 4)
+    world.nodes[3] = kind(world, 3, world.nodes[3].disk, is_delegate=True)
+    world.start()
+    world.run(20 * SLOT_MS)
+    node, before = world.nodes[0], world.final_height()
+    for _ in range(60):
+        claim = Subject(Slot(world.spec.slot_at(world.now_ms)), Height(world.final_height() + 3), BlockId(bytes(32)))
+        for other in world.nodes[:3]:
+            other.handle(StatusReceived(Peer(3), Tips(claim, claim)))
+        node.submit(node.transfer(0, 1, 1))
+        world.run(SLOT_MS)
+    assert world.final_height() >= before + 25
+    assert all(len(other.running.sync._asked) <= 8 for other in world.nodes)
+    world.check()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
+
+import lmdb
 
 from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.node.effects import Commit
@@ -86,3 +88,9 @@ def model_of(maker: ChainMaker, final: Sequence[MadeBlock]) -> MemoryStore:
     for block in final:
         model.commit(finalise(block))
     return model
+
+
+def change_value(folder: Path, database: bytes, key: bytes, change: Callable[[bytes], bytes]) -> None:
+    """Change one value behind the store's back."""
+    with lmdb.open(str(folder / "chain"), max_dbs=16) as env, env.begin(write=True, db=env.open_db(database)) as txn:
+        txn.put(key, change(txn.get(key, b"")))

@@ -176,3 +176,14 @@ def test_another_batch_size_reads_the_same_store(tmp_path: Path) -> None:
                 store.commit(finalise(block))
             final = LINE[: start * 6 + 6]
             assert observe(store, MAKER, LINE) == observe(model_of(MAKER, final), MAKER, LINE)
+
+
+def test_votes_for_a_final_block_are_not_kept(tmp_path: Path) -> None:
+    """The confirms prove it; with 101 delegates the votes would be 10 KB a block."""
+    votes, confirms = MAKER.certificate(LINE[0], Kind.VOTE), MAKER.certificate(LINE[0], Kind.CONFIRM)
+    with open_store(tmp_path, MAKER.genesis) as store:
+        store.commit(Commit(blocks=[LINE[0].stored], certificates=[votes]))
+        store.commit(Commit(final=[LINE[0].made.id], final_certificate=confirms))
+        view = store._view
+        with view.txn.cursor(db=view.environment.certificates) as cursor:
+            assert [value for _, value in cursor] == [confirms.raw]

@@ -274,7 +274,7 @@ def schedules_file() -> Json:
         accounts = [account(f"candidate-{number}") for number in range(members)]
         active = tuple(ActiveDelegate(item, PublicKey(item), 1_000) for item in accounts)
         for start_round in (0, 5):
-            totals = Globals(start_round, 11, hashlib.sha256(b"seed").digest(), active, 1_000 * members, 0, 0)
+            totals = Globals(start_round, 11, hashlib.sha256(b"seed").digest(), bytes(32), active, 1_000 * members, 0, 0)
             schedule = Schedule(totals)
             turns = [schedule.turn(11 + place) for place in range(2 * members)]
             cases.append(

@@ -50,6 +50,7 @@ def show_globals(totals: Globals) -> Json:
         "round": totals.round,
         "round_start_slot": totals.round_start_slot,
         "seed": totals.seed.hex(),
+        "next_seed": totals.next_seed.hex(),
         "active": [member.account.hex() for member in totals.active],
         "total_stake": str(totals.total_stake),
         "issued": str(totals.issued),

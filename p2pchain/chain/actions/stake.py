@@ -69,6 +69,10 @@ class Unstake(_Fields, Plain):
 
     def apply(self, context: Context) -> None:
         ledger = context.ledger
+        held = next((p.amount for p in stakes_of(ledger, context.sender).positions if p.delegate == self.delegate), 0)
+        left, least = held - self.amount, context.spec.params.stake_min
+        if 0 < left < least:
+            raise Invalid(Code.BAD_AMOUNT, f"{left} of the stake would be left, 0 or at least {least} wanted", found=left, wanted=least)
         reward = change_stake(ledger, context.sender, self.delegate, -self.amount)
         begin_unbonding(ledger, context.sender, self.amount, context.slot + context.spec.params.unbonding_slots)
         credit(ledger, context.sender, reward)
