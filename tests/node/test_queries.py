@@ -1,0 +1,135 @@
+"""What the API is told, at every moment between two steps of the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from p2pchain.chain.types import AccountId, TransactionId
+from p2pchain.node.effects import Effects, HeadChanged, Publication
+from p2pchain.node.events import Event
+from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.queries import Queries
+from tests.fakes.world import SimNode, World, make_genesis, signer
+
+SLOT_MS = 500
+
+
+class NoNetwork:
+    """A network without links: queries only count and list them."""
+
+    def send(self, *_: object) -> None: ...
+    def broadcast(self, *_: object) -> None: ...
+    def disconnect(self, *_: object) -> None: ...
+
+    def peers(self) -> list[PeerView]:
+        return []
+
+    def refusals(self) -> list[PeerRefusal]:
+        return []
+
+
+class Watched(SimNode):
+    """Looks around after the engine has decided and before the disk has heard of it."""
+
+    look: Callable[[Effects], None] | None = None
+    published: list[Publication]
+
+    def perform(self, effects: Effects) -> list[Event]:
+        if self.look is not None:
+            self.look(effects)
+        return super().perform(effects)
+
+    def hear(self, published: Publication) -> None:
+        self.published.append(published)
+        super().hear(published)
+
+
+def watched() -> tuple[World, Watched, Queries]:
+    world = World(make_genesis(4), 4)
+    node = Watched(world, 0, world.nodes[0].disk, is_delegate=True)
+    node.published = []
+    world.nodes[0] = node
+    world.start()
+    world.run(2 * SLOT_MS)
+    return world, node, Queries(node.running, node.disk, NoNetwork(), node_id=bytes(32), version="test")
+
+
+def test_a_transaction_never_becomes_unknown_on_its_way_to_final() -> None:
+    world, node, queries = watched()
+    seen: list[str] = []
+    (result,) = node.submit(node.transfer(0, 1, 1))
+    assert result.id is not None
+    item = TransactionId(result.id)
+
+    def look(_effects: Effects) -> None:
+        view = queries.transaction(item)
+        seen.append(view.status if view is not None else "unknown")
+
+    node.look = look
+    world.run(4 * SLOT_MS)
+    order = ["pending", "included", "final"]
+    assert "unknown" not in seen
+    assert set(seen) == set(order)
+    assert seen == sorted(seen, key=order.index)
+
+
+def test_what_is_called_final_is_on_disk_and_never_goes_back() -> None:
+    world, node, queries = watched()
+    moments = 0
+
+    def look(effects: Effects) -> None:
+        nonlocal moments
+        moments += bool(effects.commit.final)
+        final = queries.status(world.now_ms).final
+        assert final.height == len(node.disk.final)
+        block = queries.block("final")
+        assert block is not None
+        assert (block.status, block.block.id) == ("final", final.block)
+        assert queries.account(AccountId(signer(3001).public_key), "final").subject == final
+
+    node.look = look
+    for _ in range(10):
+        node.submit(node.transfer(0, 1, 1))
+        world.run(SLOT_MS)
+    assert moments >= 8
+
+
+def test_blocks_are_found_by_height_by_id_and_by_name() -> None:
+    world, node, queries = watched()
+    for _ in range(5):
+        node.submit(node.transfer(0, 1, 1))
+        world.run(SLOT_MS)
+    height = len(node.disk.final)
+    named = queries.block("final")
+    assert named is not None
+    for reference in (height, named.block.id, "head"):
+        found = queries.block(reference)
+        assert found is not None
+        assert found.block.id == named.block.id
+    assert named.confirms is not None
+    assert queries.block(height + 1) is None
+    assert queries.block(bytes(32)) is None
+    assert [view.block.header.height for view in queries.blocks(2, 3)] == [2, 3, 4]
+
+
+def test_every_new_head_is_published() -> None:
+    world, node, _ = watched()
+    for _ in range(6):
+        node.submit(node.transfer(0, 1, 1))
+        world.run(SLOT_MS)
+    heads = [published.subject.height for published in node.published if isinstance(published, HeadChanged)]
+    assert heads == sorted(heads)
+    assert set(range(2, len(node.disk.final) + 1)) <= set(heads)
+
+
+def test_the_account_view_counts_what_waits() -> None:
+    _, node, queries = watched()
+    for _ in range(3):
+        node.submit(node.transfer(2, 1, 1))
+    view = queries.account(AccountId(signer(3002).public_key), "head")
+    assert (view.nonce, view.next_nonce) == (0, 3)
+    delegates = queries.delegates("final")
+    assert [d.active for d in delegates] == [True] * 4
+    assert abs(sum(d.weight for d in delegates) - 1) < 1e-9
+    assert queries.pool(2).transactions == 3
+    assert len(queries.pool(2).items) == 2
