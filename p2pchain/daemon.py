@@ -186,7 +186,11 @@ def _load_signer(config: Config) -> KeySigner | None:
     keystore = Keystore(config.home.keys)
     entry = keystore.entry(config.delegate.key)
     ask = partial(getpass, f"passphrase of {entry.name}: ")
-    passphrase = None if entry.kind == "open" else read_passphrase(config.passphrase_file, os.environ, ask)
+    try:
+        passphrase = None if entry.kind == "open" else read_passphrase(config.passphrase_file, os.environ, ask)
+    except EOFError:
+        text = f"the key '{entry.name}' is sealed and nobody can be asked: name a file in [delegate] passphrase_file"
+        raise CannotStartError(text) from None
     return KeySigner(keystore.load(config.delegate.key, passphrase))
 
 

@@ -112,14 +112,21 @@ class Location(NamedTuple):
 
 
 class Store(Protocol):
-    """The ledger on disk.  Reads are as of the last `commit` that returned."""
+    """The ledger on disk.  Reads are as of the last `sync` that returned."""
 
     def get(self, key: bytes, /) -> bytes | None:
         """A state row as of the last final block."""
         ...
 
-    def commit(self, commit: Commit) -> None:
-        """Make one batch durable.  Raises `StorageError`, after which the process must end (S11)."""
+    def stage(self, commit: Commit) -> None:
+        """Prepare one batch: short work, in the thread of the loop.  Errors as of `sync`."""
+        ...
+
+    def sync(self) -> None:
+        """Make the staged batch durable and visible: waits for the disk, so it belongs into a worker thread.
+
+        Raises `StorageError`, after which the process must end (S11).
+        """
         ...
 
     def recovered(self) -> Recovered: ...

@@ -170,7 +170,7 @@ class Queries:
             head=core.head.subject,
             final=core.tree.durable.subject,
             slot=slot,
-            leader=schedule.turn(slot).delegate.account if slot >= schedule.start_slot else None,
+            leader=schedule.turn(slot).delegate.account if slot >= schedule.start_slot else self._owner(core.head, slot),
             peers=len(core.peers),
             syncing=sync.is_behind,
             pool_transactions=len(core.pool),
@@ -274,6 +274,12 @@ class Queries:
         tree = self._core.tree
         return tree.settling[::-1] + tree.path(self._core.head)
 
+    def _owner(self, node: Node, slot: int) -> bytes | None:
+        """Who led the slot of a block that closed its round."""
+        is_its_slot = node.block is not None and node.slot == slot
+        owner = DELEGATE_BY_KEY.load(self._core.head_view(), node.block.header.producer) if node.block and is_its_slot else None
+        return owner.data if owner else None
+
     def _own_account(self) -> bytes | None:
         key = self._core.key
         owner = DELEGATE_BY_KEY.load(self._core.head_view(), key) if key is not None else None
@@ -323,15 +329,19 @@ def describe_condition(engine: Engine, slot: int) -> str:
         return f"catching up: final height {root.height} of {engine.sync.target}"
     if core.key is not None and core.sign is None:
         return "silent: there is no record of what this key has signed, so it waits until later blocks are final"
+    keys = sorted(root.schedule.keys)
+    needed = quorum(len(keys))
+    if core.head is root and len(core.peers) + 1 < needed:
+        return f"in step, but a quorum takes {needed} delegates and this node is connected to {len(core.peers)} others"
     if core.head is root or slot - root.slot <= STALL_SLOTS:
         return "in step: the newest blocks are final"
-    keys = sorted(root.schedule.keys)
-    seen = [key for key in keys if engine.consensus.last_seen.get(key, 0) >= slot - STALL_SLOTS]
+    # a slot whose leader is gone stays empty, and nobody votes in it: a whole round says who is there
+    seen = [key for key in keys if engine.consensus.last_seen.get(key, 0) >= slot - STALL_SLOTS - len(keys)]
     missing = ", ".join(member.account.hex()[:12] for member in root.schedule.active if member.consensus_key not in seen)
     stalled = f"{core.tree.depth(core.head)} blocks are not final"
-    if len(seen) >= quorum(len(keys)):
+    if len(seen) >= needed:
         return f"votes of {len(seen)} of {len(keys)} delegates are back: {stalled} yet"
-    return f"no quorum: heard {len(seen)} of {len(keys)} delegates lately, {quorum(len(keys))} needed; missing {missing}; {stalled}"
+    return f"no quorum: heard {len(seen)} of {len(keys)} delegates lately, {needed} needed; missing {missing}; {stalled}"
 
 
 def _position(position: Position, view: View) -> PositionView:

@@ -187,6 +187,8 @@ class NodeLoop:
 
     async def _perform(self, effects: Effects) -> None:
         """Disk, signatures, network, clients, subscribers: in this order, always."""
+        if effects.commit:
+            self._edges.store.stage(effects.commit)
         if effects.commit or effects.sign:
             signatures = await trio.to_thread.run_sync(self._write, effects)
             self.engine.settled()
@@ -207,7 +209,7 @@ class NodeLoop:
     def _write(self, effects: Effects) -> list[bytes]:
         """In a worker thread: the batch is durable before any record is written, each record before its signature."""
         if effects.commit:
-            self._edges.store.commit(effects.commit)
+            self._edges.store.sync()
         desk = self._edges.desk
         return [desk.record(request) for request in effects.sign] if desk is not None else []
 

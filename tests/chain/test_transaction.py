@@ -89,7 +89,7 @@ def test_what_is_built_is_read_back(actions: list[Action], nonce: int, valid_unt
     transaction = decode_transaction(raw, SPEC)
     assert transaction.actions == tuple(actions)
     assert [type(action) for action in transaction.actions] == [type(action) for action in actions]
-    assert (transaction.sender, transaction.nonce, transaction.valid_until) == (SENDER.public_key, nonce, valid_until)
+    assert (bytes(transaction.sender), transaction.nonce, transaction.valid_until) == (SENDER.public_key, nonce, valid_until)
     assert transaction.fee == (fee_min(transaction, SPEC) if fee is None else fee)
     assert transaction.raw == raw
 

@@ -157,8 +157,8 @@ def lost_quorum(network: Network) -> Figures:
     time.sleep(STALL_S)  # the time without a quorum is what is measured
     assert network.final("node-1") == before
     growth = resident_mb(pid) - memory
-    network.run("start", "node-4")
     begin = time.monotonic()
+    network.run("start", "node-4")
     with ThreadPoolExecutor(1) as other:
         starting = other.submit(network.run, "start", "node-3")
         wait_until(lambda: network.final("node-1") > before, 20, "final blocks are back")
@@ -167,7 +167,7 @@ def lost_quorum(network: Network) -> Figures:
     return {
         "two of four stopped: the status": condition,
         f"two of four stopped: growth in {STALL_S:g} s, MB": growth,
-        "three of four back: first answer to a final block, s": seconds,
+        "third delegate's start command to a final block, s": seconds,
         "the same in slots (at most 10)": 1_000 * seconds / SLOT_MS,
     }
 

@@ -25,9 +25,19 @@ class MemoryStore:
         self.locations: dict[TransactionId, Location] = {}
         self._subject = Subject(Slot(0), Height(0), genesis.block_id)
         self._state_root: Hash = changes.state_root
+        self._staged: Commit | None = None
 
     def get(self, key: bytes, /) -> bytes | None:
         return self.rows.get(key)
+
+    def stage(self, commit: Commit) -> None:
+        self._staged = commit
+
+    def sync(self) -> None:
+        """Nothing is visible before this, as with a real disk."""
+        assert self._staged is not None, "nothing is staged"
+        staged, self._staged = self._staged, None
+        self.commit(staged)
 
     def commit(self, commit: Commit) -> None:
         for stored in commit.blocks:

@@ -18,18 +18,24 @@ from tests.fakes.memory_store import MemoryStore
 UNKNOWN = bytes(range(32))
 
 
+class Kept(Store, Protocol):
+    """A store whose two steps of writing can be taken as one."""
+
+    def commit(self, commit: Commit) -> None: ...
+
+
 class Reopened(Protocol):
     """A store that can be closed and opened again."""
 
     @property
-    def store(self) -> Store: ...
+    def store(self) -> Kept: ...
 
-    def reopen(self) -> Store: ...
+    def reopen(self) -> Kept: ...
 
     def close(self) -> None: ...
 
 
-def now_and_reopened(kept: Reopened) -> Iterator[Store]:
+def now_and_reopened(kept: Reopened) -> Iterator[Kept]:
     """The store as it is, then as it is found again."""
     yield kept.store
     yield kept.reopen()
@@ -40,7 +46,7 @@ class OnDisk:
         self._folder, self._maker, self._flush_blocks = folder, maker, flush_blocks
         self.store = open_store(folder, maker.genesis, flush_blocks=flush_blocks)
 
-    def reopen(self) -> Store:
+    def reopen(self) -> Kept:
         self.close()
         self.store = open_store(self._folder, self._maker.genesis, flush_blocks=self._flush_blocks)
         return self.store
@@ -51,15 +57,15 @@ class OnDisk:
 
 class InMemory:
     def __init__(self, maker: ChainMaker) -> None:
-        self.store: Store = MemoryStore(maker.genesis)
+        self.store: Kept = MemoryStore(maker.genesis)
 
-    def reopen(self) -> Store:
+    def reopen(self) -> Kept:
         return self.store
 
     def close(self) -> None: ...
 
 
-def observe(store: Store, maker: ChainMaker, blocks: Sequence[MadeBlock]) -> dict[str, object]:
+def observe(store: Kept, maker: ChainMaker, blocks: Sequence[MadeBlock]) -> dict[str, object]:
     """The store's answers about all `blocks`, final or not, and about what it has never seen."""
     recovered = store.recovered()
     root = recovered.root

@@ -10,9 +10,9 @@ import pytest
 from p2pchain.chain.state import GLOBALS
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import Commit
-from p2pchain.node.ports import FinalBlock, Location, Store
+from p2pchain.node.ports import FinalBlock, Location
 from tests.fakes.chain import ChainMaker, make_genesis
-from tests.storage.observing import UNKNOWN, InMemory, OnDisk, Reopened, finalise, now_and_reopened, observe
+from tests.storage.observing import UNKNOWN, InMemory, Kept, OnDisk, Reopened, finalise, now_and_reopened, observe
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,11 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, maker: ChainMaker) -> I
 
 
 @pytest.fixture
-def store(kept: Reopened) -> Store:
+def store(kept: Reopened) -> Kept:
     return kept.store
 
 
-def test_a_new_store_stands_at_the_genesis(store: Store, maker: ChainMaker) -> None:
+def test_a_new_store_stands_at_the_genesis(store: Kept, maker: ChainMaker) -> None:
     recovered = store.recovered()
     assert recovered.root.subject == maker.root.subject
     assert recovered.root.state_root == maker.root.changes.state_root
@@ -135,7 +135,7 @@ def test_parents_come_before_children(kept: Reopened, maker: ChainMaker) -> None
     assert len(known) == 7
 
 
-def test_ranges_keep_their_limits(store: Store, maker: ChainMaker) -> None:
+def test_ranges_keep_their_limits(store: Kept, maker: ChainMaker) -> None:
     line = maker.line(maker.root, [2] * 6)
     for block in line:
         store.commit(finalise(block))
@@ -156,7 +156,7 @@ def test_ranges_keep_their_limits(store: Store, maker: ChainMaker) -> None:
     assert read(1, 0, 1 << 20) == []
 
 
-def test_what_was_never_stored_is_not_found(store: Store, maker: ChainMaker) -> None:
+def test_what_was_never_stored_is_not_found(store: Kept, maker: ChainMaker) -> None:
     store.commit(finalise(maker.extend(maker.root, transfers=1)))
     observed = observe(store, maker, [])
     assert store.get(b"A" + UNKNOWN) is None
@@ -164,18 +164,18 @@ def test_what_was_never_stored_is_not_found(store: Store, maker: ChainMaker) -> 
     assert observed["transactions"] == [None]
 
 
-def test_an_empty_commit_is_nothing(store: Store, maker: ChainMaker) -> None:
+def test_an_empty_commit_is_nothing(store: Kept, maker: ChainMaker) -> None:
     before = observe(store, maker, [])
     store.commit(Commit())
     assert observe(store, maker, []) == before
 
 
-def test_what_is_not_stored_cannot_become_final(store: Store, maker: ChainMaker) -> None:
+def test_what_is_not_stored_cannot_become_final(store: Kept, maker: ChainMaker) -> None:
     with pytest.raises((AssertionError, KeyError)):
         store.commit(Commit(final=[maker.extend(maker.root).made.id]))
 
 
-def test_no_height_is_left_out(store: Store, maker: ChainMaker) -> None:
+def test_no_height_is_left_out(store: Kept, maker: ChainMaker) -> None:
     first, second = maker.line(maker.root, [0, 0])
     store.commit(Commit(blocks=[first.stored, second.stored]))
     with pytest.raises(AssertionError):

@@ -1,0 +1,100 @@
+"""S6: balances, stakes, unbonding coins and reward pools are all that was ever issued, after every block."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from p2pchain.chain.actions.delegate import candidate_ids
+from p2pchain.chain.codec import encode
+from p2pchain.chain.staking import POSITIONS_MAX, unsettled_reward
+from p2pchain.chain.state import CANDIDATES, DELEGATES, GLOBALS, STAKES
+from tests.chain.ledger import Book
+from tests.chain.traffic import Traffic, busy_genesis
+
+
+def validate(book: Book) -> None:
+    """Everything that must hold of a state, whatever happened."""
+    totals = book.totals
+    assert book.held() == totals.issued - totals.burned
+    assert all(row.balance >= 0 and row.nonce >= 0 and row.staker in {0, 1} for row in book.all_accounts())
+    staked: dict[bytes, int] = {}
+    owed: dict[bytes, int] = {}
+    for key, data in book.view.rows.items():
+        if not key.startswith(STAKES.prefix):
+            continue
+        stakes, account = STAKES.decode(data), book.account(key[len(STAKES.prefix) :])
+        assert account.staker == bool(stakes.positions or stakes.unbonding)
+        assert len(stakes.positions) <= POSITIONS_MAX
+        assert len(stakes.unbonding) <= POSITIONS_MAX
+        assert all(entry.amount > 0 for entry in stakes.unbonding)
+        assert list(stakes.positions) == sorted(stakes.positions)
+        for position in stakes.positions:
+            assert position.amount >= book.spec.params.stake_min
+            delegate = book.delegate(position.delegate)
+            due = unsettled_reward(position, delegate)
+            assert due >= 0
+            staked[position.delegate] = staked.get(position.delegate, 0) + position.amount
+            owed[position.delegate] = owed.get(position.delegate, 0) + due
+    _validate_delegates(book, staked, owed)
+
+
+def _validate_delegates(book: Book, staked: dict[bytes, int], owed: dict[bytes, int]) -> None:
+    totals = book.totals
+    assert totals.total_stake == sum(staked.values())
+    standing = []
+    for key, data in book.view.rows.items():
+        if not key.startswith(DELEGATES.prefix):
+            continue
+        account, delegate = key[len(DELEGATES.prefix) :], DELEGATES.decode(data)
+        assert delegate.stake == staked.get(account, 0)
+        assert owed.get(account, 0) <= delegate.reward_pool
+        standing += [] if delegate.retired else [account]
+    assert candidate_ids(CANDIDATES.load(book.view)) == sorted(standing)
+    assert 1 <= len(standing) <= book.spec.params.candidates_max
+    assert 1 <= len(totals.active) <= book.spec.params.delegates
+    assert GLOBALS.load(book.view) == totals
+
+
+@given(st.integers(0, 2**32), st.integers(1, 25))
+@settings(max_examples=60)
+def test_no_coin_appears_or_is_lost_whatever_is_asked(seed: int, blocks: int) -> None:
+    random = Random(seed)
+    book = Book(busy_genesis())
+    traffic = Traffic(book, random)
+    for _ in range(blocks):
+        wanted, slot = traffic.next(6), traffic.next_slot()
+        built = book.execute(wanted, slot, building=True)
+        before = book.totals
+        assert book.block(*built.included, slot=slot).changes == built.changes
+        assert book.totals.issued == before.issued + 997
+        validate(book)
+
+
+def test_a_long_life_reaches_every_kind_of_action_and_of_refusal() -> None:
+    """A run that never refuses or never retires would prove little: count what happened."""
+    book = Book(busy_genesis())
+    traffic = Traffic(book, Random(7))
+    done: set[str] = set()
+    refused: set[str] = set()
+    for number in range(600):
+        built = book.block(*traffic.next(6), slot=traffic.next_slot(), building=True)
+        done |= {action.NAME for transaction in built.included for action in transaction.actions}
+        refused |= {str(refusal.code) for _, refusal in built.refused}
+        if number % 20 == 0:
+            validate(book)
+    assert done == {"transfer", "stake", "unstake", "claim_rewards", "register_delegate", "retire_delegate"}
+    assert {"insufficient_funds", "no_such_stake", "nonce_gap", "nonce_too_low", "fee_too_low", "expired", "bad_amount"} <= refused
+    assert {"delegate_key_in_use", "delegate_exists", "not_a_delegate", "delegate_retired", "nothing_to_claim"} <= refused
+
+
+@pytest.mark.parametrize("amount", [1, -1])
+def test_the_validation_notices_a_single_coin(amount: int) -> None:
+    book = Book(busy_genesis())
+    book.block()
+    key = next(key for key in sorted(book.view.rows) if key.startswith(b"A"))
+    row = book.account(key[1:])
+    book.view.rows[key] = encode(row._replace(balance=row.balance + amount))
+    with pytest.raises(AssertionError):
+        validate(book)
