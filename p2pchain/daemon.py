@@ -185,13 +185,15 @@ def _load_signer(config: Config) -> KeySigner | None:
         return None
     keystore = Keystore(config.home.keys)
     entry = keystore.entry(config.delegate.key)
-    ask = partial(getpass, f"passphrase of {entry.name}: ")
-    try:
-        passphrase = None if entry.kind == "open" else read_passphrase(config.passphrase_file, os.environ, ask)
-    except EOFError:
-        text = f"the key '{entry.name}' is sealed and nobody can be asked: name a file in [delegate] passphrase_file"
-        raise CannotStartError(text) from None
+    ask = partial(_ask_passphrase, entry.name)
+    passphrase = None if entry.kind == "open" else read_passphrase(config.passphrase_file, os.environ, ask)
     return KeySigner(keystore.load(config.delegate.key, passphrase))
+
+
+def _ask_passphrase(name: str) -> str:
+    if not sys.stdin.isatty():
+        raise CannotStartError(f"the key '{name}' is sealed and there is no terminal to ask at: name a file in [delegate] passphrase_file")
+    return getpass(f"passphrase of {name}: ")
 
 
 def _node_key(config: Config) -> bytes:
