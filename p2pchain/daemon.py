@@ -40,11 +40,12 @@ from p2pchain.log import configure_logging
 from p2pchain.net.errors import ListenError
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
+from p2pchain.node.condition import describe_condition
 from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Noted, Publication
 from p2pchain.node.engine import Engine, Identity
 from p2pchain.node.intake import Intake
 from p2pchain.node.ports import Recovered
-from p2pchain.node.queries import Queries, describe_condition
+from p2pchain.node.queries import Queries
 from p2pchain.runtime.loop import Edges, NodeLoop
 from p2pchain.runtime.service_manager import ServiceManager
 from p2pchain.runtime.signing import SigningDesk

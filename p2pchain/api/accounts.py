@@ -26,7 +26,7 @@ from p2pchain.api.openapi import (
 from p2pchain.api.parameters import choice, integer, query_of
 from p2pchain.api.views import account_view, delegate_view, schedule_view
 from p2pchain.chain.address import decode_address
-from p2pchain.node.queries import At
+from p2pchain.node.views import At
 
 TURNS_MAX = 1_000
 _TIPS: tuple[At, ...] = ("head", "final")

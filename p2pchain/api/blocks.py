@@ -12,7 +12,7 @@ from p2pchain.api.openapi import HASH, HEX, INTEGER, TEXT, Answer, Endpoint, Par
 from p2pchain.api.parameters import bad_path, integer, parse_hash, parse_integer, query_of
 from p2pchain.api.ports import Reads
 from p2pchain.api.views import Json, block_view
-from p2pchain.node.queries import BlockReference, BlockView
+from p2pchain.node.views import BlockReference, BlockView
 
 BLOCKS_LIMIT_MAX = 100
 _LISTED_TRANSACTIONS_MAX = 20_000

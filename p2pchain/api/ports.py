@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
-from p2pchain.node.queries import (
+from p2pchain.node.views import (
     AccountView,
     At,
     BlockReference,

@@ -9,7 +9,7 @@ from p2pchain.api.context import Context
 from p2pchain.api.errors import ApiError, JsonResponse
 from p2pchain.api.openapi import INTEGER, TRUTH, Answer, Endpoint, Parameter, record
 from p2pchain.api.parameters import integer, query_of
-from p2pchain.node.queries import StatusView
+from p2pchain.node.views import StatusView
 
 _BLOCKS_BEHIND_DEFAULT = 10
 _HEARTBEATS_MISSED_MAX = 3

@@ -16,7 +16,7 @@ from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
-from p2pchain.node.queries import AccountView, BlockView, DelegateView, PoolView, ScheduleView, StatusView, TransactionView
+from p2pchain.node.views import AccountView, BlockView, DelegateView, PoolView, ScheduleView, StatusView, TransactionView
 from p2pchain.wire.messages import Tips
 
 Json = dict[str, object]

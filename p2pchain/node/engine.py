@@ -13,31 +13,29 @@ from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.mempool import Limits, Mempool
 from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.state import View
-from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.tree import Node, Root, Tree
 from p2pchain.chain.types import BlockId, PublicKey
-from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX, Certificate, Kind
+from p2pchain.chain.votes import Certificate, Kind
 from p2pchain.chain.voting import SignState
 from p2pchain.node import events
+from p2pchain.node.admission import Admission
+from p2pchain.node.catching_up import CatchingUp
 from p2pchain.node.consensus import Consensus
 from p2pchain.node.core import Core
 from p2pchain.node.effects import (
-    Answer,
     Disconnect,
     Effects,
     HeadChanged,
-    KeepTransactions,
     SendFinalBlocks,
     SignBallot,
-    SubmitResult,
 )
 from p2pchain.node.events import Event, Peer
 from p2pchain.node.gossip import Gossip
 from p2pchain.node.importer import Importer
 from p2pchain.node.producer import Producer, takes
-from p2pchain.node.sync import Answered, Sync
+from p2pchain.node.sync import Sync
 from p2pchain.wire.errors import Reason
-from p2pchain.wire.messages import ANSWER_BYTES_MAX, BlockMessage, Blocks, CertificateMessage
+from p2pchain.wire.messages import BlockMessage, CertificateMessage
 
 WAITING_MAX = 16
 """Blocks kept for a missing parent or for their time: a few slots' worth; whatever is lost is fetched again."""
@@ -70,6 +68,8 @@ class Engine:
         self.producer = Producer(self.core)
         self.gossip = Gossip(self.core)
         self.sync = Sync(self.core)
+        self.admission = Admission(self.core, self.gossip)
+        self._catching_up = CatchingUp(self.core, self.sync, self.importer, self.consensus, self._block_received)
         self._waiting: dict[BlockId, Waiting] = {}
         self._slot_seen = 0
         self._head_told: Node | None = None
@@ -137,15 +137,15 @@ class Engine:
             case events.CertificateReceived():
                 self._certificate_received(event.peer, event.certificate.value)
             case events.TransactionsReceived():
-                self._transactions_received(event)
+                self.admission.receive(event)
             case events.TransactionsSubmitted():
-                self._transactions_submitted(event)
+                self.admission.submit(event)
             case events.BlocksReceived():
-                self._blocks_received(event)
+                self._catching_up.receive(event)
             case events.BlocksRequested():
                 self.core.out(SendFinalBlocks(event.peer, event.request, event.from_height, event.limit))
             case events.BranchRequested():
-                self._branch_requested(event)
+                self._catching_up.answer_branch(event)
             case events.ProductionPaused():
                 self.producer.paused = True
             case events.ProductionResumed():
@@ -264,106 +264,3 @@ class Engine:
     def _leads_above(self, certificate: Certificate) -> bool:
         """Whether a certificate is for a block above the final one that this node has never seen."""
         return certificate.subject.height > self.core.tree.root.height and certificate.subject.block not in self.core.tree
-
-    # --- catching up
-
-    def _blocks_received(self, event: events.BlocksReceived) -> None:
-        blocks = tuple((block.value, proof.value if proof else None) for block, proof in event.blocks)
-        asked = self.sync.answered(event.peer, event.request, blocks)
-        if asked is None:
-            return
-        if asked.from_height:
-            for answer in self.sync.ready():
-                if not self._import_range(answer):
-                    break
-        else:
-            self._import_branch(Answered(event.peer, blocks))
-
-    def _import_range(self, answer: Answered) -> bool:
-        """Final blocks in order, made final by the certificates among them.  False where the answer was no good."""
-        for block, certificate in answer.blocks:
-            try:
-                self.importer.add(block, in_sync=True)
-            except NotYet:
-                self.sync.fail(answer.peer)
-                return False
-            except Invalid as refusal:
-                self._refuse_answer(answer, block, str(refusal))
-                return False
-            self.core.head = self.core.tree.head()
-            if certificate is not None:
-                self.consensus.accept_certificate(certificate)
-            if certificate is not None and self.core.tree.root.height < block.header.height:
-                self.sync.prefer(answer.peer)
-                return False
-            if not self.sync.imported(block.header.height):
-                self._refuse_answer(answer, block, "blocks are claimed to be final and no certificate proves it")
-                return False
-        return True
-
-    def _refuse_answer(self, answer: Answered, block: Block, text: str) -> None:
-        self.sync.fail(answer.peer)
-        self.core.note("warning", "answer_refused", peer=answer.peer, height=block.header.height, reason=text)
-        self.core.out(Disconnect(answer.peer, Reason.INVALID_DATA, text[:200]))
-
-    def _import_branch(self, answer: Answered) -> None:
-        """Unfinal blocks up to a head that a peer knows: each enters like a new one, and may be voted for if it is current."""
-        for block, certificate in answer.blocks:
-            if block.header.height > self.core.tree.root.height:
-                self._block_received(answer.peer, block)
-            if certificate is not None:
-                self.consensus.accept_certificate(certificate)
-
-    def _branch_requested(self, event: events.BranchRequested) -> None:
-        """The blocks above our final one up to the tip, oldest first, as many as one answer holds."""
-        tip = self.core.tree.get(event.tip)
-        items: list[bytes] = []
-        room = ANSWER_BYTES_MAX
-        for node in self.core.tree.path(tip) if tip is not None else []:
-            assert node.block is not None
-            room -= len(node.block.raw) + CERTIFICATE_BYTES_MAX
-            if items and room < 0:
-                break
-            items += (node.block.raw, node.certificate.raw if node.certificate is not None else b"")
-        self.core.send(event.peer, Blocks(event.request, items))
-
-    # --- transactions
-
-    def _transactions_received(self, event: events.TransactionsReceived) -> None:
-        """A peer's transactions: what the pool cannot take now is nobody's fault and nobody is told."""
-        view = self.core.head_view()
-        taken = []
-        for item in event.transactions:
-            try:
-                self.core.pool.add(item.value, view, self.core.slot)
-            except Refusal:
-                continue
-            taken.append(item.value)
-            self.gossip.add(item.value, event.peer)
-        self._keep(taken)
-
-    def _transactions_submitted(self, event: events.TransactionsSubmitted) -> None:
-        view = self.core.head_view()
-        taken: list[Transaction] = []
-        results = []
-        for item in event.items:
-            if isinstance(item, Refusal):
-                results.append(SubmitResult(None, "rejected", item.code, item.message, item.evidence))
-                continue
-            transaction = item.value
-            try:
-                self.core.pool.add(transaction, view, self.core.slot)
-            except Refusal as refusal:
-                self.core.pool.refuse(transaction, refusal)
-                status = "pending" if refusal.code is Code.DUPLICATE else "rejected"
-                results.append(SubmitResult(transaction.id, status, refusal.code, refusal.message, refusal.evidence))
-                continue
-            taken.append(transaction)
-            self.gossip.add(transaction, None)
-            results.append(SubmitResult(transaction.id, "pending", None, "", {}))
-        self._keep(taken)
-        self.core.effects.answer.append(Answer(event.request, results))
-
-    def _keep(self, taken: list[Transaction]) -> None:
-        if taken:
-            self.core.effects.keep.append(KeepTransactions(tuple(taken)))

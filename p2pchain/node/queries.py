@@ -5,13 +5,10 @@ Every read says as of which block it speaks.  Nothing here changes anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import islice
-from typing import Literal, NamedTuple, TypeAlias
 
 from p2pchain.chain.actions.delegate import candidate_ids
-from p2pchain.chain.block import Block, Envelope, decode_envelope
-from p2pchain.chain.schedule import Turn, quorum
+from p2pchain.chain.block import Envelope, decode_envelope
 from p2pchain.chain.staking import matured_amount, unsettled_reward
 from p2pchain.chain.state import (
     ACCOUNTS,
@@ -25,125 +22,32 @@ from p2pchain.chain.state import (
     Position,
     View,
 )
-from p2pchain.chain.transaction import Transaction, decode_transaction
+from p2pchain.chain.transaction import decode_transaction
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import AccountId, BlockId, TransactionId
-from p2pchain.chain.votes import Certificate, Subject, decode_certificate
+from p2pchain.chain.votes import Subject, decode_certificate
+from p2pchain.node.condition import describe_condition
 from p2pchain.node.engine import Engine
 from p2pchain.node.ports import FinalBlock, Network, PeerRefusal, PeerView, Store
+from p2pchain.node.views import (
+    AccountView,
+    At,
+    BlockReference,
+    BlockView,
+    DelegateView,
+    PoolView,
+    PositionView,
+    ScheduleView,
+    StatusView,
+    TransactionView,
+    UnbondingView,
+)
 from p2pchain.wire.messages import Tips
 
 RANGE_BYTES_MAX = 1 << 20
 """Block bytes that one read of a range looks at (one block at least): about 30 ms of decoding."""
 ENVELOPES_MAX = 4
 """Blocks kept split, because whoever asks for one transaction of a block asks for the next: at most 16 MiB."""
-STALL_SLOTS = 3
-"""Slots without a new final block, while there are unfinal ones, before the status speaks of waiting."""
-
-At: TypeAlias = Literal["head", "final"]
-
-
-class StatusView(NamedTuple):
-    chain_id: bytes
-    name: str
-    node_id: bytes
-    version: str
-    head: Subject
-    final: Subject
-    slot: int
-    """The slot that it is now."""
-    leader: bytes | None
-    """Account of the delegate whose slot it is."""
-    peers: int
-    syncing: bool
-    pool_transactions: int
-    pool_bytes: int
-    delegate: bytes | None
-    """Account that this node signs for, if it is a registered delegate."""
-    producing: bool
-    condition: str
-    """In words: what the node is doing, or what it waits for and why."""
-
-
-class PositionView(NamedTuple):
-    delegate: bytes
-    amount: int
-    reward: int
-    """Not yet claimed."""
-
-
-class UnbondingView(NamedTuple):
-    amount: int
-    release_slot: int
-
-
-class AccountView(NamedTuple):
-    account: AccountId
-    balance: int
-    """What can be spent now, matured unbonding included."""
-    nonce: int
-    positions: tuple[PositionView, ...]
-    unbonding: tuple[UnbondingView, ...]
-    delegate: DelegateView | None
-    next_nonce: int
-    """First nonce that no pending transaction of this account uses."""
-    subject: Subject
-    """The block as of which this is said."""
-
-
-class DelegateView(NamedTuple):
-    account: bytes
-    consensus_key: bytes
-    commission_bps: int
-    stake: int
-    weight: float
-    """Share of the total stake."""
-    active: bool
-    retired: bool
-    produced: int
-    missed: int
-
-
-class BlockView(NamedTuple):
-    block: Block
-    status: Literal["final", "unfinal"]
-    votes: Certificate | None
-    """Certificate of votes on this block, while it is not final."""
-    confirms: Certificate | None
-    """The proof that made it final, where it has its own."""
-    time_ms: int
-
-
-class TransactionView(NamedTuple):
-    id: TransactionId
-    status: str
-    """pending, included, final, expired, replaced, rejected"""
-    height: int | None
-    position: int | None
-    code: str | None
-    message: str
-    transaction: Transaction | None
-
-
-class PoolView(NamedTuple):
-    transactions: int
-    bytes: int
-    transactions_max: int
-    bytes_max: int
-    fee_per_byte_min: int
-    """Least fee a byte that gets into the pool now."""
-    items: Sequence[Transaction]
-
-
-class ScheduleView(NamedTuple):
-    round: int
-    slot: int
-    turns: Sequence[Turn]
-    subject: Subject
-
-
-BlockReference: TypeAlias = Literal["head", "final"] | int | bytes
-"""A height, a 32-byte block id, or a tip."""
 
 
 class Queries:
@@ -320,28 +224,6 @@ class Queries:
         block = envelope.with_transactions([decode_transaction(raw, spec) for raw in envelope.transactions])
         confirms = decode_certificate(stored.certificate) if stored.certificate else None
         return BlockView(block, "final", None, confirms, spec.slot_start_ms(envelope.header.slot))
-
-
-def describe_condition(engine: Engine, slot: int) -> str:
-    """What the node is doing, or what it waits for and why, in one line."""
-    core, root = engine.core, engine.core.tree.root
-    if engine.sync.is_behind:
-        return f"catching up: final height {root.height} of {engine.sync.target}"
-    if core.key is not None and core.sign is None:
-        return "silent: there is no record of what this key has signed, so it waits until later blocks are final"
-    keys = sorted(root.schedule.keys)
-    needed = quorum(len(keys))
-    if core.head is root and len(core.peers) + 1 < needed:
-        return f"in step, but a quorum takes {needed} delegates and this node is connected to {len(core.peers)} others"
-    if core.head is root or slot - root.slot <= STALL_SLOTS:
-        return "in step: the newest blocks are final"
-    # a slot whose leader is gone stays empty, and nobody votes in it: a whole round says who is there
-    seen = [key for key in keys if engine.consensus.last_seen.get(key, 0) >= slot - STALL_SLOTS - len(keys)]
-    missing = ", ".join(member.account.hex()[:12] for member in root.schedule.active if member.consensus_key not in seen)
-    stalled = f"{core.tree.depth(core.head)} blocks are not final"
-    if len(seen) >= needed:
-        return f"votes of {len(seen)} of {len(keys)} delegates are back: {stalled} yet"
-    return f"no quorum: heard {len(seen)} of {len(keys)} delegates lately, {needed} needed; missing {missing}; {stalled}"
 
 
 def _position(position: Position, view: View) -> PositionView:

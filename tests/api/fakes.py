@@ -20,7 +20,7 @@ from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
-from p2pchain.node.queries import (
+from p2pchain.node.views import (
     AccountView,
     At,
     BlockReference,

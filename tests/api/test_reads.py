@@ -12,7 +12,7 @@ from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Kind, decode_certificate
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import PeerRefusal, PeerView
-from p2pchain.node.queries import TransactionView
+from p2pchain.node.views import TransactionView
 from p2pchain.wire.messages import Tips
 from tests.api.fakes import BALANCE, Node, address, transfers
 from tests.fakes.chain import MadeBlock, signer

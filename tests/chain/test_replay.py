@@ -13,7 +13,7 @@ from p2pchain.chain.state import ACCOUNTS, Account, Changes, Ledger, StackedView
 from p2pchain.chain.types import ZERO_HASH
 from tests.chain.replay import roots
 
-BLOCKS, SEED = 200, 11
+BLOCKS, SEED = 1_000, 11
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = st.binary(min_size=1, max_size=4)
 ROWS = st.dictionaries(KEYS, st.binary(max_size=4), max_size=8)

@@ -36,23 +36,23 @@ class Traffic:
             lambda: Unstake(self._delegate(), self._amount()),
             lambda: ClaimRewards(self._delegate()),
             lambda: RegisterDelegate(random.choice(KEYS), random.randint(0, 10_000), bytes(64)),
-            lambda: RetireDelegate(),
+            RetireDelegate,
         ]
-        self._weights = (6, 6, 5, 3, 1, 0.3)
+        self._weights = (6, 6, 5, 3, 2, 1)
 
     def next(self, most: int) -> list[Transaction]:
         nonces: dict[bytes, int] = {}
         wanted = []
         for _ in range(self.random.randint(0, most)):
             sender = self._somebody()
-            nonce = nonces.setdefault(sender, self.book.account(sender).nonce) + (self.random.random() < 0.05)
-            nonces[sender] = nonce + (self.random.random() < 0.95)
+            nonce = nonces.setdefault(sender, self.book.account(sender).nonce)
+            nonces[sender] += 1
             makers = self.random.choices(self._kinds, self._weights, k=self.random.choice((1, 1, 1, 2, 4)))
             wanted.append(
                 self.book.transaction(
                     sender,
                     *[make() for make in makers],
-                    nonce=nonce,
+                    nonce=max(0, nonce + self.random.choice((0,) * 18 + (-1, 1))),
                     fee=self.random.choice((None, None, None, 0, self.random.randint(0, 30_000))),
                     valid_until=self.book.slot + self.random.choice((0, 50, 50, 50)),
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from p2pchain.chain.errors import Code
-from p2pchain.node.queries import describe_condition
+from p2pchain.node.condition import describe_condition
 from tests.fakes.world import SimNode, World, make_genesis
 
 SLOT_MS = 500

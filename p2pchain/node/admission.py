@@ -1,0 +1,57 @@
+"""Taking transactions into the mempool, from peers and from clients."""
+
+from __future__ import annotations
+
+from p2pchain.chain.errors import Code, Refusal
+from p2pchain.chain.transaction import Transaction
+from p2pchain.node import events
+from p2pchain.node.core import Core
+from p2pchain.node.effects import Answer, KeepTransactions, SubmitResult
+from p2pchain.node.gossip import Gossip
+
+
+class Admission:
+    """Judges by the state at the head, passes on what is new, keeps it for a restart."""
+
+    def __init__(self, core: Core, gossip: Gossip) -> None:
+        self._core = core
+        self._gossip = gossip
+
+    def receive(self, event: events.TransactionsReceived) -> None:
+        """A peer's transactions: what the pool cannot take now is nobody's fault and nobody is told."""
+        view = self._core.head_view()
+        taken = []
+        for item in event.transactions:
+            try:
+                self._core.pool.add(item.value, view, self._core.slot)
+            except Refusal:
+                continue
+            taken.append(item.value)
+            self._gossip.add(item.value, event.peer)
+        self._keep(taken)
+
+    def submit(self, event: events.TransactionsSubmitted) -> None:
+        view = self._core.head_view()
+        taken: list[Transaction] = []
+        results = []
+        for item in event.items:
+            if isinstance(item, Refusal):
+                results.append(SubmitResult(None, "rejected", item.code, item.message, item.evidence))
+                continue
+            transaction = item.value
+            try:
+                self._core.pool.add(transaction, view, self._core.slot)
+            except Refusal as refusal:
+                self._core.pool.refuse(transaction, refusal)
+                status = "pending" if refusal.code is Code.DUPLICATE else "rejected"
+                results.append(SubmitResult(transaction.id, status, refusal.code, refusal.message, refusal.evidence))
+                continue
+            taken.append(transaction)
+            self._gossip.add(transaction, None)
+            results.append(SubmitResult(transaction.id, "pending", None, "", {}))
+        self._keep(taken)
+        self._core.effects.answer.append(Answer(event.request, results))
+
+    def _keep(self, taken: list[Transaction]) -> None:
+        if taken:
+            self._core.effects.keep.append(KeepTransactions(tuple(taken)))

@@ -1,0 +1,31 @@
+"""What a node is doing, or what it waits for and why, in words for people."""
+
+from __future__ import annotations
+
+from p2pchain.chain.schedule import quorum
+from p2pchain.node.engine import Engine
+
+STALL_SLOTS = 3
+"""Slots without a new final block, while there are unfinal ones, before the status speaks of waiting."""
+
+
+def describe_condition(engine: Engine, slot: int) -> str:
+    """What the node is doing, or what it waits for and why, in one line."""
+    core, root = engine.core, engine.core.tree.root
+    if engine.sync.is_behind:
+        return f"catching up: final height {root.height} of {engine.sync.target}"
+    if core.key is not None and core.sign is None:
+        return "silent: there is no record of what this key has signed, so it waits until later blocks are final"
+    keys = sorted(root.schedule.keys)
+    needed = quorum(len(keys))
+    if core.head is root and len(core.peers) + 1 < needed:
+        return f"in step, but a quorum takes {needed} delegates and this node is connected to {len(core.peers)} others"
+    if core.head is root or slot - root.slot <= STALL_SLOTS:
+        return "in step: the newest blocks are final"
+    # a slot whose leader is gone stays empty, and nobody votes in it: a whole round says who is there
+    seen = [key for key in keys if engine.consensus.last_seen.get(key, 0) >= slot - STALL_SLOTS - len(keys)]
+    missing = ", ".join(member.account.hex()[:12] for member in root.schedule.active if member.consensus_key not in seen)
+    stalled = f"{core.tree.depth(core.head)} blocks are not final"
+    if len(seen) >= needed:
+        return f"votes of {len(seen)} of {len(keys)} delegates are back: {stalled} yet"
+    return f"no quorum: heard {len(seen)} of {len(keys)} delegates lately, {needed} needed; missing {missing}; {stalled}"

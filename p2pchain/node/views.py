@@ -1,0 +1,117 @@
+"""What a node can be asked for, as values: the answers of `node.queries`, before anybody makes JSON of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+from p2pchain.chain.block import Block
+from p2pchain.chain.schedule import Turn
+from p2pchain.chain.transaction import Transaction
+from p2pchain.chain.types import AccountId, TransactionId
+from p2pchain.chain.votes import Certificate, Subject
+
+At: TypeAlias = Literal["head", "final"]
+
+
+class StatusView(NamedTuple):
+    chain_id: bytes
+    name: str
+    node_id: bytes
+    version: str
+    head: Subject
+    final: Subject
+    slot: int
+    """The slot that it is now."""
+    leader: bytes | None
+    """Account of the delegate whose slot it is."""
+    peers: int
+    syncing: bool
+    pool_transactions: int
+    pool_bytes: int
+    delegate: bytes | None
+    """Account that this node signs for, if it is a registered delegate."""
+    producing: bool
+    condition: str
+    """In words: what the node is doing, or what it waits for and why."""
+
+
+class PositionView(NamedTuple):
+    delegate: bytes
+    amount: int
+    reward: int
+    """Not yet claimed."""
+
+
+class UnbondingView(NamedTuple):
+    amount: int
+    release_slot: int
+
+
+class AccountView(NamedTuple):
+    account: AccountId
+    balance: int
+    """What can be spent now, matured unbonding included."""
+    nonce: int
+    positions: tuple[PositionView, ...]
+    unbonding: tuple[UnbondingView, ...]
+    delegate: DelegateView | None
+    next_nonce: int
+    """First nonce that no pending transaction of this account uses."""
+    subject: Subject
+    """The block as of which this is said."""
+
+
+class DelegateView(NamedTuple):
+    account: bytes
+    consensus_key: bytes
+    commission_bps: int
+    stake: int
+    weight: float
+    """Share of the total stake."""
+    active: bool
+    retired: bool
+    produced: int
+    missed: int
+
+
+class BlockView(NamedTuple):
+    block: Block
+    status: Literal["final", "unfinal"]
+    votes: Certificate | None
+    """Certificate of votes on this block, while it is not final."""
+    confirms: Certificate | None
+    """The proof that made it final, where it has its own."""
+    time_ms: int
+
+
+class TransactionView(NamedTuple):
+    id: TransactionId
+    status: str
+    """pending, included, final, expired, replaced, rejected"""
+    height: int | None
+    position: int | None
+    code: str | None
+    message: str
+    transaction: Transaction | None
+
+
+class PoolView(NamedTuple):
+    transactions: int
+    bytes: int
+    transactions_max: int
+    bytes_max: int
+    fee_per_byte_min: int
+    """Least fee a byte that gets into the pool now."""
+    items: Sequence[Transaction]
+
+
+class ScheduleView(NamedTuple):
+    round: int
+    slot: int
+    turns: Sequence[Turn]
+    subject: Subject
+
+
+BlockReference: TypeAlias = Literal["head", "final"] | int | bytes
+"""A height, a 32-byte block id, or a tip."""
