@@ -103,7 +103,10 @@ class Tree:
         return node.height - self.root.height
 
     def parent_of(self, block: Block, *, bounded: bool = True) -> Node:
-        """The block's parent, once everything that needs no execution is checked; `bounded` by the unfinal limit or not."""
+        """The block's parent, once everything that needs no execution is checked; `bounded` in depth and in rivals or not.
+
+        Where others made a block final, it must find room however many rivals its producer sent here before.
+        """
         header = block.header
         if header.height <= self.root.height:
             raise NotYet(Code.BELOW_FINAL, f"block has height {header.height}, height {self.root.height} is final", found=header.height)
@@ -122,7 +125,7 @@ class Tree:
         if bounded and not self.has_room(parent, block.certificate):
             raise NotYet(Code.UNFINAL_LIMIT, f"{self.unfinal_blocks_max} blocks are not final yet: the chain waits for a quorum")
         rivals = sum(child.slot == header.slot for child in parent.children)
-        if rivals >= BLOCKS_PER_TURN_MAX:
+        if bounded and rivals >= BLOCKS_PER_TURN_MAX:
             raise NotYet(Code.DUPLICATE, f"{rivals} blocks of this producer in slot {header.slot} are known already")
         return parent
 

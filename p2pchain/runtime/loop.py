@@ -167,8 +167,9 @@ class NodeLoop:
         results = await self.submit(kept)
         self._rewrite_journal()
         taken = sum(result.code is None for result in results)
+        settled = sum(result.code is Code.NONCE_TOO_LOW for result in results)
         if kept:
-            self._log.info("mempool_restored", transactions=taken, dropped=len(kept) - taken)
+            self._log.info("mempool_restored", transactions=taken, settled=settled, dropped=len(kept) - taken - settled)
 
     async def _next_event(self) -> Event:
         if self._own:

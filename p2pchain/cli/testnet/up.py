@@ -18,6 +18,7 @@ from p2pchain.cli.testnet.ports import reserve_ports
 from p2pchain.cli.testnet.processes import Children, end_nodes, pid_of, spawn_all, with_pids
 from p2pchain.cli.testnet.record import Testnet, TestnetFolder
 from p2pchain.cli.testnet.verbs import folder_option
+from p2pchain.genesis_file import load_genesis
 
 DELEGATES = 4
 ACCOUNTS = 16
@@ -82,8 +83,13 @@ def _resumed(place: TestnetFolder, wishes: Wishes, held_ports: ExitStack) -> Tes
     testnet = place.load()
     if living := [node.name for node in testnet.nodes if pid_of(node) is not None]:
         raise Failure(f"the testnet in {place.path} runs already ({', '.join(living)}); see: p2pchain testnet status --dir {place.path}")
-    if any(wish is not None for wish in wishes):
-        raise click.UsageError(f"{place.path} holds a testnet, whose --delegates, --accounts and --slot-ms are fixed; name another --dir")
+    held = Wishes(
+        sum(node.role == "delegate" for node in testnet.nodes), len(testnet.accounts), load_genesis(Path(testnet.genesis)).params.slot_ms
+    )
+    for name, wish, has in zip(Wishes._fields, wishes, held, strict=True):
+        if wish not in (None, has):
+            option = "--" + name.replace("_", "-")
+            raise click.UsageError(f"{place.path} holds a testnet with {option} {has}, {wish} was asked for; name another --dir")
     click.echo(f"going on with the testnet in {place.path}")
     return move_taken_ports(testnet, held_ports)
 
