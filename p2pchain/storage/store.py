@@ -188,6 +188,9 @@ class LmdbStore:
         except lmdb.MapFullError:
             self._grow()
             return False
+        except BaseException:
+            self._writer.abandon(txn)
+            raise
         return True
 
     @contextmanager

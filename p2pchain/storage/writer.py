@@ -8,6 +8,9 @@ interpreter lock is at hand (lmdb gives it away at every put: beside a busy thre
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import lmdb
 
 from p2pchain.storage.environment import Environment, Transaction
 
@@ -28,6 +31,11 @@ class WriterThread:
 
     def abort(self, txn: Transaction) -> None:
         self._thread.submit(txn.abort).result()
+
+    def abandon(self, txn: Transaction) -> None:
+        """Abort if the failed commit left anything open: closing the database would wait for it for ever."""
+        with suppress(lmdb.Error):
+            self.abort(txn)
 
     def close(self) -> None:
         self._thread.shutdown()

@@ -444,6 +444,21 @@ def test_a_change_of_the_head_may_take_an_account_back_before_its_queue() -> Non
     assert world.pool.next_nonce(A, 3) == 7
 
 
+def test_what_lies_behind_a_gap_is_not_chosen_before_the_gap_is_filled() -> None:
+    world = Pool()
+    early = [transaction(A, nonce) for nonce in range(2)]
+    world.add(*early)
+    world.head.nonces[A] = 3
+    late = transaction(A, 3)
+    world.add(late)
+    world.head.nonces[A] = 0
+    assert world.select() == early
+    assert world.pool.next_nonce(A, 0) == 2
+    missing = transaction(A, 2)
+    world.add(missing)
+    assert world.select() == [*early, missing, late]
+
+
 # --- leaving
 
 

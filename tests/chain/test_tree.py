@@ -308,6 +308,14 @@ def test_of_two_blocks_in_a_slot_the_first_received_leads(garden: Garden) -> Non
     assert garden.tree.head() is above
 
 
+@pytest.mark.parametrize("first_slot", [1, 2])
+def test_the_first_received_leads_on_whichever_branch_it_is(garden: Garden, first_slot: int) -> None:
+    branches = {slot: garden.grow(garden.tree.root, slot) for slot in (1, 2)}
+    first = garden.grow(branches[first_slot], 5)
+    garden.grow(branches[3 - first_slot], 5)
+    assert garden.tree.head() is first
+
+
 def test_a_certified_block_leads_over_newer_ones_beside_it(garden: Garden) -> None:
     certified = garden.grow(garden.tree.root, 1)
     garden.line(garden.tree.root, (2, 3, 4))
