@@ -160,12 +160,12 @@ class Mempool:
                 del self._queues[transaction.sender]
             self._ended.pop(transaction.id, None)
 
-    def expire(self, slot: int) -> None:
-        """Drop what may no longer be included in `slot` or later."""
+    def expire(self, slot: int, view: View) -> None:
+        """Drop what may no longer be included in `slot` or later, and is not included as of `view`, the state at the head."""
         while self._expiring and self._expiring[0][0] < slot:
             _, item = heapq.heappop(self._expiring)
             transaction = self._by_id.get(item)
-            if transaction is not None:
+            if transaction is not None and (ACCOUNTS.load(view, transaction.sender) or EMPTY_ACCOUNT).nonce <= transaction.nonce:
                 text = f"valid until slot {transaction.valid_until}, it is slot {slot}"
                 self.reject(transaction, Code.EXPIRED, text, ending=Ending.EXPIRED)
 

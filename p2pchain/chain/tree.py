@@ -102,7 +102,7 @@ class Tree:
     def depth(self, node: Node) -> int:
         return node.height - self.root.height
 
-    def parent_of(self, block: Block, *, bounded: bool = True) -> Node:
+    def parent_of(self, block: Block, *, bounded: bool = True, asked: bool = False) -> Node:
         """The block's parent, once everything that needs no execution is checked; `bounded` in depth and in rivals or not.
 
         Where others made a block final, it must find room however many rivals its producer sent here before.
@@ -125,7 +125,7 @@ class Tree:
         if bounded and not self.has_room(parent, block.certificate):
             raise NotYet(Code.UNFINAL_LIMIT, f"{self.unfinal_blocks_max} blocks are not final yet: the chain waits for a quorum")
         rivals = sum(child.slot == header.slot for child in parent.children)
-        if bounded and rivals >= BLOCKS_PER_TURN_MAX:
+        if bounded and not asked and rivals >= BLOCKS_PER_TURN_MAX:
             raise NotYet(Code.DUPLICATE, f"{rivals} blocks of this producer in slot {header.slot} are known already")
         return parent
 

@@ -19,7 +19,7 @@ from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks
 
 
 class CatchingUp:
-    """Imports ranges of final blocks and branches; `receive_block` is the door of any new block."""
+    """Imports ranges of final blocks and branches; `receive_block` is the door of a block that was asked for."""
 
     def __init__(
         self, core: Core, sync: Sync, importer: Importer, consensus: Consensus, receive_block: Callable[[Peer | None, Block], None]

@@ -6,6 +6,7 @@ the catch-up, produce if it is our turn, send what has gathered.  `next_ms` says
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple, assert_never
 
 from p2pchain.chain.block import Block
@@ -69,7 +70,7 @@ class Engine:
         self.gossip = Gossip(self.core)
         self.sync = Sync(self.core)
         self.admission = Admission(self.core, self.gossip)
-        self._catching_up = CatchingUp(self.core, self.sync, self.importer, self.consensus, self._block_received)
+        self._catching_up = CatchingUp(self.core, self.sync, self.importer, self.consensus, partial(self._block_received, asked=True))
         self._waiting: dict[BlockId, Waiting] = {}
         self._slot_seen = 0
         self._head_told: Node | None = None
@@ -159,7 +160,7 @@ class Engine:
         self._settle_head()
         if core.slot != self._slot_seen:
             self._slot_seen = core.slot
-            core.pool.expire(core.slot)
+            core.pool.expire(core.slot, core.head_view())
             self.gossip.tell_status()
         self.sync.plan()
         if not self.sync.is_behind and core.now_ms >= self._grace_ms:
@@ -203,16 +204,16 @@ class Engine:
 
     # --- blocks and certificates
 
-    def _block_received(self, peer: Peer | None, block: Block) -> None:
+    def _block_received(self, peer: Peer | None, block: Block, *, asked: bool = False) -> None:
         try:
-            self._import(peer, block)
+            self._import(peer, block, asked=asked)
         except NotYet as refusal:
             self._keep_waiting(peer, block, refusal)
         except Invalid as refusal:
             self._refuse_block(peer, block, refusal)
 
-    def _import(self, peer: Peer | None, block: Block) -> None:
-        node = self.importer.add(block, executed=takes(self.producer.built, block))
+    def _import(self, peer: Peer | None, block: Block, *, asked: bool) -> None:
+        node = self.importer.add(block, executed=takes(self.producer.built, block), asked=asked)
         if node is None:
             return
         self.core.broadcast(BlockMessage(block.raw), but=peer)

@@ -18,16 +18,17 @@ class Importer:
         self._core = core
         self._consensus = consensus
 
-    def add(self, block: Block, *, executed: Executed | None = None, in_sync: bool = False) -> Node | None:
+    def add(self, block: Block, *, executed: Executed | None = None, in_sync: bool = False, asked: bool = False) -> Node | None:
         """Put a verified block into the tree; None where it is there already.
 
         `Invalid` where it can never be right, `NotYet` where something is missing.  `executed` spares running our
-        own block again.  `in_sync` lifts the bound of unfinal blocks, for a range whose proof comes at its end.
+        own block again.  `in_sync` lifts the bound of unfinal blocks, for a range whose proof comes at its end;
+        `asked` takes a third rival of one slot too, because others may be locked on the one that came last to us.
         """
         core = self._core
         if block.id in core.tree:
             return None
-        parent = core.tree.parent_of(block, bounded=not in_sync)
+        parent = core.tree.parent_of(block, bounded=not in_sync, asked=asked)
         self._validate_time(block)
         if executed is None:
             executed = self._execute(parent, block)

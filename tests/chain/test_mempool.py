@@ -511,15 +511,26 @@ def test_what_expired_leaves_and_takes_what_is_behind_it() -> None:
     first, second, third = transaction(A, 0), transaction(A, 1, valid_until=7), transaction(A, 2)
     other = transaction(B, valid_until=8)
     world.add(first, second, third, other)
-    world.pool.expire(7)
+    world.pool.expire(7, world.head)
     assert len(world.pool) == 4
-    world.pool.expire(8)
+    world.pool.expire(8, world.head)
     validate(world.pool)
     assert set(world.pool) == {first, other}
     assert ending(world.pool, second) == (Ending.EXPIRED, Code.EXPIRED)
     assert ending(world.pool, third) == (Ending.REJECTED, Code.NONCE_GAP)
-    world.pool.expire(9)
+    world.pool.expire(9, world.head)
     assert set(world.pool) == {first}
+
+
+def test_what_a_block_includes_does_not_expire_while_it_becomes_final() -> None:
+    world = Pool()
+    first, second = transaction(A, 0, valid_until=7), transaction(A, 1)
+    world.add(first, second)
+    world.head.nonces[A] = 1
+    world.pool.expire(8, world.head)
+    assert set(world.pool) == {first, second}
+    world.pool.settle([first])
+    assert set(world.pool) == {second}
 
 
 def test_a_rejected_transaction_takes_what_is_behind_it() -> None:
@@ -614,8 +625,9 @@ class Machine:
 
     def expire(self) -> None:
         self.slot += 2
-        self.world.pool.expire(self.slot)
-        assert all(item.valid_until >= self.slot for item in self.world.pool)
+        self.world.pool.expire(self.slot, self.world.head)
+        nonces = self.world.head.nonces
+        assert all(item.valid_until >= self.slot or item.nonce < nonces.get(item.sender, 0) for item in self.world.pool)
 
     def reject(self, place: int) -> None:
         items = list(self.world.pool)
