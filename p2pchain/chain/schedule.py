@@ -73,7 +73,7 @@ def quorum(members: int) -> int:
     return 2 * members // 3 + 1
 
 
-def elect(ledger: Ledger, params: Params, sitting: tuple[ActiveDelegate, ...]) -> tuple[ActiveDelegate, ...]:
+def elect(ledger: Ledger, params: Params, seated: tuple[ActiveDelegate, ...]) -> tuple[ActiveDelegate, ...]:
     """The first registered delegates by weight, as many as there are seats; ties go to the smaller account id.
 
     Weight is delegated stake over total stake; as the divisor is common, the stakes themselves are compared.  A seat
@@ -87,7 +87,7 @@ def elect(ledger: Ledger, params: Params, sitting: tuple[ActiveDelegate, ...]) -
         if delegate.stake >= params.stake_min:
             candidates.append(ActiveDelegate(account, delegate.consensus_key, delegate.stake))
     candidates.sort(key=lambda member: (-member.stake, member.account))
-    return tuple(candidates[: params.delegates]) or sitting
+    return tuple(candidates[: params.delegates]) or seated
 
 
 def next_seed(seed: bytes, slot: int) -> bytes:

@@ -169,11 +169,11 @@ def ledger_of(stakes: dict[int, int]) -> Ledger:
 @given(st.dictionaries(st.integers(0, 12), st.integers(0, 3_000), min_size=1), st.integers(1, 12))
 def test_the_heaviest_are_elected_and_the_smaller_id_goes_first(stakes: dict[int, int], seats: int) -> None:
     params = Params(delegates=seats, stake_min=500)
-    sitting = (member(99),)
+    seated = (member(99),)
     fit = [number for number in stakes if stakes[number] >= 500]
     wanted = sorted(fit, key=lambda number: (-stakes[number], number))[:seats]
-    chosen = elect(ledger_of(stakes), params, sitting)
-    assert [item.account for item in chosen] == ([number.to_bytes(32, "big") for number in wanted] or [sitting[0].account])
+    chosen = elect(ledger_of(stakes), params, seated)
+    assert [item.account for item in chosen] == ([number.to_bytes(32, "big") for number in wanted] or [seated[0].account])
 
 
 def test_a_registration_without_stake_takes_no_free_seat() -> None:
@@ -209,11 +209,11 @@ def test_where_nobody_has_the_stake_those_who_sit_stay() -> None:
     """A chain must not elect the empty set: nobody could produce a block that elects another."""
     book = Book(make_genesis(delegates=1, unbonding_slots=0))
     book.do(A, Transfer(delegate_id(0), 10**6))
-    sitting = book.schedule.active
+    seated = book.schedule.active
     book.do(delegate_id(0), Unstake(delegate_id(0), 10**9))
     for _ in range(5):
         book.block()
-    assert [item.account for item in book.schedule.active] == [item.account for item in sitting]
+    assert [item.account for item in book.schedule.active] == [item.account for item in seated]
 
 
 # --- heartbeats
