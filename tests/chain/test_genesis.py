@@ -206,3 +206,12 @@ def test_the_chain_tag_begins_the_chain_id() -> None:
     spec: ChainSpec = GENESIS.spec()
     assert spec.chain_id == GENESIS.chain_id
     assert spec.chain_tag == GENESIS.chain_id[:8]
+
+
+def test_a_block_has_room_for_the_largest_transaction_beside_the_largest_certificate() -> None:
+    genesis = make_genesis()
+    fits, too_large = (Params(block_bytes_max=1 << 16, transaction_bytes_max=size) for size in (1 << 14, 1 << 15))
+    assert replace(genesis, params=fits).params == fits
+    with pytest.raises(Invalid, match="more wanted for one transaction") as refused:
+        replace(genesis, params=too_large)
+    assert refused.value.code is Code.BAD_GENESIS
