@@ -57,7 +57,8 @@ class CatchingUp:
             if certificate is not None:
                 self._consensus.accept_certificate(certificate)
             if certificate is not None and self._core.tree.root.height < block.header.height:
-                self._sync.prefer(answer.peer)
+                if not self._sync.prefer(answer.peer):
+                    self._refuse_answer(answer, block, "blocks are claimed to be final and their certificates do not suffice")
                 return False
             if not self._sync.imported(block.header.height):
                 self._refuse_answer(answer, block, "blocks are claimed to be final and no certificate proves it")

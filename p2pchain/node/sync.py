@@ -127,15 +127,20 @@ class Sync:
         asked = self._asked.get(request)
         return asked is not None and asked.peer == peer
 
-    def prefer(self, peer: Peer) -> None:
-        """A certificate did not suffice here: begin again above the final block, with this peer alone until it moves.
+    def prefer(self, peer: Peer) -> bool:
+        """A certificate did not suffice here: begin again above the final block, with this peer alone; false where that was tried.
 
         A node keeps the confirms that it counted itself.  Where the active set changed, the confirms that one node
-        has for a block and another for the next may leave a gap that neither has alone.
+        has for a block and another for the next may leave a gap that neither has alone.  What an honest peer has
+        suffices by itself, so whoever fails twice above one final block claimed what it cannot prove.
         """
+        attempt = (peer, self._core.tree.root.height)
+        if self._only == attempt:
+            return False
         self._range_end = 0
         self._answers.clear()
-        self._only = (peer, self._core.tree.root.height)
+        self._only = attempt
+        return True
 
     def fail(self, peer: Peer) -> None:
         """A range could not be imported: begin again above the final block, with others first."""
@@ -212,6 +217,8 @@ class Sync:
         return self._last_request
 
     def _rest(self, peer: Peer, *, ranges: bool) -> None:
+        if self._only is not None and self._only[0] == peer:
+            self._only = None
         self._resting[peer, ranges] = self._core.now_ms + RESTING_MS
 
     def _doubt(self, peer: Peer, asked: Asked) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from p2pchain.chain.types import BlockId, Height, Slot
-from p2pchain.chain.votes import Subject
+from p2pchain.chain.crypto import Domain
+from p2pchain.chain.types import BlockId, ChainId, Height, Slot
+from p2pchain.chain.votes import Kind, Subject, decode_certificate, encode_subject, make_certificate
 from p2pchain.node.effects import Send, SendFinalBlocks
 from p2pchain.node.events import Peer, PeerJoined, PeerLeft, StatusReceived
 from p2pchain.wire.errors import ConnectionRefused, Reason
@@ -50,6 +51,18 @@ class Elsewhere(Liar):
         return items[4:]
 
 
+class Understated(Liar):
+    """Gives true blocks with a certificate that it signed alone."""
+
+    def lie(self, items: list[bytes]) -> list[bytes] | None:
+        return [item if place % 2 == 0 else self.alone(item) for place, item in enumerate(items)]
+
+    def alone(self, proof: bytes) -> bytes:
+        subject = decode_certificate(proof).subject
+        signature = self.signer.sign(Domain.CONFIRM, ChainId(self.world.spec.chain_id), encode_subject(subject))
+        return make_certificate(Kind.CONFIRM, subject, {self.signer.public_key: signature}).raw
+
+
 class Bragging(Liar):
     """Claims a height that nobody has."""
 
@@ -77,21 +90,23 @@ class Observing(SimNode):
         self.handle(PeerLeft(Peer(source)))
 
 
-@pytest.mark.parametrize("kind", [Silent, Empty, Unproven, Elsewhere, Bragging])
-def test_one_bad_peer_cannot_stop_a_catch_up(kind: type[Liar]) -> None:
+@pytest.mark.parametrize("kind", [Silent, Empty, Unproven, Elsewhere, Understated, Bragging])
+@pytest.mark.parametrize("liar", [0, 3])
+def test_one_bad_peer_cannot_stop_a_catch_up(kind: type[Liar], liar: int) -> None:
     genesis = make_genesis(4)
     world = World(genesis, 4, observers=1)
-    world.nodes[3] = kind(world, 3, world.nodes[3].disk, is_delegate=True)
+    world.nodes[liar] = kind(world, liar, world.nodes[liar].disk, is_delegate=True)
+    node = world.nodes[1]
     world.nodes[4] = Observing(world, 4, world.nodes[4].disk, is_delegate=False)
     world.start(0, 1, 2, 3)
     world.run(2 * SLOT_MS)
     for _ in range(150):
-        world.nodes[0].submit(world.nodes[0].transfer(0, 1, 1))
+        node.submit(node.transfer(0, 1, 1))
         world.run(SLOT_MS)
     world.start(4)
     world.run(20_000)
     assert len(world.nodes[4].disk.final) == world.final_height()
-    assert not any(disconnect.peer in (0, 1, 2) for disconnect in world.nodes[4].disconnects)
+    assert not any(disconnect.peer in {0, 1, 2, 3} - {liar} for disconnect in world.nodes[4].disconnects)
     world.check()
 
 
