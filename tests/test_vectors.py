@@ -29,8 +29,9 @@ from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
 from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, STAKES, ActiveDelegate, Changes, Globals, Ledger, StackedView
+from p2pchain.chain.terms import Terms
 from p2pchain.chain.transaction import decode_transaction, fee_min, signature_checks
-from p2pchain.chain.transition import Parent, apply_transaction, execute
+from p2pchain.chain.transition import Parent, Place, apply_transaction, execute
 from p2pchain.chain.types import AccountId, ChainId
 from p2pchain.chain.votes import ballot_checks, certificate_checks, certificate_hash, decode_ballot, decode_certificate
 from p2pchain.wire.errors import Reason, RemoteViolation
@@ -165,7 +166,7 @@ def test_a_transaction_is_read_as_it_was_written(case: Case) -> None:
     assert transaction.sender.hex() == case["sender"]
     assert (transaction.nonce, transaction.valid_until, transaction.fee) == (case["nonce"], case["valid_until"], int(case["fee"]))
     assert transaction.id.hex() == case["id"]
-    assert fee_min(transaction, SPEC) == int(case["fee_min"])
+    assert fee_min(transaction, SPEC.genesis_params) == int(case["fee_min"])
     assert all(verify_batch(signature_checks(transaction, CHAIN_ID)))
     for action, shown in zip(transaction.actions, case["actions"], strict=True):
         assert (shown["kind"], shown["name"]) == (action.KIND, action.NAME)
@@ -200,7 +201,7 @@ def test_an_invalid_transaction_is_refused_at_its_stage_with_its_code(case: Case
     assert all(verify_batch(signature_checks(transaction, CHAIN_ID))) == (case["stage"] == "block")
     if case["stage"] == "block":
         with pytest.raises(Refusal) as caught:
-            apply_transaction(Ledger(genesis().changes()), transaction, case["slot"], SPEC)
+            apply_transaction(Ledger(genesis().changes()), transaction, Place(SPEC, SPEC.genesis_params, 1, case["slot"]))
         assert_refused(caught.value, case)
 
 
@@ -230,7 +231,9 @@ def merkle_by_formula(ids: list[bytes]) -> str:
 def test_the_order_of_rounds(case: Case) -> None:
     accounts = [bytes.fromhex(item) for item in case["active"]]
     active = tuple(ActiveDelegate(item, item, 1) for item in accounts)
-    schedule = Schedule(Globals(case["round"], case["round_start_slot"], bytes.fromhex(case["seed"]), bytes(32), active, 0, 0, 0))
+    schedule = Schedule(
+        Globals(case["round"], case["round_start_slot"], bytes.fromhex(case["seed"]), bytes(32), active, 0, 0, 0), Terms(1, Params())
+    )
     for place, turn in enumerate(case["turns"]):
         found = schedule.turn(turn["slot"])
         assert (found.round, found.delegate.account.hex()) == (turn["round"], turn["account"])
@@ -249,7 +252,7 @@ def test_a_quorum_is_more_than_two_thirds() -> None:
 
 
 def read_block(raw: bytes) -> Block:
-    envelope = decode_envelope(raw, SPEC.params)
+    envelope = decode_envelope(raw)
     return envelope.with_transactions([decode_transaction(item, SPEC) for item in envelope.transactions])
 
 
@@ -262,7 +265,9 @@ def test_the_five_blocks_give_the_committed_state_roots() -> None:
         assert block.header.parent == parent_id
         assert block.header.producer == schedule.turn(block.header.slot).delegate.consensus_key
         view = StackedView(layers, Changes({}, changes.state_root))
-        executed = execute(Parent(slot, changes.state_root, schedule, view), block.header.slot, block.transactions, SPEC)
+        executed = execute(
+            Parent(block.header.height - 1, slot, changes.state_root, schedule, view), block.header.slot, block.transactions, SPEC
+        )
         changes, schedule, slot, parent_id = executed.changes, executed.schedule, block.header.slot, block.id
         layers = [changes.rows, *layers]
         assert changes.state_root == block.header.state_root
@@ -312,7 +317,7 @@ def test_no_coin_is_made_or_lost_but_by_the_rewards() -> None:
     totals = GLOBALS.decode(rows[b"G"])
     assert balances + staked + unbonding + pools == totals.issued - totals.burned
     assert totals.total_stake == staked
-    assert totals.issued == genesis().issued + 5 * SPEC.params.reward_per_block
+    assert totals.issued == genesis().issued + 5 * SPEC.genesis_params.reward_per_block
 
 
 @pytest.mark.parametrize("case", cases("invalid_blocks", "blocks"))

@@ -45,7 +45,7 @@ async def get_delegates(context: Context, request: Request) -> Response:
 
 
 async def get_schedule(context: Context, request: Request) -> Response:
-    round_slots = context.spec.params.delegates
+    round_slots = context.spec.genesis_params.delegates
     turns = integer(query_of(request, "turns"), "turns", round_slots, low=1, high=TURNS_MAX)
     schedule = context.queries.schedule(context.clock(), turns)
     return JsonResponse(schedule_view(schedule, context.spec, context.addresses))

@@ -19,6 +19,8 @@ from p2pchain.chain.types import HASH_BYTES, KEY_BYTES, SIGNATURE_BYTES, BlockId
 from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX, Certificate, Kind, certificate_hash, decode_certificate
 
 VERSION = 1
+BYTES_CEILING = Params.ceiling("block_bytes_max")
+TRANSACTIONS_CEILING = Params.ceiling("block_transactions_max")
 _ENVELOPE_BYTES = CERTIFICATE_BYTES_MAX + 512
 
 
@@ -101,11 +103,12 @@ def block_id(header_raw: bytes) -> BlockId:
     return BlockId(digest(Domain.BLOCK, header_raw))
 
 
-def decode_envelope(raw: bytes, params: Params) -> Envelope:
-    """The parts of a block; `Invalid` for a wrong shape or a certificate other than the header's."""
-    heads, items = decode_byte_strings(
-        raw, what="block", heads=3, bytes_max=params.block_bytes_max, items_max=params.block_transactions_max
-    )
+def decode_envelope(raw: bytes) -> Envelope:
+    """The parts of a block; `Invalid` for a wrong shape or a certificate other than the header's.
+
+    The limits are those of any network; `validate_size` asks for those in force above the block's parent.
+    """
+    heads, items = decode_byte_strings(raw, what="block", heads=3, bytes_max=BYTES_CEILING, items_max=TRANSACTIONS_CEILING)
     header_raw, signature, certificate_raw = heads
     header = decode_header(header_raw)
     if certificate_hash(certificate_raw) != header.certificate_hash:
@@ -126,6 +129,16 @@ def encode_block(header_raw: bytes, signature: bytes, certificate_raw: bytes, tr
 def header_check(header_raw: bytes, producer: PublicKey, signature: Signature, chain_id: ChainId) -> SignatureCheck:
     """The producer's signature over the header bytes."""
     return SignatureCheck(producer, signed_message(Domain.BLOCK, chain_id, header_raw), signature)
+
+
+def validate_size(block: Block, params: Params) -> None:
+    """`Invalid` where the block is larger than the parameters in force above its parent allow."""
+    size, most = len(block.raw), params.block_bytes_max
+    if size > most:
+        raise Invalid(Code.OVERSIZED, f"block has {size} bytes, at most {most} allowed", found=size, wanted=most)
+    count, most = len(block.transactions), params.block_transactions_max
+    if count > most:
+        raise Invalid(Code.OVERSIZED, f"block lists {count} transactions, at most {most} allowed", found=count, wanted=most)
 
 
 def transactions_bytes_max(params: Params) -> int:

@@ -36,6 +36,7 @@ from p2pchain.chain.state import (
     Single,
     Stakes,
 )
+from p2pchain.chain.terms import TERMS, Terms
 from p2pchain.chain.types import AMOUNT_MAX, KEY_BYTES, BlockId, ChainId
 
 PREFIX_PATTERN = re.compile(r"[a-z][a-z0-9]{0,15}")
@@ -142,14 +143,13 @@ class Genesis:
         stake = sum(item.stake for item in self.delegates)
         active = elect(ledger, self.params, ())
         ledger.put(GLOBALS, b"", Globals(0, 1, self.chain_id, self.chain_id, active, stake, self.issued, 0))
+        ledger.put(TERMS, b"", Terms(1, self.params).row())
         ledger.keep()
         return ledger.changes(GENESIS_PARENT_ROOT)
 
     def schedule(self) -> Schedule:
         """The schedule above height 0."""
-        totals = GLOBALS.load(self.changes())
-        assert totals is not None
-        return Schedule(totals)
+        return Schedule.load(self.changes())
 
 
 class _Nothing:

@@ -57,7 +57,8 @@ class Mempool:
     """Verified transactions by sender and nonce."""
 
     def __init__(self, spec: ChainSpec, limits: Limits) -> None:
-        self._spec = spec
+        self.params = spec.genesis_params
+        """Those in force at the head: the engine keeps them in step."""
         self.limits = limits
         self.bytes = 0
         self._by_id: dict[TransactionId, Transaction] = {}
@@ -86,7 +87,7 @@ class Mempool:
 
     def fee_floor(self) -> int:
         """Least fee a byte that gets in now."""
-        least = self._spec.params.fee_per_byte
+        least = self.params.fee_per_byte
         if len(self) < self.limits.transactions_max and self.bytes < self.limits.bytes_max:
             return least
         cheapest = self._cheapest_entry()
@@ -96,7 +97,7 @@ class Mempool:
         """Take a verified transaction, judged by the state at the head; a `Refusal` leaves the pool as it was."""
         if transaction.id in self._by_id:
             raise NotYet(Code.DUPLICATE, "this transaction is in the mempool already", id=transaction.id)
-        validate_for_slot(transaction, slot, self._spec)
+        validate_for_slot(transaction, slot, self.params)
         account = ACCOUNTS.load(view, transaction.sender) or EMPTY_ACCOUNT
         if transaction.nonce < account.nonce:
             text = f"nonce is {transaction.nonce}, the account is at {account.nonce}"

@@ -1,6 +1,8 @@
-"""The parameters that a network fixes in its genesis, each with its default, its bounds and its meaning.
+"""The parameters that a network begins with in its genesis, each with its default, its bounds and its meaning.
 
 Every bound is a promise: a genesis that leaves it is refused by every node, so no rule elsewhere has to ask again.
+The parameters in force are part of the state (`chain.terms`): whoever judges a block takes them from its parent's
+state, never from the genesis.
 """
 
 from __future__ import annotations
@@ -36,6 +38,15 @@ class Params:
     unbonding_slots: int = _parameter(1_209_600, 0, 100_000_000, "How long unstaked coins stay locked.")
     stake_min: int = _parameter(1_000, 1, 10**18, "Smallest stake in one position.")
     candidates_max: int = _parameter(1_000, 1, 10_000, "Most registered delegates, active and standby together.")
+    misses_max: int = _parameter(
+        5,
+        1,
+        1_000_000,
+        "Heartbeat slots missed in a row after which a delegate gives its seat to a standby, until it says that it is back.",
+    )
+    slash_bps: int = _parameter(1_000, 0, 10_000, "Share of a delegate's stake, in 1/10000, that two contradicting signatures cost.")
+    evidence_reward_bps: int = _parameter(500, 0, 5_000, "Share of such a penalty, in 1/10000, for who submits the evidence.")
+    notice_blocks: int = _parameter(20, 1, 1_000_000, "Least number of blocks from a change being agreed until it is in force.")
 
     def __post_init__(self) -> None:
         for name, value, low, high in self.bounds():
@@ -57,6 +68,12 @@ class Params:
     def to_value(self) -> tuple[int, ...]:
         return tuple(value for _, value, _, _ in self.bounds())
 
+    @classmethod
+    def ceiling(cls, name: str) -> int:
+        """The most that any network may ever set a parameter to: what a decoder allows that does not know the network's."""
+        most: int = next(item.metadata["high"] for item in fields(cls) if item.name == name)
+        return most
+
 
 @dataclass(frozen=True, slots=True)
 class ChainSpec:
@@ -66,20 +83,26 @@ class ChainSpec:
     name: str
     address_prefix: str
     genesis_ms: int
-    params: Params
+    genesis_params: Params
+    """As of height 0.  Those in force above a block are in its schedule's `terms`."""
 
     @property
     def chain_tag(self) -> bytes:
         """The first 8 bytes of the chain id, carried in every transaction so that a wrong network is told apart from a bad signature."""
         return self.chain_id[:CHAIN_TAG_BYTES]
 
+    @property
+    def slot_ms(self) -> int:
+        """Length of a slot in milliseconds: the one parameter that never changes, because slots are counted from the genesis."""
+        return self.genesis_params.slot_ms
+
     def slot_start_ms(self, slot: int) -> int:
         """Unix milliseconds at which a slot begins; slot 1 begins at the genesis time."""
-        return self.genesis_ms + (slot - 1) * self.params.slot_ms
+        return self.genesis_ms + (slot - 1) * self.slot_ms
 
     def slot_at(self, now_ms: int) -> int:
         """The slot that `now_ms` lies in; 0 before the genesis time."""
-        return max(0, (now_ms - self.genesis_ms) // self.params.slot_ms + 1)
+        return max(0, (now_ms - self.genesis_ms) // self.slot_ms + 1)
 
 
 CHAIN_TAG_BYTES = 8

@@ -18,7 +18,8 @@ from typing import NamedTuple
 from p2pchain.chain.actions.delegate import candidate_ids
 from p2pchain.chain.crypto import Domain, digest
 from p2pchain.chain.params import Params
-from p2pchain.chain.state import CANDIDATES, DELEGATES, ActiveDelegate, Globals, Ledger
+from p2pchain.chain.state import CANDIDATES, DELEGATES, GLOBALS, ActiveDelegate, Globals, Ledger, View
+from p2pchain.chain.terms import Terms, load_terms
 from p2pchain.chain.types import PublicKey, Round, Slot
 
 
@@ -31,20 +32,29 @@ class Turn(NamedTuple):
 
 
 class Schedule:
-    """The schedule above one block: who leads each later slot, and who votes."""
+    """What rules above one block: who leads each later slot, who votes, and by which terms."""
 
-    __slots__ = ("_orders", "active", "keys", "round", "seed", "start_slot")
+    __slots__ = ("_orders", "active", "keys", "round", "seed", "start_slot", "terms")
 
     _ORDERS_MAX = 4
     """Orders kept: callers ask for the current round and the next."""
 
-    def __init__(self, totals: Globals) -> None:
+    def __init__(self, totals: Globals, terms: Terms) -> None:
+        self.terms = terms
+        """Version and parameters that judge the blocks above."""
         self.round = totals.round
         self.start_slot = totals.round_start_slot
         self.seed = totals.seed
         self.active = totals.active
         self.keys = frozenset(PublicKey(member.consensus_key) for member in totals.active)
         self._orders: dict[int, list[ActiveDelegate]] = {}
+
+    @classmethod
+    def load(cls, view: View) -> Schedule:
+        """The schedule above the block that `view` is the state of."""
+        totals = GLOBALS.load(view)
+        assert totals is not None, "the globals row is written by the genesis"
+        return cls(totals, load_terms(view))
 
     def turn(self, slot: int) -> Turn:
         """Whose slot it is.  Slots before the round's first belong to nobody's future and are not asked for."""

@@ -14,10 +14,12 @@ from p2pchain.chain.actions import Action, decode_action
 from p2pchain.chain.codec import decode, decode_array, encode, require_array, require_bytes, require_int
 from p2pchain.chain.crypto import Domain, SignatureCheck, Signer, digest, signed_message
 from p2pchain.chain.errors import Code, Invalid, NotYet
-from p2pchain.chain.params import CHAIN_TAG_BYTES, ChainSpec
+from p2pchain.chain.params import CHAIN_TAG_BYTES, ChainSpec, Params
 from p2pchain.chain.types import AMOUNT_MAX, KEY_BYTES, SIGNATURE_BYTES, AccountId, ChainId, TransactionId
 
 VERSION = 1
+BYTES_CEILING = Params.ceiling("transaction_bytes_max")
+"""Who decodes does not know yet which parameters are in force: the limit of any network holds here, the network's own later."""
 
 
 class Transaction(NamedTuple):
@@ -45,8 +47,7 @@ class Transaction(NamedTuple):
 
 def decode_transaction(raw: bytes, spec: ChainSpec) -> Transaction:
     """The transaction in `raw`; `Invalid` names what is wrong.  Signatures are not yet checked."""
-    params = spec.params
-    body_value, signature_value = decode_array(raw, what="transaction", fields=2, bytes_max=params.transaction_bytes_max)
+    body_value, signature_value = decode_array(raw, what="transaction", fields=2, bytes_max=BYTES_CEILING)
     body = require_bytes(body_value, what="transaction body")
     signature = require_bytes(signature_value, what="transaction signature", size=SIGNATURE_BYTES)
     fields = require_array(decode(body, what="transaction body"), what="transaction body", fields=7)
@@ -62,10 +63,8 @@ def decode_transaction(raw: bytes, spec: ChainSpec) -> Transaction:
             wanted=spec.chain_tag,
         )
     items = require_array(actions, what="transaction actions")
-    if not 1 <= len(items) <= params.transaction_actions_max:
-        raise Invalid(
-            Code.MALFORMED, f"transaction has {len(items)} actions, 1 to {params.transaction_actions_max} wanted", found=len(items)
-        )
+    if not items:
+        raise Invalid(Code.MALFORMED, "transaction has 0 actions, at least 1 wanted", found=0)
     return Transaction(
         chain_tag=spec.chain_tag,
         sender=AccountId(require_bytes(sender, what="transaction sender", size=KEY_BYTES)),
@@ -93,19 +92,20 @@ def signature_checks(transaction: Transaction, chain_id: ChainId) -> list[Signat
     return checks
 
 
-def fee_min(transaction: Transaction, spec: ChainSpec) -> int:
+def fee_min(transaction: Transaction, params: Params) -> int:
     """The least fee: by byte of the wire form and by work of the actions."""
     work = sum(action.WORK for action in transaction.actions)
-    return len(transaction.raw) * spec.params.fee_per_byte + work * spec.params.fee_per_work
+    return len(transaction.raw) * params.fee_per_byte + work * params.fee_per_work
 
 
-def validate_for_slot(transaction: Transaction, slot: int, spec: ChainSpec) -> None:
-    """Rules that depend on the slot of inclusion, and the least fee."""
+def validate_for_slot(transaction: Transaction, slot: int, params: Params) -> None:
+    """Rules that depend on the slot of inclusion and on the parameters in force: sizes, expiry, the least fee."""
+    _validate_size(transaction, params)
     if transaction.valid_until < slot:
         raise Invalid(
             Code.EXPIRED, f"valid until slot {transaction.valid_until}, it is slot {slot}", found=transaction.valid_until, slot=slot
         )
-    latest = slot + spec.params.validity_slots_max
+    latest = slot + params.validity_slots_max
     if transaction.valid_until > latest:
         raise NotYet(
             Code.VALIDITY_TOO_LONG,
@@ -113,18 +113,34 @@ def validate_for_slot(transaction: Transaction, slot: int, spec: ChainSpec) -> N
             found=transaction.valid_until,
             wanted=latest,
         )
-    least = fee_min(transaction, spec)
+    least = fee_min(transaction, params)
     if transaction.fee < least:
         raise Invalid(Code.FEE_TOO_LOW, f"fee is {transaction.fee}, at least {least} wanted", found=transaction.fee, wanted=least)
 
 
+def _validate_size(transaction: Transaction, params: Params) -> None:
+    size, most = len(transaction.raw), params.transaction_bytes_max
+    if size > most:
+        raise Invalid(Code.OVERSIZED, f"transaction has {size} bytes, at most {most} allowed", found=size, wanted=most)
+    count, most = len(transaction.actions), params.transaction_actions_max
+    if count > most:
+        raise Invalid(Code.OVERSIZED, f"transaction has {count} actions, at most {most} allowed", found=count, wanted=most)
+
+
 def build_transaction(
-    signer: Signer, spec: ChainSpec, actions: Sequence[Action], *, nonce: int, valid_until: int, fee: int | None = None
+    signer: Signer,
+    spec: ChainSpec,
+    actions: Sequence[Action],
+    *,
+    nonce: int,
+    valid_until: int,
+    fee: int | None = None,
+    params: Params | None = None,
 ) -> bytes:
-    """Sign `actions` and return the wire form.  Without a `fee` the least one is found and paid."""
+    """Sign `actions` and return the wire form.  Without a `fee` the least one under `params` (the genesis') is found and paid."""
     if fee is None:
         fee = 0
-        while (least := _fee_min_of(actions, fee, nonce, valid_until, spec)) > fee:
+        while (least := _fee_min_of(actions, fee, nonce, valid_until, spec, params or spec.genesis_params)) > fee:
             fee = least
     body = encode_body(spec.chain_tag, signer.public_key, nonce, valid_until, fee, actions)
     return encode((body, signer.sign(Domain.TRANSACTION, ChainId(spec.chain_id), body)))
@@ -135,7 +151,7 @@ def encode_body(tag: bytes, sender: bytes, nonce: int, valid_until: int, fee: in
     return encode((VERSION, tag, sender, nonce, valid_until, fee, tuple(action.to_value() for action in actions)))
 
 
-def _fee_min_of(actions: Sequence[Action], fee: int, nonce: int, valid_until: int, spec: ChainSpec) -> int:
+def _fee_min_of(actions: Sequence[Action], fee: int, nonce: int, valid_until: int, spec: ChainSpec, params: Params) -> int:
     body = encode_body(spec.chain_tag, bytes(KEY_BYTES), nonce, valid_until, fee, actions)
     size = len(encode((body, bytes(SIGNATURE_BYTES))))
-    return size * spec.params.fee_per_byte + sum(action.WORK for action in actions) * spec.params.fee_per_work
+    return size * params.fee_per_byte + sum(action.WORK for action in actions) * params.fee_per_work

@@ -27,10 +27,20 @@ HEARTBEATS_COUNTED_MAX = 128
 class Parent(NamedTuple):
     """All that a block's execution needs to know of the block below it."""
 
+    height: int
     slot: int
     state_root: Hash
     schedule: Schedule
     view: View
+
+
+class Place(NamedTuple):
+    """Where a block stands, and by which parameters it is judged."""
+
+    spec: ChainSpec
+    params: Params
+    height: int
+    slot: int
 
 
 class Executed(NamedTuple):
@@ -45,12 +55,13 @@ class Executed(NamedTuple):
 def execute(parent: Parent, slot: int, transactions: Iterable[Transaction], spec: ChainSpec, *, building: bool = False) -> Executed:
     """Run a block in `slot` above `parent`.  Raises the first `Refusal` unless `building`."""
     ledger = Ledger(parent.view)
+    place = Place(spec, parent.schedule.terms.params, parent.height + 1, slot)
     included: list[Transaction] = []
     refused: list[tuple[Transaction, Refusal]] = []
     fees = 0
     for transaction in transactions:
         try:
-            apply_transaction(ledger, transaction, slot, spec)
+            apply_transaction(ledger, transaction, place)
         except Refusal as refusal:
             ledger.drop()
             if not building:
@@ -60,20 +71,20 @@ def execute(parent: Parent, slot: int, transactions: Iterable[Transaction], spec
         ledger.keep()
         fees += transaction.fee
         included.append(transaction)
-    schedule = _end_block(ledger, parent, slot, fees, spec)
+    schedule = _end_block(ledger, parent, place, fees)
     return Executed(ledger.changes(parent.state_root), schedule, included, refused)
 
 
-def apply_transaction(ledger: Ledger, transaction: Transaction, slot: int, spec: ChainSpec) -> None:
+def apply_transaction(ledger: Ledger, transaction: Transaction, place: Place) -> None:
     """Apply all actions or raise; the caller keeps or drops what was written (S6, S7)."""
-    validate_for_slot(transaction, slot, spec)
+    validate_for_slot(transaction, place.slot, place.params)
     sender = transaction.sender
-    release_matured(ledger, sender, slot)
+    release_matured(ledger, sender, place.slot)
     validate_nonce(ledger.account(sender), transaction.nonce)
     debit(ledger, sender, transaction.fee)
     row = ledger.account(sender)
     ledger.put(ACCOUNTS, sender, Account(row.balance, row.nonce + 1, row.staker))
-    context = Context(ledger, spec, sender, slot)
+    context = Context(ledger, place.spec, place.params, sender, place.height, place.slot)
     for action in transaction.actions:
         action.apply(context)
 
@@ -86,18 +97,19 @@ def validate_nonce(account: Account, nonce: int) -> None:
         raise NotYet(Code.NONCE_GAP, f"nonce is {nonce}, the account is at {account.nonce}", found=nonce, wanted=account.nonce)
 
 
-def _end_block(ledger: Ledger, parent: Parent, slot: int, fees: int, spec: ChainSpec) -> Schedule:
+def _end_block(ledger: Ledger, parent: Parent, place: Place, fees: int) -> Schedule:
+    slot, params = place.slot, place.params
     totals = ledger.get(GLOBALS)
     assert totals is not None, "the globals row is written by the genesis"
-    minted = min(spec.params.reward_per_block, AMOUNT_MAX - totals.issued)
+    minted = min(params.reward_per_block, AMOUNT_MAX - totals.issued)
     _pay_producer(ledger, parent.schedule.turn(slot).delegate.account, fees, minted)
-    _count_missed(ledger, parent, slot, spec.params.heartbeat_slots)
+    _count_missed(ledger, parent, slot, params.heartbeat_slots)
     totals = totals._replace(issued=totals.issued + minted, next_seed=next_seed(totals.next_seed, slot))
     if parent.schedule.closes_round(slot):
-        totals = _close_round(ledger, totals, parent.schedule.turn(slot).round, slot, spec.params)
+        totals = _close_round(ledger, totals, parent.schedule.turn(slot).round, slot, params)
     ledger.put(GLOBALS, b"", totals)
     ledger.keep()
-    return Schedule(totals)
+    return Schedule(totals, parent.schedule.terms)
 
 
 def _pay_producer(ledger: Ledger, producer: bytes, fees: int, minted: int) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from p2pchain.chain.block import Block
+from p2pchain.chain.block import Block, validate_size
 from p2pchain.chain.errors import Code, Invalid, NotYet
 from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import Changes, StackedView, View
@@ -73,7 +73,7 @@ class Node:
 class Tree:
     """Blocks above the last final one."""
 
-    def __init__(self, root: Root, view: View, unfinal_blocks_max: int) -> None:
+    def __init__(self, root: Root, view: View) -> None:
         self.root = Node(root.subject, root.state_root, root.schedule)
         self._view = view
         self._nodes: dict[BlockId, Node] = {self.root.id: self.root}
@@ -82,8 +82,15 @@ class Tree:
         """The last final block that is known to be on disk: what is told to anybody outside."""
         self.settling: list[Node] = []
         """Final blocks that are on their way to disk, newest first."""
-        self.unfinal_blocks_max = unfinal_blocks_max
-        self.blocks_max = 2 * CERTIFIED_FACTOR * unfinal_blocks_max
+
+    @property
+    def unfinal_blocks_max(self) -> int:
+        """As the last final block's terms have it."""
+        return self.root.schedule.terms.params.unfinal_blocks_max
+
+    @property
+    def blocks_max(self) -> int:
+        return 2 * CERTIFIED_FACTOR * self.unfinal_blocks_max
 
     def __contains__(self, block: BlockId) -> bool:
         return block in self._nodes
@@ -122,6 +129,7 @@ class Tree:
             raise Invalid(
                 Code.WRONG_PRODUCER, f"slot {header.slot} belongs to {leader.hex()}, not to {header.producer.hex()}", wanted=leader
             )
+        validate_size(block, parent.schedule.terms.params)
         if bounded and not self.has_room(parent, block.certificate):
             raise NotYet(Code.UNFINAL_LIMIT, f"{self.unfinal_blocks_max} blocks are not final yet: the chain waits for a quorum")
         rivals = sum(child.slot == header.slot for child in parent.children)
@@ -145,7 +153,7 @@ class Tree:
 
     def execution_parent(self, node: Node) -> Parent:
         """What a block above `node` is executed on."""
-        return Parent(node.slot, node.state_root, node.schedule, self.view(node))
+        return Parent(node.height, node.slot, node.state_root, node.schedule, self.view(node))
 
     def view(self, node: Node) -> StackedView:
         """The state as of a block."""

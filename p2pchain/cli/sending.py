@@ -72,7 +72,7 @@ def send(build: Callable[[ChainSpec, bytes], Sequence[Action]], options: SendOpt
             spec,
             build(spec, signer.public_key),
             nonce=client.account(sender)["next_nonce"] if options["nonce"] is None else options["nonce"],
-            valid_until=client.status()["slot"] + min(options["valid_slots"], spec.params.validity_slots_max),
+            valid_until=client.status()["slot"] + min(options["valid_slots"], spec.genesis_params.validity_slots_max),
             fee=options["fee"],
         )
         _print(_outcome(client, raw, options), as_json=options["as_json"])

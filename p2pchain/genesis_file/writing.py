@@ -25,7 +25,7 @@ _CHAIN = (
     "name: 1 to 48 of a-z, 0-9 and -. address_prefix: what its addresses begin with, 1 to 16 of a-z and 0-9, a letter first."
     " time: when slot 1 begins, in RFC 3339 or Unix milliseconds."
 )
-_PARAMS = "The rules that the network fixes for good. All of them must be here."
+_PARAMS = "The rules that the network begins with; delegates can change all but slot_ms later. All of them must be here."
 _ACCOUNTS = "Who owns which coins, in the smallest unit. An address stands for an Ed25519 public key; see: p2pchain keys show"
 _DELEGATES = (
     "Who may sign blocks: an account, the Ed25519 public key that signs in its name (32 bytes in hex), its share of the rewards"

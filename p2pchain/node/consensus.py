@@ -123,7 +123,7 @@ class Consensus:
     def _in_window(self, slot: int) -> bool:
         """From half a slot before its slot to the end of the next: room for clocks and for a slow hop."""
         spec, now = self._core.spec, self._core.now_ms
-        return spec.slot_start_ms(slot) - spec.params.slot_ms // 2 <= now < spec.slot_start_ms(slot + 2)
+        return spec.slot_start_ms(slot) - spec.slot_ms // 2 <= now < spec.slot_start_ms(slot + 2)
 
     def _answer_lock(self) -> None:
         """Refusing under V2 means that somebody does not know our certificate: show it."""

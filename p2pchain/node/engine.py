@@ -61,9 +61,10 @@ class Engine:
     """A node's mind."""
 
     def __init__(self, spec: ChainSpec, root: Root, view: View, identity: Identity, limits: Limits, now_ms: int) -> None:
-        tree = Tree(root, view, spec.params.unfinal_blocks_max)
+        tree = Tree(root, view)
         self.core = Core(spec, tree, Mempool(spec, limits), identity.key, identity.sign)
         self.core.now_ms = now_ms
+        self.core.pool.params = root.schedule.terms.params
         self.consensus = Consensus(self.core, spec.slot_at(now_ms))
         self.importer = Importer(self.core, self.consensus)
         self.producer = Producer(self.core)
@@ -75,7 +76,7 @@ class Engine:
         self._slot_seen = 0
         self._head_told: Node | None = None
         self._resumed = False
-        self._grace_ms = now_ms + spec.params.slot_ms
+        self._grace_ms = now_ms + spec.slot_ms
         """Until then a starting node does not produce: its peers may know more than it does."""
 
     def restore(self, blocks: list[tuple[Block, Certificate | None]]) -> None:
@@ -173,6 +174,7 @@ class Engine:
             self.consensus.recover_voice()
             self.gossip.tell_status()
         head = core.head = core.tree.head()
+        core.pool.params = head.schedule.terms.params
         if head is not self._head_told:
             self._head_told = head
             core.effects.publish.append(HeadChanged(head.subject))

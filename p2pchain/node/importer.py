@@ -52,5 +52,5 @@ class Importer:
         """A block from more than half a slot ahead waits for its time."""
         core = self._core
         start = core.spec.slot_start_ms(block.header.slot)
-        if core.now_ms < start - core.spec.params.slot_ms // 2:
+        if core.now_ms < start - core.spec.slot_ms // 2:
             raise NotYet(Code.FUTURE_SLOT, f"slot {block.header.slot} begins in {start - core.now_ms} ms", found=block.header.slot)

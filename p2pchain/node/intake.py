@@ -96,7 +96,7 @@ class Intake:
 
     def read_block(self, raw: bytes) -> tuple[Block, list[SignatureCheck]]:
         """A block and all the signatures in it that are not verified yet."""
-        envelope = decode_envelope(raw, self._spec.params)
+        envelope = decode_envelope(raw)
         checks = [header_check(envelope.header_raw, envelope.header.producer, envelope.signature, self._chain_id)]
         if envelope.certificate is not None:
             checks += self._certificate_checks(envelope.certificate)

@@ -67,16 +67,16 @@ class Producer:
         """The slot's beginning; a fifth of a slot later where the newest block has no certificate yet (section 6)."""
         start = self._core.spec.slot_start_ms(slot)
         waits = self._core.head is not self._core.tree.root and self._core.head.certificate is None
-        return start + self._core.spec.params.slot_ms // 5 if waits else start
+        return start + self._core.spec.slot_ms // 5 if waits else start
 
     def _latest_ms(self, slot: int) -> int:
         """After half of the slot a block could hardly become final in it: the next leader takes over."""
-        return self._core.spec.slot_start_ms(slot) + self._core.spec.params.slot_ms // 2
+        return self._core.spec.slot_start_ms(slot) + self._core.spec.slot_ms // 2
 
     def _is_due(self, slot: int) -> bool:
         core = self._core
         is_first = core.head.height == 0
-        is_heartbeat = slot % core.spec.params.heartbeat_slots == 0
+        is_heartbeat = slot % self._base().schedule.terms.params.heartbeat_slots == 0
         is_unfinal = core.head is not core.tree.root and slot > core.head.slot + 1
         return is_first or is_heartbeat or is_unfinal
 
@@ -94,7 +94,7 @@ class Producer:
         assert core.key is not None
         assert core.sign is not None
         parent = core.tree.execution_parent(base)
-        params = core.spec.params
+        params = base.schedule.terms.params
         chosen = (
             []
             if empty

@@ -213,14 +213,14 @@ class Queries:
         if envelope is None:
             stored = self._store.final_block(height)
             assert stored is not None, "an indexed transaction lies in a stored block"
-            envelope = self._envelopes[height] = decode_envelope(stored.raw, self._core.spec.params)
+            envelope = self._envelopes[height] = decode_envelope(stored.raw)
             if len(self._envelopes) > ENVELOPES_MAX:
                 del self._envelopes[next(iter(self._envelopes))]
         return envelope
 
     def _decode_final(self, stored: FinalBlock) -> BlockView:
         spec = self._core.spec
-        envelope = decode_envelope(stored.raw, spec.params)
+        envelope = decode_envelope(stored.raw)
         block = envelope.with_transactions([decode_transaction(raw, spec) for raw in envelope.transactions])
         confirms = decode_certificate(stored.certificate) if stored.certificate else None
         return BlockView(block, "final", None, confirms, spec.slot_start_ms(envelope.header.slot))

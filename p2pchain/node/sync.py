@@ -111,7 +111,7 @@ class Sync:
             return False
         if self._lagging_since_ms is None:
             self._lagging_since_ms = self._core.now_ms
-        return self.is_behind or self._core.now_ms >= self._lagging_since_ms + self._core.spec.params.slot_ms
+        return self.is_behind or self._core.now_ms >= self._lagging_since_ms + self._core.spec.slot_ms
 
     @property
     def _reached(self) -> int:

@@ -19,7 +19,6 @@ import lmdb
 
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.schedule import Schedule
-from p2pchain.chain.state import GLOBALS
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.node.effects import Commit
@@ -103,10 +102,9 @@ class LmdbStore:
                         raise StorageError(f"{self._folder}: reading failed: {error}") from error
 
     def recovered(self) -> Recovered:
-        totals = GLOBALS.load(self)
-        assert totals is not None, "the globals row is written by the genesis"
+        schedule = Schedule.load(self)
         with self._shown() as view:
-            return Recovered(Root(view.memory.final, view.memory.state_root, Schedule(totals)), view.unfinal())
+            return Recovered(Root(view.memory.final, view.memory.state_root, schedule), view.unfinal())
 
     def final_block(self, height: int) -> FinalBlock | None:
         with self._shown() as view:

@@ -58,6 +58,7 @@ class Book:
         self.state_root = changes.state_root
         self.schedule: Schedule = genesis.schedule()
         self.slot = 0
+        self.height = 0
 
     # --- reading
 
@@ -115,7 +116,7 @@ class Book:
 
     def execute(self, transactions: Sequence[Transaction], slot: int | None = None, *, building: bool = False) -> Executed:
         """What a block would do, without taking it."""
-        parent = Parent(self.slot, self.state_root, self.schedule, self.view)
+        parent = Parent(self.height, self.slot, self.state_root, self.schedule, self.view)
         return execute(parent, self.slot + 1 if slot is None else slot, transactions, self.spec, building=building)
 
     def block(self, *transactions: Transaction, slot: int | None = None, building: bool = False) -> Executed:
@@ -124,6 +125,7 @@ class Book:
         executed = self.execute(transactions, slot, building=building)
         self.view = Rows({**self.view.rows, **executed.changes.rows})
         self.state_root, self.schedule, self.slot = executed.changes.state_root, executed.schedule, slot
+        self.height += 1
         return executed
 
     def do(self, sender: bytes, *actions: Action, slot: int | None = None) -> Transaction:

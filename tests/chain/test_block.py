@@ -15,6 +15,7 @@ from p2pchain.chain.block import (
     encode_header,
     header_check,
     transactions_bytes_max,
+    validate_size,
 )
 from p2pchain.chain.codec import encode
 from p2pchain.chain.crypto import is_valid_signature
@@ -26,7 +27,7 @@ from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX, Certificate, Kind, certi
 from tests.fakes.chain import ChainMaker, make_genesis
 
 MAKER = ChainMaker(make_genesis())
-PARAMS = MAKER.spec.params
+PARAMS = MAKER.spec.genesis_params
 FIRST = MAKER.extend(MAKER.root, transfers=3)
 SECOND = MAKER.extend(FIRST, transfers=2, carried=MAKER.certificate(FIRST, Kind.VOTE))
 BLOCK = SECOND.made
@@ -34,7 +35,7 @@ BLOCK = SECOND.made
 
 def refused(raw: bytes) -> Code:
     with pytest.raises(Invalid) as caught:
-        decode_envelope(raw, PARAMS)
+        decode_envelope(raw)
     return caught.value.code
 
 
@@ -46,7 +47,7 @@ def rebuilt(block: Block, *, certificate: bytes | None = None, header: Header | 
 
 
 def test_a_block_comes_back() -> None:
-    envelope = decode_envelope(BLOCK.raw, PARAMS)
+    envelope = decode_envelope(BLOCK.raw)
     assert envelope.with_transactions(BLOCK.transactions) == BLOCK
     assert envelope.transactions == [transaction.raw for transaction in BLOCK.transactions]
     assert BLOCK.id == block_id(BLOCK.header_raw) == block_id(encode_header(BLOCK.header))
@@ -68,7 +69,7 @@ def test_no_byte_of_a_block_can_be_changed() -> None:
     for place in range(len(BLOCK.raw)):
         changed = BLOCK.raw[:place] + bytes([BLOCK.raw[place] ^ 1 << place % 8]) + BLOCK.raw[place + 1 :]
         try:
-            envelope = decode_envelope(changed, PARAMS)
+            envelope = decode_envelope(changed)
         except Invalid:
             continue
         same = envelope.header_raw == BLOCK.header_raw and envelope.transactions == [item.raw for item in BLOCK.transactions]
@@ -77,7 +78,7 @@ def test_no_byte_of_a_block_can_be_changed() -> None:
 
 
 def test_a_block_commits_to_its_transactions_and_their_order() -> None:
-    envelope = decode_envelope(BLOCK.raw, PARAMS)
+    envelope = decode_envelope(BLOCK.raw)
     for other in (
         BLOCK.transactions[::-1],
         BLOCK.transactions[:1],
@@ -152,7 +153,7 @@ def test_a_block_carries_no_certificate_but_the_one_its_header_names() -> None:
 
 
 def test_a_block_carries_votes_for_an_earlier_slot() -> None:
-    decode_envelope(rebuilt(BLOCK, certificate=vote_on(1).raw), PARAMS)
+    decode_envelope(rebuilt(BLOCK, certificate=vote_on(1).raw))
     for wrong in (vote_on(2), vote_on(3), vote_on(1, Kind.CONFIRM)):
         assert refused(rebuilt(BLOCK, certificate=wrong.raw)) is Code.WRONG_CERTIFICATE
     assert refused(rebuilt(BLOCK, certificate=b"\xc0")) is Code.MALFORMED
@@ -169,8 +170,9 @@ def test_a_block_over_its_limits_is_refused() -> None:
     small = Params(block_bytes_max=1 << 16, transaction_bytes_max=1 << 15, block_transactions_max=2)
     for transactions, code in (([b""] * 3, Code.OVERSIZED), ([bytes(1 << 15)] * 2, Code.OVERSIZED)):
         raw = encode_block(FIRST.made.header_raw, FIRST.made.signature, b"", transactions)
+        envelope = decode_envelope(raw)
         with pytest.raises(Invalid) as caught:
-            decode_envelope(raw, small)
+            validate_size(Block(*envelope[:5], SECOND.made.transactions[:1] * len(transactions), raw), small)
         assert caught.value.code is code
 
 
@@ -190,6 +192,6 @@ def test_a_block_filled_to_the_brim_fits() -> None:
 def test_any_bytes_are_a_block_or_invalid(data: bytes) -> None:
     for raw in (data, encode((data, bytes(64), b"", ())), encode((BLOCK.header_raw, bytes(64), data, ()))):
         try:
-            decode_envelope(raw, PARAMS)
+            decode_envelope(raw)
         except Invalid:
             continue

@@ -159,7 +159,12 @@ def test_nonces_are_queued_in_order_without_a_gap() -> None:
 
 @pytest.mark.parametrize(
     ("valid_until", "rate", "code"),
-    [(4, 2, Code.EXPIRED), (5, 2, None), (6 + SPEC.params.validity_slots_max, 2, Code.VALIDITY_TOO_LONG), (5, 0.9, Code.FEE_TOO_LOW)],
+    [
+        (4, 2, Code.EXPIRED),
+        (5, 2, None),
+        (6 + SPEC.genesis_params.validity_slots_max, 2, Code.VALIDITY_TOO_LONG),
+        (5, 0.9, Code.FEE_TOO_LOW),
+    ],
 )
 def test_what_no_block_of_the_slot_could_hold_is_refused(valid_until: int, rate: float, code: Code | None) -> None:
     world, item = Pool(), transaction(A, valid_until=valid_until, rate=rate)
@@ -326,7 +331,7 @@ def test_a_transaction_larger_than_the_pool_is_refused() -> None:
 
 def test_the_floor_is_what_gets_in() -> None:
     world = Pool(transactions_max=2)
-    assert world.pool.fee_floor() == SPEC.params.fee_per_byte
+    assert world.pool.fee_floor() == SPEC.genesis_params.fee_per_byte
     world.add(transaction(A, rate=4), transaction(B, rate=7))
     floor = world.pool.fee_floor()
     weight = len(transaction(C, fee=1_000).raw) + Transfer.WORK

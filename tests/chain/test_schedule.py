@@ -12,12 +12,14 @@ from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.params import Params
 from p2pchain.chain.schedule import Schedule, elect, next_seed, quorum
 from p2pchain.chain.state import CANDIDATES, DELEGATES, ActiveDelegate, Changes, Delegate, Globals, Ledger, Single
+from p2pchain.chain.terms import Terms
 from p2pchain.chain.transition import HEARTBEATS_COUNTED_MAX
 from p2pchain.chain.types import ZERO_HASH
 from tests.chain.ledger import Book, account_id, delegate_id
 from tests.fakes.chain import make_genesis, signer
 
 A = account_id(0)
+TERMS = Terms(1, Params())
 
 
 def member(number: int, stake: int = 1_000) -> ActiveDelegate:
@@ -26,7 +28,7 @@ def member(number: int, stake: int = 1_000) -> ActiveDelegate:
 
 def schedule(members: int, *, start: int = 1, number: int = 0, seed: bytes = bytes(32)) -> Schedule:
     active = tuple(member(place) for place in range(members))
-    return Schedule(Globals(number, start, seed, bytes(32), active, 0, 0, 0))
+    return Schedule(Globals(number, start, seed, bytes(32), active, 0, 0, 0), TERMS)
 
 
 def round_of(one: Schedule, first: int) -> list[bytes]:
@@ -63,7 +65,7 @@ def test_every_active_delegate_leads_once_in_a_round_while_its_blocks_are_made()
 def test_the_order_does_not_depend_on_how_the_set_is_listed(places: list[int], seed: bytes, number: int) -> None:
     listed = tuple(member(place) for place in places)
     sorted_set = tuple(sorted(listed))
-    one, other = (Schedule(Globals(number, 1, seed, seed, active, 0, 0, 0)) for active in (listed, sorted_set))
+    one, other = (Schedule(Globals(number, 1, seed, seed, active, 0, 0, 0), TERMS) for active in (listed, sorted_set))
     assert round_of(one, 1) == round_of(other, 1)
 
 

@@ -31,7 +31,7 @@ def validate(book: Book) -> None:
         assert all(entry.amount > 0 for entry in stakes.unbonding)
         assert list(stakes.positions) == sorted(stakes.positions)
         for position in stakes.positions:
-            assert position.amount >= book.spec.params.stake_min
+            assert position.amount >= book.spec.genesis_params.stake_min
             delegate = book.delegate(position.delegate)
             due = unsettled_reward(position, delegate)
             assert due >= 0
@@ -52,8 +52,8 @@ def _validate_delegates(book: Book, staked: dict[bytes, int], owed: dict[bytes, 
         assert owed.get(account, 0) <= delegate.reward_pool
         standing += [] if delegate.retired else [account]
     assert candidate_ids(CANDIDATES.load(book.view)) == sorted(standing)
-    assert 1 <= len(standing) <= book.spec.params.candidates_max
-    assert 1 <= len(totals.active) <= book.spec.params.delegates
+    assert 1 <= len(standing) <= book.spec.genesis_params.candidates_max
+    assert 1 <= len(totals.active) <= book.spec.genesis_params.delegates
     assert GLOBALS.load(book.view) == totals
 
 

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from p2pchain.chain.block import Block, Header
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
+from p2pchain.chain.params import Params
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.state import ActiveDelegate, Changes, Globals
+from p2pchain.chain.terms import Terms
 from p2pchain.chain.transition import Executed
 from p2pchain.chain.tree import BLOCKS_PER_TURN_MAX, CERTIFIED_FACTOR, Node, Root, Tree
 from p2pchain.chain.types import ZERO_HASH, BlockId, Hash, Height, PublicKey, Signature, Slot
@@ -22,9 +24,9 @@ def key(number: int) -> PublicKey:
     return PublicKey(bytes([number]) * 32)
 
 
-def schedule(*members: int, start: int = 1) -> Schedule:
+def schedule(*members: int, start: int = 1, unfinal_blocks_max: int = 8) -> Schedule:
     active = tuple(ActiveDelegate(key(number), key(number), 1_000) for number in members)
-    return Schedule(Globals(0, start, ZERO_HASH, ZERO_HASH, active, 0, 0, 0))
+    return Schedule(Globals(0, start, ZERO_HASH, ZERO_HASH, active, 0, 0, 0), Terms(1, Params(unfinal_blocks_max=unfinal_blocks_max)))
 
 
 FOUR = schedule(1, 2, 3, 4)
@@ -45,9 +47,9 @@ class Store:
 class Garden:
     """A tree of blocks that nobody executed."""
 
-    def __init__(self, above: Schedule = FOUR, *, unfinal_blocks_max: int = 8) -> None:
+    def __init__(self, above: Schedule = FOUR) -> None:
         self.store = Store()
-        self.tree = Tree(Root(GENESIS, ZERO_HASH, above), self.store, unfinal_blocks_max)
+        self.tree = Tree(Root(GENESIS, ZERO_HASH, above), self.store)
 
     def block(self, parent: Node, slot: int, *, certificate: Certificate | None = None) -> Block:
         header = Header(
@@ -205,7 +207,7 @@ def test_a_carried_certificate_makes_room_only_for_the_parent_and_with_a_quorum(
 
 
 def test_even_a_certified_branch_ends_somewhere() -> None:
-    garden = Garden(unfinal_blocks_max=2)
+    garden = Garden(schedule(1, 2, 3, 4, unfinal_blocks_max=2))
     tip = garden.tree.root
     for slot in range(1, 2 * CERTIFIED_FACTOR + 1):
         tip = garden.grow(tip, slot)
@@ -423,7 +425,7 @@ def test_what_a_block_is_executed_on_is_its_parent() -> None:
     """With real blocks: executing through the tree gives what the maker computed from plain dicts."""
     maker = ChainMaker(make_genesis())
     root = maker.root
-    tree = Tree(Root(root.subject, root.changes.state_root, root.schedule), root.view, 32)
+    tree = Tree(Root(root.subject, root.changes.state_root, root.schedule), root.view)
     nodes = {root.subject.block: tree.root}
     first = maker.extend(root, transfers=3)
     beside = maker.extend(root, transfers=1, slot=2)
@@ -445,7 +447,7 @@ def maker_view(layers: Sequence[Any], row: bytes) -> bytes | None:
 
 
 def full_garden() -> Garden:
-    garden = Garden(unfinal_blocks_max=2)
+    garden = Garden(schedule(1, 2, 3, 4, unfinal_blocks_max=2))
     assert garden.tree.blocks_max == 4 * CERTIFIED_FACTOR
     return garden
 
@@ -503,7 +505,7 @@ def test_where_nothing_may_go_pruning_ends() -> None:
     )
 )
 def test_a_tree_stays_a_tree_whatever_happens(steps: list[tuple[int, int, str]]) -> None:
-    garden = Garden(unfinal_blocks_max=3)
+    garden = Garden(schedule(1, 2, 3, 4, unfinal_blocks_max=3))
     tree = garden.tree
     finals: list[BlockId] = [GENESIS.block]
     for pick, gap, kind in steps:

@@ -47,7 +47,7 @@ def test_a_transfer_is_built_from_what_the_node_says(run: Run, node: FakeNode, s
     assert json.loads(result.stdout) == {"id": ID, "status": "pending", "height": None}
     transaction = sent(node)
     assert transaction.actions == (Transfer(signer(3001).public_key, 5, b"lunch"),)
-    assert (transaction.nonce, transaction.fee, transaction.valid_until) == (7, fee_min(transaction, SPEC), 1240)
+    assert (transaction.nonce, transaction.fee, transaction.valid_until) == (7, fee_min(transaction, SPEC.genesis_params), 1240)
 
 
 def test_nonce_fee_and_validity_may_be_chosen(run: Run, node: FakeNode, sender: str) -> None:

@@ -120,14 +120,14 @@ class ChainMaker:
         """A block by the slot's leader (the next slot, unless said), with its state root; it is checked as it is made."""
         slot = parent.subject.slot + 1 if slot is None else slot
         transactions = [*transactions, *self.transfers(parent, transfers)]
-        below = Parent(parent.subject.slot, parent.changes.state_root, parent.schedule, parent.view)
+        below = Parent(parent.subject.height, parent.subject.slot, parent.changes.state_root, parent.schedule, parent.view)
         executed = execute(below, slot, transactions, self.spec)
         leader = self._signers[PublicKey(parent.schedule.turn(slot).delegate.consensus_key)]
         header = encode_header(self._header(parent, slot, transactions, executed.changes.state_root, leader, carried))
         signature = leader.sign(Domain.BLOCK, self.genesis.chain_id, header)
         certificate = carried.raw if carried is not None else b""
         raw = encode_block(header, signature, certificate, [transaction.raw for transaction in transactions])
-        block = decode_envelope(raw, self.spec.params).with_transactions(transactions)
+        block = decode_envelope(raw).with_transactions(transactions)
         subject = Subject(Slot(slot), Height(parent.subject.height + 1), block.id)
         return MadeBlock(subject, block, executed.changes, executed.schedule, (executed.changes.rows, *parent.layers))
 

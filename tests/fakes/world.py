@@ -272,7 +272,7 @@ class SimNode:
 
     def headers(self) -> list[Header]:
         """Headers of the final chain."""
-        return [decode_envelope(block.raw, self.world.spec.params).header for block in self.disk.final]
+        return [decode_envelope(block.raw).header for block in self.disk.final]
 
     def hear(self, published: e.Publication) -> None:
         if isinstance(published, e.BlockFinal):

@@ -19,8 +19,10 @@ from p2pchain.chain.address import encode_address
 from p2pchain.chain.block import encode_block
 from p2pchain.chain.codec import encode
 from p2pchain.chain.crypto import merkle_root
+from p2pchain.chain.params import Params
 from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import GLOBALS, ActiveDelegate, Globals
+from p2pchain.chain.terms import Terms
 from p2pchain.chain.types import AMOUNT_MAX, AccountId, BlockId, Height, PublicKey
 from p2pchain.chain.votes import Kind, certificate_hash, encode_subject
 from p2pchain.wire import messages as wire
@@ -47,6 +49,7 @@ from tests.vectors.world import (
 )
 
 FOLDER = Path(__file__).parent
+TERMS = Terms(1, Params())
 
 
 def keys_file() -> Json:
@@ -275,7 +278,7 @@ def schedules_file() -> Json:
         active = tuple(ActiveDelegate(item, PublicKey(item), 1_000) for item in accounts)
         for start_round in (0, 5):
             totals = Globals(start_round, 11, hashlib.sha256(b"seed").digest(), bytes(32), active, 1_000 * members, 0, 0)
-            schedule = Schedule(totals)
+            schedule = Schedule(totals, TERMS)
             turns = [schedule.turn(11 + place) for place in range(2 * members)]
             cases.append(
                 {

@@ -44,7 +44,7 @@ def undecodable() -> Iterable[Refused]:
     yield "three elements", encode((body_of(), signature, 0)), "invalid", "malformed"
     yield "signature of 63 bytes", encode((body_of(), signature[:-1])), "invalid", "malformed"
     yield "body as text", encode(("body", signature)), "invalid", "malformed"
-    yield "longer than transaction_bytes_max", encode((bytes(4_096), signature)), "invalid", "oversized"
+    yield "longer than any network allows", encode((bytes(65_536), signature)), "invalid", "oversized"
     wide = b"\x92\xc5" + len(body_of()).to_bytes(2, "big") + good[3:]
     yield "length of the body in two bytes where one suffices", wide, "invalid", "non_canonical"
     padded = body_of().replace(b"\xcd\x01\xf4", b"\xce\x00\x00\x01\xf4")
@@ -59,7 +59,7 @@ def undecodable() -> Iterable[Refused]:
     yield "fee as a float", seal(body_of(fee=500.0)), "invalid", "malformed"
     yield "fee of 2**63", seal(body_of(fee=2**63)), "invalid", "malformed"
     yield "no actions", seal(body_of(actions=())), "invalid", "malformed"
-    yield "17 actions", seal(body_of(actions=(action,) * 17)), "invalid", "malformed"
+    yield "257 actions", seal(body_of(actions=(action,) * 257)), "invalid", "malformed"
     yield "unknown kind of action", seal(body_of(actions=((99,),))), "invalid", "unknown_action"
     yield "kind of action true", seal(body_of(actions=((True, account("bob"), 5, b""),))), "invalid", "unknown_action"
     yield "amount of 0", seal(body_of(actions=((1, account("bob"), 0, b""),))), "invalid", "malformed"
@@ -85,6 +85,8 @@ def refused() -> Iterable[Refused]:
     def case(sender: str, *actions: Action, nonce: int = 0, until: int = 120, fee: int | None = None) -> bytes:
         return signed(sender, actions, nonce=nonce, valid_until=until, fee=fee).raw
 
+    yield "17 actions where 16 are allowed", case("alice", *[transfer("bob", 5)] * 17), "invalid", "oversized"
+    yield "longer than this network allows", case("alice", *[transfer("bob", 5, bytes(256))] * 14), "invalid", "oversized"
     yield "expired in the slot before", case("alice", transfer("bob", 5), until=9), "invalid", "expired"
     yield "valid for too long", case("alice", transfer("bob", 5), until=1_011), "not_yet", "validity_too_long"
     least = int(signed("alice", [transfer("bob", 5)], nonce=0, valid_until=120).fee)

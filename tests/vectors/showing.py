@@ -37,7 +37,7 @@ def show_transaction(name: str, transaction: Transaction) -> Json:
         "id": transaction.id.hex(),
         "bytes": len(transaction.raw),
         "work": sum(action.WORK for action in transaction.actions),
-        "fee_min": str(fee_min(transaction, SPEC)),
+        "fee_min": str(fee_min(transaction, SPEC.genesis_params)),
     }
 
 

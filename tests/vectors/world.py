@@ -137,7 +137,11 @@ def chain() -> tuple[Made, ...]:
 def extend(below: Made, plan: Plan) -> Made:
     transactions = [signed(sender, actions, nonce=nonce, valid_until=100) for sender, nonce, actions in plan.transactions]
     executed = execute(
-        Parent(below.subject.slot, below.changes.state_root, below.schedule, below.view), plan.slot, transactions, SPEC, building=False
+        Parent(below.subject.height, below.subject.slot, below.changes.state_root, below.schedule, below.view),
+        plan.slot,
+        transactions,
+        SPEC,
+        building=False,
     )
     leader = consensus_of(below.schedule.turn(plan.slot).delegate)
     carried = below.votes.raw if below.votes is not None else b""
@@ -153,7 +157,7 @@ def extend(below: Made, plan: Plan) -> Made:
     header_raw = encode_header(header)
     signature = leader.sign(Domain.BLOCK, CHAIN_ID, header_raw)
     raw = encode_block(header_raw, signature, carried, [transaction.raw for transaction in transactions])
-    block = decode_envelope(raw, SPEC.params).with_transactions(transactions)
+    block = decode_envelope(raw).with_transactions(transactions)
     subject = Subject(header.slot, header.height, block.id)
     votes = certify(Kind.VOTE, subject, below.schedule)
     view = StackedView([executed.changes.rows], below.view)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from p2pchain.chain.crypto import SignatureCheck
-from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.params import ChainSpec, Params
 from p2pchain.chain.state import Ledger
 from p2pchain.chain.types import ChainId
 
@@ -15,7 +15,10 @@ class Context(NamedTuple):
 
     ledger: Ledger
     spec: ChainSpec
+    params: Params
+    """In force for this block."""
     sender: bytes
+    height: int
     slot: int
 
 

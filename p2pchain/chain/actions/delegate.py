@@ -67,7 +67,7 @@ class RegisterDelegate(_RegisterFields, Plain):
         old = ledger.get(DELEGATES, context.sender)
         if old is not None and not old.retired:
             raise Invalid(Code.DELEGATE_EXISTS, "this account is a delegate already: retire it first to change its terms")
-        _add_candidate(ledger, context.sender, context.spec.params.candidates_max)
+        _add_candidate(ledger, context.sender, context.params.candidates_max)
         terms = {"consensus_key": self.consensus_key, "commission_bps": self.commission_bps, "retired": 0}
         row = old._replace(**terms) if old else Delegate(self.consensus_key, self.commission_bps)  # type: ignore[arg-type]
         ledger.put(DELEGATES, context.sender, row)

@@ -40,8 +40,8 @@ class Stake(_Fields, Plain):
 
     def apply(self, context: Context) -> None:
         ledger = context.ledger
-        if self.amount < context.spec.params.stake_min:
-            least = context.spec.params.stake_min
+        if self.amount < context.params.stake_min:
+            least = context.params.stake_min
             raise Invalid(Code.BAD_AMOUNT, f"stake is {self.amount}, at least {least} wanted", found=self.amount, wanted=least)
         if require_delegate(ledger, self.delegate).retired:
             raise NotYet(Code.DELEGATE_RETIRED, f"delegate {self.delegate.hex()} is retired")
@@ -70,11 +70,11 @@ class Unstake(_Fields, Plain):
     def apply(self, context: Context) -> None:
         ledger = context.ledger
         held = next((p.amount for p in stakes_of(ledger, context.sender).positions if p.delegate == self.delegate), 0)
-        left, least = held - self.amount, context.spec.params.stake_min
+        left, least = held - self.amount, context.params.stake_min
         if 0 < left < least:
             raise Invalid(Code.BAD_AMOUNT, f"{left} of the stake would be left, 0 or at least {least} wanted", found=left, wanted=least)
         reward = change_stake(ledger, context.sender, self.delegate, -self.amount)
-        begin_unbonding(ledger, context.sender, self.amount, context.slot + context.spec.params.unbonding_slots)
+        begin_unbonding(ledger, context.sender, self.amount, context.slot + context.params.unbonding_slots)
         credit(ledger, context.sender, reward)
 
     def view(self) -> dict[str, object]:
