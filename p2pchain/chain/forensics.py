@@ -70,16 +70,14 @@ def culprits(members: Collection[PublicKey], ballots: Iterable[Ballot], blocks: 
     said = [ballot for ballot in ballots if ballot.voter in members]
     known = {block.subject.block: block for block in blocks}
     found: dict[PublicKey, Proof] = {}
-    for proof in (*_contradictions(said), *_double_blocks(known.values())):
-        found.setdefault(_accused(proof), proof)
+    for contradiction in _contradictions(said):
+        found.setdefault(contradiction.first.voter, contradiction)
+    for double in _double_blocks(known.values()):
+        found.setdefault(double.first.producer, double)
     tree = _Branches(known, _certified(members, said, known.values()))
     for amnesia in _amnesia(said, tree):
         found.setdefault(amnesia.vote.voter, amnesia)
     return {key: found[key] for key in sorted(found) if key in members}
-
-
-def _accused(proof: Contradiction | DoubleBlock) -> PublicKey:
-    return proof.first.voter if isinstance(proof, Contradiction) else proof.first.producer
 
 
 def _contradictions(ballots: list[Ballot]) -> Iterable[Contradiction]:

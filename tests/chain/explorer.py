@@ -94,8 +94,8 @@ class Verdict(NamedTuple):
     trace: tuple[str, ...] = ()
 
     def plus(self, other: Verdict) -> Verdict:
-        sums = (mine + its for mine, its in zip(self[:4], other[:4], strict=True))
-        return Verdict(*sums, self.trace or other.trace)
+        shapes, nodes, states, violations = (mine + its for mine, its in zip(self[:4], other[:4], strict=True))
+        return Verdict(shapes, nodes, states, violations, self.trace or other.trace)
 
 
 def subject(slot: int, block: int) -> Subject:
