@@ -38,12 +38,9 @@ def test_what_the_random_adversary_calls_harmless_is(name: str) -> None:
     assert explore(name, members=4, slots=SLOTS).violations == 0
 
 
-@pytest.mark.parametrize("name", [None, *sorted(MUTANTS.keys() - {"any_slot", "small_quorum"})])
+@pytest.mark.parametrize("name", [None, "later_vote", "no_lock", "no_lock_by_vote"])
 def test_leaving_out_orders_without_a_difference_loses_nothing(name: str | None) -> None:
-    """The same certified and final blocks as one message at a time, in every shape of two slots.
-
-    The two mutants that are left out let so much happen that one message at a time takes half a minute.
-    """
+    """The same certified and final blocks as one message at a time, in every shape of two slots."""
     rules = MUTANTS[name] if name else Rules()
     for shape in shapes(2, 1):
         assert Search(rules, 4, shape).reached() == plain(rules, 4, shape), shape
