@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-SUPPLY = ("chain/test_supply.py", "chain/test_actions.py", "chain/test_staking.py")
+SUPPLY = ("chain/test_coins.py", "chain/test_supply.py", "chain/test_actions.py", "chain/test_staking.py")
 POOL = ("chain/test_mempool.py",)
 
 MUTANTS = (

@@ -18,7 +18,7 @@ from tests.mutants.mutant import ROOT, Mutant
 
 TIMEOUT_S = 600
 """A mutant that hangs is caught: the suite would not end."""
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
 
 
