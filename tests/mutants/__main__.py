@@ -1,4 +1,4 @@
-"""Hand-made bugs, and whether the suite catches each: `.venv/bin/python -m tests.mutants [--only NAME ...] [--jobs 2]`.
+"""Hand-made bugs, and whether the suite catches each: `.venv/bin/python -m tests.mutants [--only NAME ...] [--named]`.
 
 Each mutant gets a copy of the source of its own.  Beside them all tests that are named for the mutants run on an
 unchanged copy: these must pass, or catching means nothing.  Exit 0 only if they do and every mutant is caught.
@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.trial import Outcome, control, judge
@@ -25,6 +26,7 @@ def told(outcome: Outcome) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=sorted(mutant.name for mutant in MUTANTS), metavar="NAME")
+    parser.add_argument("--named", action="store_true", help="run the tests named for a mutant alone, never the whole suite")
     parser.add_argument("--jobs", type=int, default=2)
     chosen = parser.parse_args()
     mutants = [mutant for mutant in MUTANTS if not chosen.only or mutant.name in chosen.only]
@@ -36,7 +38,7 @@ def main() -> int:
     survivors = 0
     with ThreadPoolExecutor(chosen.jobs) as pool:
         unchanged = pool.submit(control, sorted({test for mutant in mutants for test in mutant.tests}))
-        for outcome in pool.map(judge, mutants):
+        for outcome in pool.map(partial(judge, by_all=not chosen.named), mutants):
             survivors += not outcome.caught_by
             sys.stdout.write(told(outcome) + "\n")
             sys.stdout.flush()

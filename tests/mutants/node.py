@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-NODE = ("node/test_agreement.py", "node/test_rivals.py", "node/test_active_set.py")
+NODE = ("node/test_ballots.py", "node/test_doors.py", "node/test_rivals.py", "node/test_active_set.py", "node/test_agreement.py")
 SYNC = ("node/test_catching_up.py", "node/test_agreement.py")
 SIGN_STATE = ("storage/test_sign_state.py",)
 STORE = ("storage/test_store.py", "storage/test_opening.py", "storage/test_crash.py", "storage/test_failing.py")
@@ -78,7 +78,7 @@ MUTANTS = (
         "root.slot > self._started_slot + SILENT_MARGIN_SLOTS:",
         "root.slot >= 0:",
         "a delegate without its record votes at once, maybe a second time",
-        NODE,
+        ("node/test_agreement.py::test_a_delegate_without_its_record_stays_silent_until_later_blocks_are_final",),
     ),
     Mutant(
         "ballots_of_strangers",
@@ -105,14 +105,6 @@ MUTANTS = (
         NODE,
     ),
     Mutant(
-        "lock_ignores_final",
-        "node/consensus.py",
-        "if core.sign is not None and node.slot > core.sign.lock.slot:",
-        "if False:",
-        "the record keeps a lock below the final block",
-        NODE,
-    ),
-    Mutant(
         "carried_without_quorum",
         "node/consensus.py",
         "if ancestor is not None and is_ancestor and tree.has_quorum(ancestor, certificate.signatures.keys()):",
@@ -126,7 +118,7 @@ MUTANTS = (
         "if not self._core.tree.has_quorum(node, certificate.signatures.keys()):\n                return False",
         "if False:\n                return False",
         "one delegate makes blocks final for whoever catches up",
-        (*SYNC, *NODE),
+        NODE,
     ),
     Mutant(
         "wrong_state_root_imported",
@@ -150,7 +142,7 @@ MUTANTS = (
         "self._core.broadcast(message, but=source)",
         "self._core.broadcast(message)",
         "transactions go back to where they came from",
-        (*NODE, *SYNC),
+        NODE,
     ),
     Mutant(
         "impossible_claim_believed",
