@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 NODE = ("node/test_ballots.py", "node/test_doors.py", "node/test_rivals.py", "node/test_active_set.py", "node/test_agreement.py")
 SYNC = ("node/test_sync_claims.py", "node/test_catching_up.py", "node/test_agreement.py")
 SIGN_STATE = ("storage/test_sign_state.py",)
-STORE = ("storage/test_store.py", "storage/test_opening.py", "storage/test_crash.py", "storage/test_failing.py")
+STORE = ("storage/test_plan.py", "storage/test_failing.py", "storage/test_opening.py", "storage/test_store.py", "storage/test_crash.py")
 
 MUTANTS = (
     Mutant(
