@@ -101,6 +101,7 @@ class Consensus:
         hold = hold_vote(core.sign, proposal, in_window=self._in_window(node.slot))
         if hold is not None:
             if hold is Hold.AGAINST_LOCK:
+                core.note("info", "vote_held", slot=node.slot, reason=str(hold))
                 self._answer_lock()
             return
         core.sign = after_vote(core.sign, proposal)

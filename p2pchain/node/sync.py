@@ -82,6 +82,11 @@ class Sync:
         """Whether some peer has final blocks that this node lacks, beyond what votes will settle in a moment."""
         return self.target > self._core.tree.root.height + 1
 
+    @property
+    def under_way(self) -> int:
+        """Questions without an answer and answers that wait for their turn."""
+        return len(self._asked) + len(self._answers)
+
     def plan(self) -> None:
         """Ask for every range that is missing and that a peer can be asked for."""
         self._expire()
