@@ -3,33 +3,99 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 from p2pchain.cli.failures import FAILED, WRONG_USE, Failure
 from p2pchain.cli.options import json_option
+from p2pchain.cli.simulating.many import Asked, run_many
+from p2pchain.cli.simulating.report_file import open_report
+from p2pchain.sim.many import Plan
 from p2pchain.sim.options import NODES_MAX, BadOption, Options, parse_faults
 from p2pchain.sim.run import Result, run
+from p2pchain.sim.shrink import Shrunk, shrink
+from p2pchain.sim.sizes import parse_sizes
+
+MANY_MAX = 10_000_000
+JOBS_MAX = 256
 
 
 @click.command()
 @click.option("--seed", type=int, default=1, show_default=True, help="Makes the world: the same seed gives the same run.")
-@click.option("--nodes", type=int, default=4, show_default=True, help=f"Delegates in it, 1 to {NODES_MAX}.")
+@click.option(
+    "--nodes", default="4", show_default=True, help=f"Delegates in it, 1 to {NODES_MAX}; of a range as 4..31 the seed draws, mostly few."
+)
 @click.option("--slots", type=int, default=100, show_default=True, help="How long it runs.")
 @click.option("--faults", default="all", show_default=True, help="all (the seed draws which), none, or names and groups with commas.")
 @click.option("--crashed", type=int, default=0, show_default=True, help="Nodes that never start.")
+@click.option("--many", type=click.IntRange(1, MANY_MAX), metavar="COUNT", help="Run so many seeds, from --seed on, and sum up.")
+@click.option("--jobs", type=click.IntRange(1, JOBS_MAX), help="Processes for --many [the cores of this machine].")
+@click.option("--state", type=click.Path(path_type=Path), metavar="FILE", help="Keeps what --many has done, to go on after an end.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE.html", help="Draw the run as a page that needs no network.")
+@click.option("--no-shrink", is_flag=True, help="Leave failing runs as large as they are.")
 @json_option
-def sim(*, seed: int, nodes: int, slots: int, faults: str, crashed: int, as_json: bool) -> None:
+def sim(
+    *,
+    seed: int,
+    nodes: str,
+    slots: int,
+    faults: str,
+    crashed: int,
+    many: int | None,
+    jobs: int | None,
+    state: Path | None,
+    report: Path | None,
+    no_shrink: bool,
+    as_json: bool,
+) -> None:
     """Simulate a network with faults and judge it; exit 1 where an invariant did not hold."""
     with _wrong_use():
-        options = Options(seed, nodes, slots, parse_faults(faults), crashed)
-    result = run(options, timer=time.perf_counter)
-    click.echo(json.dumps(to_json(result)) if as_json else summary(result))
+        plan = Plan(seed, many or 1, parse_sizes(nodes), slots, parse_faults(faults), crashed)
+        if many is not None:
+            _refuse("--report draws one run, and --many runs many; name one of its seeds with --seed", report)
+            plan.validate()
+            run_many(plan, Asked(jobs or os.cpu_count() or 1, state, not no_shrink, as_json))
+            return
+        _refuse("--jobs is for --many; one run is one process", jobs)
+        _refuse("--state is for --many; one run is not resumed", state)
+        _run_one(plan.options(seed), report, shrinks=not no_shrink, as_json=as_json)
+
+
+def _refuse(words: str, value: object) -> None:
+    """An option that goes with other words of the command than these."""
+    if value is not None:
+        option, _, rest = words.partition(" ")
+        raise BadOption(option, rest)
+
+
+def _run_one(options: Options, report: Path | None, *, shrinks: bool, as_json: bool) -> None:
+    with open_report(report, options) as drawing:
+        result = run(options, drawing.recorder, time.perf_counter)
+        drawing.draw(result)
+    if not as_json:
+        click.echo(summary(result))
+    shrunk = shrink(options, result) if result.violations and shrinks else None
+    if as_json:
+        click.echo(json.dumps(to_json(result) | ({"shrunk": _shrunk_to_json(shrunk)} if shrunk else {})))
+    elif shrunk:
+        click.echo(f"SHRUNK     {shrunk.line()}")
     if result.violations:
         raise Failure(f"{len(result.violations)} violations; again with: {result.command}", FAILED)
+
+
+def _shrunk_to_json(shrunk: Shrunk) -> dict[str, object]:
+    return {
+        "faults": list(shrunk.result.faults),
+        "slots": shrunk.options.slots,
+        "invariant": shrunk.invariant,
+        "runs": shrunk.runs,
+        "command": shrunk.command,
+    }
 
 
 @contextmanager
