@@ -23,6 +23,8 @@ from p2pchain.sim.sizes import parse_sizes
 
 MANY_MAX = 10_000_000
 JOBS_MAX = 256
+SHOWN_MAX = 10
+"""Violations: the first ones tell."""
 
 
 @click.command()
@@ -131,6 +133,11 @@ def summary(result: Result) -> str:
         f"final      height {result.final_height}; slots to finality p50 {latency.p50:g}, p99 {latency.p99:g}, max {latency.max:g}",
         f"reached    {reached or 'nothing unusual'}",
         f"trace      {result.trace}",
-        *(f"VIOLATION  {found.invariant} at node {found.node} in slot {found.slot}: {found.text}" for found in result.violations),
+        *(
+            f"VIOLATION  {found.invariant} at node {found.node} in slot {found.slot}: {found.text}"
+            for found in result.violations[:SHOWN_MAX]
+        ),
     ]
+    if len(result.violations) > SHOWN_MAX:
+        lines.append(f"           and {len(result.violations) - SHOWN_MAX} more violations, which --json prints")
     return "\n".join(lines if result.violations else [*lines, "no violation"])

@@ -60,7 +60,10 @@ def draw_chain(story: Story, grid: Grid, *, is_thin: bool) -> Iterator[str]:
 
 
 def _late_words(story: Story, block: Block) -> str:
-    return "" if block.final_ms is None else f'<tspan class="late" dx="5">+{latency_slots(story, block):.2g}</tspan>'
+    if block.final_ms is None:
+        return ""
+    late = latency_slots(story, block)
+    return f'<tspan class="late" dx="4">+{late:.{0 if late >= 10 else 1 if late >= 1 else 2}f}</tspan>'
 
 
 def draw_final_height(story: Story, grid: Grid) -> Iterator[str]:

@@ -77,10 +77,11 @@ def _header(result: Result, story: Story) -> Iterator[str]:
 def _violations(result: Result) -> Iterator[str]:
     if not result.violations:
         return
-    yield '<section class="card violations"><h2>Violations: their slots are red in the picture</h2>'
+    yield '<section class="card violations"><h2>Violations: their slots are red in the picture</h2><ol>'
     for found in result.violations[:VIOLATIONS_SHOWN]:
         where = "the whole network" if found.node < 0 else f"node {found.node}"
-        yield f"<b>{escaped(found.invariant)}</b> in slot {found.slot}, {where}<pre>{escaped(found.text)}</pre>"
+        yield f"<li><b>{escaped(found.invariant)}</b> in slot {found.slot}, {where}: <code>{escaped(found.text)}</code></li>"
+    yield "</ol>"
     if len(result.violations) > VIOLATIONS_SHOWN:
         yield f"and {len(result.violations) - VIOLATIONS_SHOWN} more"
     yield "</section>"

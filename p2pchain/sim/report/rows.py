@@ -14,6 +14,11 @@ from p2pchain.sim.report.story import Story
 from p2pchain.sim.report.wording import seconds, titled
 from p2pchain.sim.timeline import Moment
 
+STACKED_MAX = 3
+"""Marks of one kind in one cell stand above each other,"""
+STACKED_UP = 6
+"""so many pixels apart."""
+
 
 def draw_rows(story: Story, grid: Grid) -> Iterator[str]:
     for node in range(story.nodes):
@@ -55,11 +60,10 @@ def draw_moments(story: Story, moments: Sequence[Moment], grid: Grid, *, is_thin
         block = story.block_of(moment)
         of_slot = moment.fields.get("of_slot")
         producer = story.leaders.get(of_slot) if isinstance(of_slot, int) else None
-        shift = (drawn[cell] - 1) * 2.5
+        aside, above = divmod(drawn[cell] - 1, STACKED_MAX)
         place = CELL_NARROW / 2 if is_thin else mark.place
-        drawing = mark.draw(
-            grid.x_of_slot(moment.slot) + place + shift, top + grid.row * 0.64, colour_of(producer, block.rival if block else 0)
-        )
+        x, y = grid.x_of_slot(moment.slot) + place + aside * 3, top + grid.row * 0.64 - above * STACKED_UP
+        drawing = mark.draw(x, y, colour_of(producer, block.rival if block else 0))
         yield titled(drawing, moment_words(story, moment))
 
 

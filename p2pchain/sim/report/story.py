@@ -164,11 +164,16 @@ def _end_cut(story: Story, cut: Moment, end_ms: int) -> None:
 
 
 def _read_steps(story: Story, moments: Sequence[Moment]) -> None:
-    """Nodes that are down keep nobody back; one that comes back starts from what its disk has."""
+    """Nodes that are down keep nobody back; one that comes back starts from what its disk has.  Those that never told of
+    finality, as dishonest ones, are not counted.
+    """
     heights: dict[int, int] = {}
+    telling = {moment.node for moment in moments if moment.kind == "final"}
     story.steps.append(Step(0, 0, 0))
     for moment in moments:
         height = moment.fields.get("height")
+        if moment.node not in telling:
+            continue
         if moment.kind in {"final", "start"} and isinstance(height, int):
             heights[moment.node] = height if moment.kind == "start" else max(height, heights.get(moment.node, 0))
         elif moment.kind == "crash":

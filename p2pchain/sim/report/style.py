@@ -27,7 +27,8 @@ code, pre { font: 12.5px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, mono
 .chips li.never { color: #98a2b3; border-style: dashed; }
 .violations { border-color: #fda29b; }
 .violations h2 { color: var(--bad); }
-.violations pre { margin: 2px 0 10px; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--bad); max-height: 14em; overflow: auto; }
+.violations ol { margin: 0; padding-left: 22px; max-height: 12.5em; overflow: auto; }
+.violations code { white-space: pre-wrap; overflow-wrap: anywhere; color: var(--bad); }
 .note { background: #fffaeb; border-color: #fedf89; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 16px; }
 .legend { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 4px 20px; list-style: none;
