@@ -36,6 +36,7 @@ _network, _machine = network_faults, machine_faults
 _FAULTS = (
     *(_planned("network", plan) for plan in (_network.delay, _network.loss, _network.duplicate, _network.reorder)),
     *(_planned("network", plan) for plan in (_network.partition, _network.oneway, _network.bandwidth, _network.flap, _network.bridge)),
+    *(_planned("network", plan) for plan in (_network.blink, _network.favour)),
     _planned("clock", _machine.drift),
     _planned("clock", _machine.jump, spends_tolerance=True),
     *(_planned("disk", plan) for plan in (_machine.lose_unsynced, _machine.torn_sign_state, _machine.slow_disk)),
@@ -54,6 +55,6 @@ def draw_faults(allowed: frozenset[str] | None, streams: Streams, *, spendable: 
     drawn = []
     for fault in FAULTS.values():
         share = DRAWN_SHARE_BYZANTINE if fault.group == BYZANTINE else DRAWN_SHARE
-        if streams.of(f"exists/{fault.name}").random() < share and (spendable or not fault.spends_tolerance):
+        if streams.of(f"exists/{fault.name}").random() < share and (spendable > 0 or not fault.spends_tolerance):
             drawn.append(fault)
     return tuple(drawn)

@@ -15,10 +15,10 @@ def delay(scene: Scene) -> None:
 
 
 def loss(scene: Scene) -> None:
-    """Frames vanish."""
-    rate = scene.chance.choice((0.01, 0.05, 0.15, 0.3))
+    """Frames vanish, on each direction at a rate of its own: who hears little decides what others never learn."""
+    rates = scene.chance.choice(((0.01, 0.05), (0.05, 0.15, 0.3), (0.0, 0.0, 0.1, 0.5, 0.8)))
     for lane in scene.lanes():
-        lane.loss = rate
+        lane.loss = scene.chance.choice(rates)
 
 
 def duplicate(scene: Scene) -> None:
@@ -70,6 +70,30 @@ def bridge(scene: Scene) -> None:
         scene.cut(ways, start, end, _cause("bridge", cause))
 
 
+def blink(scene: Scene) -> None:
+    """A few directions are dead for a part of a slot, again and again: one message reaches some, the next one others."""
+    struck = set(scene.nodes)
+    ways = [way for way in scene.links.lanes if struck & set(way)]
+    at, number = scene.start_ms, 0
+    while ways and at < scene.end_ms:
+        end = min(at + scene.chance.randint(5, scene.slot_ms), scene.end_ms)
+        scene.cut(scene.chance.sample(ways, scene.chance.randint(1, len(ways))), at, end, _cause("blink", number))
+        at, number = at + scene.chance.randint(5, 2 * scene.slot_ms), number + 1
+
+
+def favour(scene: Scene) -> None:
+    """In many slots one node hears nothing, and from some moment on one other alone hears the rest: what quorums fear most."""
+    struck = set(scene.nodes)
+    ways = [way for way in scene.links.lanes if struck & set(way)]
+    for number, start in enumerate(range(scene.start_ms, scene.end_ms, scene.slot_ms)):
+        deaf, favoured = scene.chance.sample(scene.everybody(), 2) if len(scene.processes) > 1 else (0, 0)
+        moment = start + scene.chance.randint(5, scene.slot_ms // 3)
+        if ways and scene.chance.random() < 0.5:
+            end = start + scene.slot_ms
+            scene.cut([way for way in ways if way[1] == deaf], start, end, _cause("favour", 2 * number))
+            scene.cut([way for way in ways if way[1] != favoured], moment, end, _cause("favour", 2 * number + 1))
+
+
 def flap(scene: Scene) -> None:
     """A connection that breaks again and again."""
     struck = set(scene.nodes)
@@ -95,7 +119,7 @@ def _side(scene: Scene) -> list[int]:
     return sorted(scene.chance.sample(scene.nodes, scene.chance.randint(1, most)))
 
 
-_KINDS = {"partition": 0, "oneway": 1, "bridge": 2}
+_KINDS = {"partition": 0, "oneway": 1, "bridge": 2, "blink": 3, "favour": 4}
 
 
 def _cause(kind: str, number: int) -> int:

@@ -56,13 +56,8 @@ def quiet_population(seed: int, nodes: int) -> Population:
     return Population(_genesis(seed, nodes, {"delegates": nodes}), nodes, Limits())
 
 
-def drawn_population(seed: int, nodes: int, chance: random.Random) -> Population:
-    """Parameters that bring the bounds within reach, and where it can be, delegates that stand by and may be elected.
-
-    There are never so few seats that the faulty delegates could hold a third of them.
-    """
-    least = next(seats for seats in range(1, nodes + 1) if tolerated(seats) == tolerated(nodes))
-    seats = chance.randint(least, nodes) if chance.random() < 0.5 else nodes
+def drawn_population(seed: int, nodes: int, seats: int, chance: random.Random) -> Population:
+    """Parameters that bring the bounds within reach."""
     params = {
         "delegates": seats,
         "heartbeat_slots": chance.choice((1, 5, 20, 60)),
@@ -71,6 +66,17 @@ def drawn_population(seed: int, nodes: int, chance: random.Random) -> Population
     }
     pool = Limits(transactions_max=chance.choice((4, 50, 5_000)), per_account_max=chance.choice((2, 64)))
     return Population(_genesis(seed, nodes, params), seats, pool)
+
+
+def draw_seats(nodes: int, crashed: int, chance: random.Random) -> int:
+    """In half of the worlds with room for it some delegates stand by, and may be elected.
+
+    Never so few seats that they could not do without the absent nodes and one more, where all nodes together could.
+    """
+    wanted = min(tolerated(nodes), crashed + 1)
+    least = max(min(4, nodes), next(seats for seats in range(1, nodes + 1) if tolerated(seats) >= wanted))
+    drawn = chance.randint(least, nodes)
+    return drawn if chance.random() < 0.5 else nodes
 
 
 def _genesis(seed: int, nodes: int, params: dict[str, int]) -> Genesis:

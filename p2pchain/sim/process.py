@@ -11,7 +11,7 @@ import random
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from p2pchain.chain.crypto import Domain, KeySigner, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
@@ -36,6 +36,9 @@ from p2pchain.sim.watch import Watch
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Message, Tips
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 INBOX_MAX = 4_096
 """What a node that stands still may have waiting; beyond it its peers give up on it, as a full outbox does."""
@@ -188,8 +191,14 @@ class Process:
         self._take(events.PeerLeft(Peer(connection.number)))
 
     def deliver(self, connection: Connection, source: int, frame: bytes) -> None:
-        if self.is_up:
-            self._take(Frame(connection, source, frame))
+        """Over a living connection.  Most frames say nothing new: one that finds the node at rest is looked at at once."""
+        if not self.is_up:
+            return
+        item = Frame(connection, source, frame)
+        if self._inbox or self._is_busy():
+            self._take(item)
+        elif (event := self._guarded(self._open, item)) is not None:
+            self._take(event)
 
     def submit(self, *raw: bytes) -> None:
         """As a client of this node."""
@@ -231,19 +240,26 @@ class Process:
             self._inbox = deque(kept for kept in self._inbox if not isinstance(kept, Frame))
         self._pump()
 
+    def _is_busy(self) -> bool:
+        return self._writing is not None or self.is_paused or self._is_pumping
+
     def _pump(self) -> None:
         """Handle what waits, until the disk is waited for; what a step brings about for this node itself waits its turn."""
         if self._is_pumping:
             return
-        self._is_pumping = True
-        while self.engine is not None and self._writing is None and not self.is_paused and (self._own or self._inbox):
-            item = self._own.popleft() if self._own else self._inbox.popleft()
-            try:
-                self._step(item)
-            except Exception:  # noqa: BLE001  (whatever it is, it is the finding: S11)
-                self._break()
-        self._is_pumping = False
+        while self.engine is not None and not self._is_busy() and (self._own or self._inbox):
+            self._is_pumping = True
+            self._guarded(self._step, self._own.popleft() if self._own else self._inbox.popleft())
+            self._is_pumping = False
         self._arm()
+
+    def _guarded(self, action: Callable[[T], R], item: T) -> R | None:
+        """An error ends the node, as it ends the real process."""
+        try:
+            return action(item)
+        except Exception:  # noqa: BLE001  (whatever it is, it is the finding: S11)
+            self._break()
+            return None
 
     def _step(self, item: Event | Frame | Submission) -> None:
         match item:
@@ -278,16 +294,17 @@ class Process:
         effects, self._writing = self._writing, None
         assert effects is not None, "nothing was being written"
         self._is_written = False
-        self._is_pumping = True
         self.disk.sync()
-        try:
-            self.running.settled()
-            self._own += [self._sign(request) for request in effects.sign]
-            self._perform(effects)
-        except Exception:  # noqa: BLE001  (whatever it is, it is the finding: S11)
-            self._break()
+        self._is_pumping = True
+        self._guarded(self._go_on, effects)
         self._is_pumping = False
         self._pump()
+
+    def _go_on(self, effects: e.Effects) -> None:
+        """Everything is on disk."""
+        self.running.settled()
+        self._own += [self._sign(request) for request in effects.sign]
+        self._perform(effects)
 
     def _sign(self, request: e.SignRequest) -> Event:
         memo, watch, sign = self.shared.memo, self.shared.watch, self.signer.sign

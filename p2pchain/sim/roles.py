@@ -30,10 +30,6 @@ class Roles:
     """Whose key each node above `nodes` has."""
 
     @property
-    def spendable(self) -> int:
-        return len(self.faulty)
-
-    @property
     def everybody(self) -> list[int]:
         return list(range(self.nodes + len(self.copies)))
 
@@ -79,10 +75,11 @@ class Roles:
         return replace(self, strategies_of=strategies, copies=copies)
 
 
-def draw_roles(options: Options, streams: Streams) -> Roles:
+def draw_roles(options: Options, seats: int, streams: Streams) -> Roles:
+    """For a network with so many seats: whoever is elected, fewer than a third of them are faulty."""
     chance = streams.of("roles")
     order = chance.sample(range(options.nodes), options.nodes)
-    spent = max(0, tolerated(options.nodes) - options.crashed)
+    spent = max(0, tolerated(seats) - options.crashed)
     absent, faulty = order[: options.crashed], order[options.crashed : options.crashed + spent]
     dishonest = chance.randint(1, max(1, spent))
     return Roles(options.nodes, tuple(faulty), frozenset(absent), dishonest, rest_is_broken=chance.random() < 0.5)

@@ -65,7 +65,8 @@ def _play(world: World) -> None:
     core = world.core
     if is_owed:
         heights = {node: world.processes[node].disk.ledger.subject.height for node in core}
-        world.watch.liveness.begin(heal, heights, rest_is_broken=world.roles.rest_is_broken and bool(world.faults))
+        has_faults = bool(world.faults)
+        world.watch.liveness.begin(heal, heights, is_healed=has_faults, rest_is_broken=has_faults and world.roles.rest_is_broken)
     else:
         world.watch.liveness.measure(frozenset(core))
     world.run_until(end)

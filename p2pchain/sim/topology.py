@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from itertools import combinations
 
-FULL_MESH_MAX = 8
-DEGREE = 6
+FULL_MESH_MAX = 7
+DEGREE = 4
 
 
 def draw_pairs(nodes: int, core: list[int], chance: random.Random) -> list[tuple[int, int]]:

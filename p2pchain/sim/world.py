@@ -16,12 +16,13 @@ from p2pchain.sim.links import Connection, Ends, Links
 from p2pchain.sim.memo import Memo
 from p2pchain.sim.options import Options
 from p2pchain.sim.pace import slot_ms
-from p2pchain.sim.population import GENESIS_MS, consensus_signer, drawn_population, quiet_population
+from p2pchain.sim.population import GENESIS_MS, Population, consensus_signer, draw_seats, drawn_population, quiet_population
 from p2pchain.sim.process import Process, Shared
 from p2pchain.sim.roles import Roles, draw_roles
 from p2pchain.sim.scene import Scene
 from p2pchain.sim.streams import Streams
 from p2pchain.sim.timeline import Timeline
+from p2pchain.sim.tolerance import tolerated
 from p2pchain.sim.topology import draw_pairs
 from p2pchain.sim.traffic import Traffic
 from p2pchain.sim.watch import Watch
@@ -33,14 +34,12 @@ class World:
     def __init__(self, options: Options, timeline: Timeline | None = None) -> None:
         self.options = options
         self.streams = Streams(options.seed)
-        self.roles: Roles = draw_roles(options, self.streams)
-        self.faults = draw_faults(options.faults, self.streams, spendable=self.roles.spendable)
+        self.faults = draw_faults(options.faults, self.streams, spendable=tolerated(options.nodes) - options.crashed)
+        seats = draw_seats(options.nodes, options.crashed, self.streams.of("seats")) if self.faults else options.nodes
+        self.roles: Roles = draw_roles(options, seats, self.streams)
         byzantine = [fault for fault in self.faults if fault.group == BYZANTINE]
         self.roles = self.roles.assign([STRATEGIES[fault.name] for fault in byzantine])
-        draw = self.streams.of("population")
-        self.population = (
-            drawn_population(options.seed, options.nodes, draw) if self.faults else quiet_population(options.seed, options.nodes)
-        )
+        self.population = self._make_population(seats)
         self.spec = self.population.genesis.spec()
         self.slot_ms = slot_ms(self.spec)
         self.agenda = Agenda(GENESIS_MS)
@@ -103,6 +102,12 @@ class World:
         return self.spec.slot_start_ms(slot)
 
     # --- parts
+
+    def _make_population(self, seats: int) -> Population:
+        seed, nodes = self.options.seed, self.options.nodes
+        if not self.faults:
+            return quiet_population(seed, nodes)
+        return drawn_population(seed, nodes, seats, self.streams.of("population"))
 
     def _make_process(self, number: int) -> Process:
         signer = consensus_signer(self.roles.key_of(number))

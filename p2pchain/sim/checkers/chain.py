@@ -18,6 +18,7 @@ class ChainChecker:
     """What each honest node held final, and when it told so."""
 
     def __init__(self, genesis: Genesis) -> None:
+        self.genesis = genesis
         self.reference = Reference(genesis)
         self.final: list[BlockId] = [genesis.block_id]
         """By height."""

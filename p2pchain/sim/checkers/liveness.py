@@ -18,7 +18,7 @@ class LivenessChecker:
     def __init__(self, slot_ms: int) -> None:
         self._slot_ms = slot_ms
         self._core: frozenset[int] = frozenset()
-        self._name = "L1"
+        self._name = self._first = "L1"
         self._begun_ms = 0
         self._best = 0
         self._best_ms = 0
@@ -32,10 +32,11 @@ class LivenessChecker:
         """Collect latencies; nothing is demanded."""
         self.is_measuring, self._core = True, core
 
-    def begin(self, now_ms: int, heights: Mapping[int, int], *, rest_is_broken: bool) -> None:
+    def begin(self, now_ms: int, heights: Mapping[int, int], *, is_healed: bool, rest_is_broken: bool) -> None:
         """From now on finality is owed to the nodes of `heights`, by their final heights."""
         self.measure(frozenset(heights))
         self._name = "L4" if rest_is_broken else "L1"
+        self._first = "L2" if is_healed and not rest_is_broken else self._name
         self._begun_ms = self._best_ms = now_ms
         self._best = max(heights.values(), default=0)
         self._heights = dict(heights)
@@ -65,6 +66,5 @@ class LivenessChecker:
     def _gap(self, now_ms: int) -> Iterator[tuple[str, str]]:
         slots = (now_ms - self._best_ms) / self._slot_ms
         if slots > WORST_SLOTS:
-            name = "L2" if not self._history and self._name == "L1" else self._name
-            since = "healing" if not self._history else f"block {self._best}"
+            name, since = (self._name, f"block {self._best}") if self._history else (self._first, "the beginning")
             yield name, f"{slots:.1f} slots from {since} to the next final block, at most {WORST_SLOTS} wanted"
