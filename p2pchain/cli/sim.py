@@ -127,16 +127,14 @@ def to_json(result: Result) -> dict[str, object]:
 def summary(result: Result) -> str:
     latency = result.latency_slots
     reached = ", ".join(f"{name} {count}" for name, count in result.markers.items() if count)
+    shown = result.violations[:SHOWN_MAX]
     lines = [
         f"seed {result.seed}: {result.nodes} nodes, {result.slots} slots in {result.wall_s:.1f} s",
         f"faults     {', '.join(result.faults) or 'none'}",
         f"final      height {result.final_height}; slots to finality p50 {latency.p50:g}, p99 {latency.p99:g}, max {latency.max:g}",
         f"reached    {reached or 'nothing unusual'}",
         f"trace      {result.trace}",
-        *(
-            f"VIOLATION  {found.invariant} at node {found.node} in slot {found.slot}: {found.text}"
-            for found in result.violations[:SHOWN_MAX]
-        ),
+        *(f"VIOLATION  {found.invariant} at node {found.node} in slot {found.slot}: {found.text}" for found in shown),
     ]
     if len(result.violations) > SHOWN_MAX:
         lines.append(f"           and {len(result.violations) - SHOWN_MAX} more violations, which --json prints")

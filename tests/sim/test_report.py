@@ -5,12 +5,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from p2pchain.sim import network_faults
 from p2pchain.sim.findings import Violation
 from p2pchain.sim.options import BadOption, Options
 from p2pchain.sim.report import draw_page, validate_drawable
 from p2pchain.sim.report.limits import CELL_MARKS_MAX, CELLS_FULL, CELLS_MAX
 from p2pchain.sim.report.marks import MARKS
-from p2pchain.sim.report.story import read_story
+from p2pchain.sim.report.story import CUTS, read_story
 from p2pchain.sim.run import Latency, Result, run
 from p2pchain.sim.timeline import Kind, Moment, Timeline
 
@@ -98,7 +99,7 @@ def test_every_mark_says_what_it_is_when_pointed_at() -> None:
     words = [title.text or "" for title in picture(page).iter("title")]
     assert "node 0 votes for block aa of slot 2 (height 1) at 0.520 s, 20 ms into slot 2" in words
     assert "node 3: byzantine act equivocate at 2.100 s, 100 ms into slot 5" in words
-    assert "one way: 4 directions cut, 1.200 s to 1.900 s" in words
+    assert "oneway: 4 directions cut, 1.200 s to 1.900 s" in words
     assert "node 2 is down, 1.100 s to 5.000 s" in words
     assert any("block aa by node 1" in each and "0.10 slots after its slot began" in each for each in words)
     assert any("block bb" in each and "number 2 of 2 blocks in this slot" in each and "never became final" in each for each in words)
@@ -187,6 +188,10 @@ def test_a_copy_of_a_node_has_a_row_of_its_own() -> None:
 def test_a_known_leader_is_marked_where_nobody_signed_a_block() -> None:
     story = read_story([Moment(0, 1, -1, "slot", {"number": 1, "leader": 3})], nodes=4, slots=1)
     assert story.leaders == {1: 3}
+
+
+def test_cuts_are_called_by_the_fault_that_makes_them() -> None:
+    assert {name: kind for kind, name in enumerate(CUTS)} == network_faults._KINDS
 
 
 def test_the_band_of_the_final_height_leaves_out_who_never_tells() -> None:

@@ -12,6 +12,8 @@ from p2pchain.sim.report.story import Block, Span, Step, Story
 from p2pchain.sim.report.wording import escaped, seconds, titled
 
 _LETTERS = "abcdefgh"
+CUT_LANES_MAX = 5
+"""Beyond it cuts are drawn over each other, see-through."""
 
 
 def draw_axis(grid: Grid) -> Iterator[str]:
@@ -110,11 +112,12 @@ def draw_cuts(story: Story, grid: Grid) -> Iterator[str]:
 
 
 def in_lanes(spans: list[Span]) -> list[tuple[int, Span]]:
-    """Spans of one time do not share a lane."""
+    """Spans of one time do not share a lane, as long as there are lanes."""
     ends: list[int] = []
     placed = []
     for span in sorted(spans):
         lane = next((lane for lane, end in enumerate(ends) if end <= span.start_ms), len(ends))
+        lane = min(lane, CUT_LANES_MAX - 1)
         ends[lane : lane + 1] = [span.end_ms]
         placed.append((lane, span))
     return placed

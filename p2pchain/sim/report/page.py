@@ -133,8 +133,9 @@ def _jumps(result: Result, story: Story, grid: Grid) -> Iterator[str]:
     places = [("begin", 0.0)]
     if result.violations:
         places.append(("first violation", float(grid.x_of_slot(max(1, min(violation.slot for violation in result.violations))))))
+    lasting = [cut for cut in story.cuts if cut.end_ms - cut.start_ms > story.slot_ms]
     places += [(f"fork in slot {block.slot}", float(grid.x_of_slot(block.slot))) for block in story.blocks if block.rival == 1][:6]
-    places += [(f"{words.split(':')[0]} in slot {start // story.slot_ms + 1}", grid.x_of_ms(start)) for start, _, words in story.cuts[:6]]
+    places += [(f"{words.split(':')[0]} in slot {start // story.slot_ms + 1}", grid.x_of_ms(start)) for start, _, words in lasting[:6]]
     if story.healed_ms is not None:
         places.append(("faults end", grid.x_of_ms(story.healed_ms)))
     places.append(("end", float(grid.width)))

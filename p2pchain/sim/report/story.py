@@ -14,8 +14,8 @@ from p2pchain.sim.timeline import Moment
 
 SLOT_MS_ASSUMED = 500
 """Where a run has no second slot to measure one by."""
-CUTS = ("partition", "one way", "bridge")
-"""A cut's cause modulo three says which (see `network_faults`)."""
+CUTS = ("partition", "oneway", "bridge", "blink", "favour")
+"""A cut's cause modulo their number says which fault it is of (see `network_faults`)."""
 _BALLOTS = frozenset({"vote", "confirm", "certified", "final"})
 
 

@@ -59,7 +59,7 @@ svg .height.unfinal { fill: #475467; font-weight: 500; }
 svg .late { font-weight: 400; font-size: 9px; opacity: .9; }
 svg .finalheight { fill: none; stroke: #067647; stroke-width: 1.8; } svg .lag { fill: #d92d20; opacity: .13; }
 svg .floor { stroke: var(--line); } svg .reached { text-anchor: end; fill: #067647; font-size: 10px; }
-svg .cut { fill: #fef0c7; stroke: #f79009; } svg .cutname { fill: var(--cut); pointer-events: none; }
+svg .cut { fill: #fef0c7; stroke: #f79009; fill-opacity: .8; } svg .cutname { fill: var(--cut); pointer-events: none; }
 svg .heal { stroke: #067647; stroke-width: 2; stroke-dasharray: 6 4; fill: none; } svg .healed { fill: #067647;
   opacity: .035; pointer-events: none; }
 svg .crash { stroke: var(--bad); stroke-width: 2.6; fill: none; stroke-linecap: round; }
