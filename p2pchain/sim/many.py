@@ -14,7 +14,7 @@ from p2pchain.sim.sizes import Sizes
 SEED_LIMIT_S = 120
 """The least that a run may take before it counts as hanging."""
 PAIR_SLOTS_PER_S = 100
-"""The same for large runs: slots times nodes squared, a second; real runs do at least thirty times as many."""
+"""The same for large runs: slots times nodes squared, a second; an idle core does about forty times as many."""
 TEXT_LETTERS_MAX = 2_000
 
 
