@@ -197,7 +197,8 @@ class Tree:
 
     def voters(self, node: Node) -> frozenset[PublicKey]:
         """Everybody whose ballot on `node` counts."""
-        return frozenset().union(*(member.governors for member in self.path(node)))
+        sets = {member.governors for member in self.path(node)}
+        return sets.pop() if len(sets) == 1 else frozenset().union(*sets)
 
     def certify(self, node: Node, certificate: Certificate) -> bool:
         """Attach a certificate that has a quorum; false where it has none or the block had one already."""

@@ -28,6 +28,7 @@ VERBS = {
     "stake": Verb("p2pchain.cli.stake:stake", "Lock coins to a delegate."),
     "unstake": Verb("p2pchain.cli.stake:unstake", "Unlock coins from a delegate."),
     "claim": Verb("p2pchain.cli.stake:claim", "Claim the rewards of a stake."),
+    "sim": Verb("p2pchain.cli.sim:sim", "Simulate a whole network with faults, from one seed."),
     "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),
 }
 

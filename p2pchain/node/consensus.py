@@ -101,6 +101,7 @@ class Consensus:
         hold = hold_vote(core.sign, proposal, in_window=self._in_window(node.slot))
         if hold is not None:
             if hold is Hold.AGAINST_LOCK:
+                core.note("info", "vote_held", slot=node.slot, reason=str(hold))
                 self._answer_lock()
             return
         core.sign = after_vote(core.sign, proposal)
@@ -189,7 +190,8 @@ class Consensus:
     def known_voters(self) -> frozenset[PublicKey]:
         """Everybody whose signature can mean something now: the sets at the final block, at the head and between."""
         head, root = self._core.head, self._core.tree.root
-        return head.schedule.keys | root.schedule.keys | self._core.tree.voters(head)
+        sets = {head.schedule.keys, root.schedule.keys, self._core.tree.voters(head)}  # one set but while it changes
+        return sets.pop() if len(sets) == 1 else frozenset().union(*sets)
 
     def _forget_strangers(self) -> None:
         known = self.known_voters() if self._core.head.id in self._core.tree else self._core.tree.root.schedule.keys

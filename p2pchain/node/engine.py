@@ -112,6 +112,11 @@ class Engine:
         due = [self.core.spec.slot_start_ms(self.core.slot + 1), self.gossip.next_ms(), self.sync.next_ms(), self.producer.next_ms()]
         return min(moment for moment in due if moment is not None)
 
+    @property
+    def waiting(self) -> int:
+        """Blocks kept for a missing parent or for their time."""
+        return len(self._waiting)
+
     def _resume(self) -> None:
         """After a restart, say again what was said last (V1: resend, never decide again)."""
         sign, root = self.core.sign, self.core.tree.root
