@@ -6,4 +6,4 @@ from p2pchain.chain.params import ChainSpec
 
 
 def slot_ms(spec: ChainSpec) -> int:
-    return spec.params.slot_ms
+    return spec.slot_ms

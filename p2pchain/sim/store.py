@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.schedule import Schedule
-from p2pchain.chain.state import GLOBALS
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, Hash, Height, Slot
 from p2pchain.chain.votes import Subject
@@ -44,11 +43,9 @@ class Ledger:
             self.certificates.pop(block, None)
 
     def recovered(self) -> Recovered:
-        totals = GLOBALS.load(self)
-        assert totals is not None, "the globals row is written by the genesis"
         blocks = sorted((stored.block for stored in self.unfinal.values()), key=lambda block: block.header.height)
         unfinal = [UnfinalBlock(block.raw, self.certificates.get(block.id, b"")) for block in blocks]
-        return Recovered(Root(self.subject, self._state_root, Schedule(totals)), unfinal)
+        return Recovered(Root(self.subject, self._state_root, Schedule.load(self)), unfinal)
 
     def final_range(self, from_height: int, limit: int, bytes_max: int) -> list[FinalBlock]:
         blocks: list[FinalBlock] = []

@@ -33,7 +33,7 @@ def with_state_root(block: MadeBlock, root: bytes, world: World) -> Block:
     """The same block, whose producer lies about the state."""
     made = block.made
     header = encode_header(made.header._replace(state_root=Hash(root)))
-    return decode_envelope(encode_block(header, made.signature, b"", []), world.spec.params).with_transactions([])
+    return decode_envelope(encode_block(header, made.signature, b"", [])).with_transactions([])
 
 
 def test_a_block_with_another_state_root_is_not_taken_and_costs_the_connection() -> None:

@@ -19,7 +19,7 @@ class DoubleVote(Strategy):
 
     def hears(self, source: int, message: Message) -> bool:  # noqa: ARG002
         if isinstance(message, BlockMessage):
-            envelope = decode_envelope(message.raw, self.actor.spec.params)
+            envelope = decode_envelope(message.raw)
             subject = Subject(envelope.header.slot, envelope.header.height, envelope.id)
             for target in self.actor.connected():
                 kind = self.actor.random.choice((Kind.VOTE, Kind.CONFIRM))

@@ -42,7 +42,7 @@ class Equivocate(Strategy):
     def outgoing(self, target: int, message: Message) -> Iterable[Sent]:  # noqa: ARG002
         if not isinstance(message, BlockMessage) or not self._siblings:
             return (Sent(message),)
-        header = decode_envelope(message.raw, self.actor.spec.params).header
+        header = decode_envelope(message.raw).header
         if header.producer != self.actor.key or header.slot != self._slot:
             return (Sent(message),)
         return (Sent(BlockMessage(self.actor.random.choice([message.raw, *self._siblings]))),)

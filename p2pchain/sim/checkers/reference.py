@@ -54,7 +54,10 @@ class Reference:
         yield from self._once_and_in_order(block)
         try:
             executed = execute(
-                Parent(self.subject.slot, self._state_root, self.schedule, self), header.slot, block.transactions, self._spec
+                Parent(self.subject.height, self.subject.slot, self._state_root, self.schedule, self),
+                header.slot,
+                block.transactions,
+                self._spec,
             )
         except Refusal as refusal:
             yield "S9", f"final block {header.height} holds what cannot be executed: {refusal}"
