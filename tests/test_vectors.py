@@ -31,7 +31,7 @@ from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, STAKES, ActiveDelegate, Changes, Globals, Ledger, StackedView
 from p2pchain.chain.terms import Terms
 from p2pchain.chain.transaction import decode_transaction, fee_min, signature_checks
-from p2pchain.chain.transition import Parent, Place, apply_transaction, execute
+from p2pchain.chain.transition import Parent, Place, execute, run_transaction
 from p2pchain.chain.types import AccountId, ChainId
 from p2pchain.chain.votes import ballot_checks, certificate_checks, certificate_hash, decode_ballot, decode_certificate
 from p2pchain.wire.errors import Reason, RemoteViolation
@@ -201,7 +201,7 @@ def test_an_invalid_transaction_is_refused_at_its_stage_with_its_code(case: Case
     assert all(verify_batch(signature_checks(transaction, CHAIN_ID))) == (case["stage"] == "block")
     if case["stage"] == "block":
         with pytest.raises(Refusal) as caught:
-            apply_transaction(Ledger(genesis().changes()), transaction, Place(SPEC, SPEC.genesis_params, 1, case["slot"]))
+            run_transaction(Ledger(genesis().changes()), transaction, Place(SPEC, SPEC.genesis_params, 1, case["slot"]))
         assert_refused(caught.value, case)
 
 

@@ -28,6 +28,7 @@ VERBS = {
     "stake": Verb("p2pchain.cli.stake:stake", "Lock coins to a delegate."),
     "unstake": Verb("p2pchain.cli.stake:unstake", "Unlock coins from a delegate."),
     "claim": Verb("p2pchain.cli.stake:claim", "Claim the rewards of a stake."),
+    "evidence": Verb("p2pchain.cli.evidence:evidence", "List and submit contradicting signatures of delegates."),
     "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),
 }
 

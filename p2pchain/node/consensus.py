@@ -5,7 +5,9 @@ Our own ballots come back through `count`, by the same door as a stranger's, aft
 
 from __future__ import annotations
 
-from p2pchain.chain.ballots import Contradiction
+from p2pchain.chain.block import Block
+from p2pchain.chain.evidence import Offence, Said, encode_ballot_statement, encode_header_statement
+from p2pchain.chain.outcomes import failures_in
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import PublicKey, Signature
 from p2pchain.chain.votes import VOTERS_MAX, Ballot, Certificate, Kind, make_certificate
@@ -40,13 +42,10 @@ class Consensus:
         """Take a verified ballot."""
         core = self._core
         subject = ballot.subject
-        if subject.slot <= core.tree.root.slot or subject.slot > core.slot + 1 or ballot.voter not in self.known_voters():
+        if subject.slot > core.slot + 1 or ballot.voter not in self.known_voters():
             return
-        added = core.ballots.add(ballot)
-        if isinstance(added, Contradiction):
-            core.effects.publish.append(ContradictionSeen(ballot.voter, subject.slot, ballot.kind.name.lower()))
-            return
-        if not added:
+        self._hear(Offence(ballot.voter, Said(ballot.kind.name.lower()), subject.slot), encode_ballot_statement(ballot))
+        if subject.slot <= core.tree.root.slot or core.ballots.add(ballot) is not True:
             return
         self.last_seen[ballot.voter] = max(subject.slot, self.last_seen.get(ballot.voter, 0))
         core.broadcast(BallotMessage(ballot), but=peer)
@@ -55,6 +54,12 @@ class Consensus:
             self._try_certify(node)
         elif node is not None:
             self._try_finalise(node)
+
+    def witness(self, block: Block) -> None:
+        """Look at a verified block before anything else is asked of it: a refused one may contradict another."""
+        header = block.header
+        if header.slot <= self._core.slot + 1 and header.producer in self.known_voters():
+            self._hear(Offence(header.producer, Said.BLOCK, header.slot), encode_header_statement(block.header_raw, block.signature))
 
     def accept_certificate(self, certificate: Certificate) -> bool:
         """Take a verified certificate of either kind; false where it says nothing new or its block is not known."""
@@ -92,6 +97,11 @@ class Consensus:
         ancestor = self._core.tree.get(certificate.subject.block)
         if ancestor is not None and ancestor.subject == certificate.subject:
             self._certify(ancestor, certificate)
+
+    def _hear(self, offence: Offence, message: bytes) -> None:
+        pair = self._core.watch.hear(offence, message)
+        if pair is not None:
+            self._core.effects.publish.append(ContradictionSeen(offence, *pair))
 
     def _vote(self, node: Node) -> None:
         core = self._core
@@ -179,7 +189,8 @@ class Consensus:
             assert member.block is not None, "only the root has no block"
             core.pool.settle(member.block.transactions)
             latency = max(0, core.now_ms - core.spec.slot_start_ms(member.slot))
-            core.effects.publish.append(BlockFinal(member.block, latency))
+            failed = failures_in(member.changes.rows) if member.changes is not None else ()
+            core.effects.publish.append(BlockFinal(member.block, latency, failed))
         core.ballots.forget_until(node.slot)
         if core.sign is not None and node.slot > core.sign.lock.slot:
             core.sign = core.sign._replace(lock=node.subject)

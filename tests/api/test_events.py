@@ -17,7 +17,8 @@ from p2pchain.api.following import Follower
 from p2pchain.api.settings import ApiSettings
 from p2pchain.api.submission import Admission
 from p2pchain.api.views import Addresses
-from p2pchain.chain.types import Height
+from p2pchain.chain.evidence import Offence, Said
+from p2pchain.chain.types import Height, PublicKey, Slot
 from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Noted
 from tests.api.fakes import LATENCY_MS, Node
 
@@ -137,7 +138,7 @@ async def test_a_change_of_the_head_is_told(node: Node, open_stream: Any) -> Non
     async with open_stream(node) as stream:
         await until_followed(node)
         node.hub.publish(Noted("info", "not for here", {}))
-        node.hub.publish(ContradictionSeen(b"k", 1, "votes"))
+        node.hub.publish(ContradictionSeen(Offence(PublicKey(b"k"), Said.VOTE, Slot(1)), b"1", b"2"))
         node.hub.publish(HeadChanged(subject))
         assert await stream.next() == {"type": "head", "height": 1, "slot": subject.slot, "hash": subject.block.hex()}
 
