@@ -128,6 +128,7 @@ async def test_a_final_block_is_told_with_its_transactions(node: Node, open_stre
             "slot": made.subject.slot,
             "hash": made.subject.block.hex(),
             "transactions": [item.id.hex() for item in made.made.transactions],
+            "failed": [],
             "latency_ms": LATENCY_MS,
         }
 

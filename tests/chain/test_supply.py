@@ -65,7 +65,7 @@ def _validate_delegates(book: Book, staked: dict[bytes, int], owed: dict[bytes, 
 def test_no_coin_appears_or_is_lost_whatever_is_asked(seed: int, blocks: int) -> None:
     random = Random(seed)
     book = Book(busy_genesis())
-    traffic = Traffic(book, random)
+    traffic = Traffic(book, random, evidence_weight=random.choice((0, 1, 5)))
     for _ in range(blocks):
         wanted, slot = traffic.next(6), traffic.next_slot()
         built = book.execute(wanted, slot, building=True)
@@ -92,7 +92,7 @@ def test_a_long_life_reaches_every_kind_of_action_and_of_refusal() -> None:
             validate(book)
     assert done == {"evidence", "transfer", "stake", "unstake", "claim_rewards", "register_delegate", "retire_delegate"}
     assert failed == {"bad_evidence", "known_evidence", "stale_evidence", "not_a_delegate"}
-    assert len(book.convicted()) >= 3
+    assert len(book.convicted()) >= 2
     assert book.totals.burned > 0
     assert {"insufficient_funds", "no_such_stake", "nonce_gap", "nonce_too_low", "fee_too_low", "expired", "bad_amount"} <= refused
     assert {
