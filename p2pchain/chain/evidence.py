@@ -40,6 +40,11 @@ class Said(StrEnum):
 _DOMAINS = {Said.VOTE: Domain.VOTE, Said.CONFIRM: Domain.CONFIRM, Said.BLOCK: Domain.BLOCK}
 
 
+def said_in(kind: Kind) -> Said:
+    """What a ballot of a kind says."""
+    return Said.VOTE if kind is Kind.VOTE else Said.CONFIRM
+
+
 class Offence(NamedTuple):
     """Who contradicted itself, how and when: two pairs with the same offence prove the same thing."""
 
@@ -78,8 +83,7 @@ def decode_statement(raw: bytes) -> Statement:
     if len(fields) == 2:
         return _header_statement(fields)
     ballot = decode_ballot(value)
-    said = Said.VOTE if ballot.kind is Kind.VOTE else Said.CONFIRM
-    return Statement(Offence(ballot.voter, said, ballot.subject.slot), encode_subject(ballot.subject), ballot.signature)
+    return Statement(Offence(ballot.voter, said_in(ballot.kind), ballot.subject.slot), encode_subject(ballot.subject), ballot.signature)
 
 
 def find_offence(first: bytes, second: bytes) -> Offence:

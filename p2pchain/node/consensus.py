@@ -5,16 +5,15 @@ Our own ballots come back through `count`, by the same door as a stranger's, aft
 
 from __future__ import annotations
 
-from p2pchain.chain.block import Block
-from p2pchain.chain.evidence import Offence, Said, encode_ballot_statement, encode_header_statement
 from p2pchain.chain.outcomes import failures_in
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import PublicKey, Signature
 from p2pchain.chain.votes import VOTERS_MAX, Ballot, Certificate, Kind, make_certificate
 from p2pchain.chain.voting import Hold, Proposal, SignState, after_confirm, after_vote, hold_vote, may_confirm
 from p2pchain.node.core import Core
-from p2pchain.node.effects import BlockFinal, ContradictionSeen, SignBallot
+from p2pchain.node.effects import BlockFinal, SignBallot
 from p2pchain.node.events import Peer
+from p2pchain.node.witness import Witness
 from p2pchain.wire.messages import BallotMessage, CertificateMessage
 
 SILENT_MARGIN_SLOTS = 4
@@ -28,6 +27,7 @@ class Consensus:
     def __init__(self, core: Core, started_slot: int) -> None:
         self._core = core
         self._started_slot = started_slot
+        self.witness = Witness(core, self.known_voters)
         self.last_seen: dict[PublicKey, int] = {}
         """Slot of the newest ballot of each active delegate: what status and metrics show."""
         self.last_final_ms: int | None = None
@@ -42,10 +42,10 @@ class Consensus:
         """Take a verified ballot."""
         core = self._core
         subject = ballot.subject
-        if subject.slot > core.slot + 1 or ballot.voter not in self.known_voters():
+        self.witness.see_ballots([ballot])
+        if subject.slot <= core.tree.root.slot or subject.slot > core.slot + 1 or ballot.voter not in self.known_voters():
             return
-        self._hear(Offence(ballot.voter, Said(ballot.kind.name.lower()), subject.slot), encode_ballot_statement(ballot))
-        if subject.slot <= core.tree.root.slot or core.ballots.add(ballot) is not True:
+        if core.ballots.add(ballot) is not True:
             return
         self.last_seen[ballot.voter] = max(subject.slot, self.last_seen.get(ballot.voter, 0))
         core.broadcast(BallotMessage(ballot), but=peer)
@@ -55,14 +55,9 @@ class Consensus:
         elif node is not None:
             self._try_finalise(node)
 
-    def witness(self, block: Block) -> None:
-        """Look at a verified block before anything else is asked of it: a refused one may contradict another."""
-        header = block.header
-        if header.slot <= self._core.slot + 1 and header.producer in self.known_voters():
-            self._hear(Offence(header.producer, Said.BLOCK, header.slot), encode_header_statement(block.header_raw, block.signature))
-
     def accept_certificate(self, certificate: Certificate) -> bool:
         """Take a verified certificate of either kind; false where it says nothing new or its block is not known."""
+        self.witness.see_certificate(certificate)
         node = self._core.tree.get(certificate.subject.block)
         if node is None or node.subject != certificate.subject or node is self._core.tree.root:
             return False
@@ -94,14 +89,10 @@ class Consensus:
 
     def certify_carried(self, certificate: Certificate) -> None:
         """Believe the certificate that a block carries for its ancestor, if its votes are a quorum."""
+        self.witness.see_certificate(certificate)
         ancestor = self._core.tree.get(certificate.subject.block)
         if ancestor is not None and ancestor.subject == certificate.subject:
             self._certify(ancestor, certificate)
-
-    def _hear(self, offence: Offence, message: bytes) -> None:
-        pair = self._core.watch.hear(offence, message)
-        if pair is not None:
-            self._core.effects.publish.append(ContradictionSeen(offence, *pair))
 
     def _vote(self, node: Node) -> None:
         core = self._core
