@@ -274,5 +274,5 @@ def _publish(hub: EventHub, logger: FilteringBoundLogger, publication: Publicati
             logger.debug("head changed", height=subject.height, slot=subject.slot)
         case Noted(level, event, fields):
             logger.log({"info": 20, "warning": 30}[level], event, **fields)
-        case ContradictionSeen(voter, slot, what):
-            logger.warning("contradicting signatures seen", voter=voter, slot=slot, what=what)
+        case ContradictionSeen(offence):
+            logger.warning("contradicting signatures seen", voter=offence.key, slot=offence.slot, what=offence.kind.value)

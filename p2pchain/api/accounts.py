@@ -61,6 +61,8 @@ _DELEGATE = record(
     retired=TRUTH,
     produced=INTEGER,
     missed=INTEGER,
+    convicted=TRUTH,
+    slashed_bps=INTEGER,
 )
 _ACCOUNT = record(
     address=ADDRESS,

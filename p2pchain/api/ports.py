@@ -14,6 +14,7 @@ from p2pchain.node.views import (
     BlockReference,
     BlockView,
     DelegateView,
+    EvidenceView,
     PoolView,
     ScheduleView,
     StatusView,
@@ -39,6 +40,8 @@ class Reads(Protocol):
     def transaction(self, item: TransactionId) -> TransactionView | None: ...
 
     def delegates(self, at: At) -> list[DelegateView]: ...
+
+    def evidence(self) -> list[EvidenceView]: ...
 
     def schedule(self, now_ms: int, turns: int) -> ScheduleView: ...
 

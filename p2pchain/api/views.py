@@ -5,18 +5,21 @@ and keys as hex, accounts as bech32m text.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from p2pchain.api.errors import error_view
 from p2pchain.chain.actions import Action
 from p2pchain.chain.address import encode_address
+from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Evidence
+from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
-from p2pchain.node.views import AccountView, BlockView, DelegateView, PoolView, ScheduleView, StatusView, TransactionView
+from p2pchain.node.views import AccountView, BlockView, DelegateView, EvidenceView, PoolView, ScheduleView, StatusView, TransactionView
 from p2pchain.wire.messages import Tips
 
 Json = dict[str, object]
@@ -98,6 +101,8 @@ def delegate_view(delegate: DelegateView, addresses: Addresses) -> Json:
         "retired": delegate.retired,
         "produced": delegate.produced,
         "missed": delegate.missed,
+        "convicted": delegate.convicted,
+        "slashed_bps": delegate.slashed_bps,
     }
 
 
@@ -133,6 +138,27 @@ def block_view(view: BlockView, *, with_proofs: bool) -> Json:
         "confirms": certificate_view(view.confirms, with_raw=with_proofs),
         "time_ms": view.time_ms,
         "bytes": len(block.raw),
+        "failed": failed_view(block, view.failed),
+    }
+
+
+def failed_view(block: Block, failed: Sequence[Failure]) -> list[Json]:
+    """The transactions of a block that paid their fee and did nothing else."""
+    return [{"id": block.transactions[each.position].id.hex(), "index": each.position, "code": each.code} for each in failed]
+
+
+def evidence_view(view: EvidenceView, addresses: Addresses) -> Json:
+    """The id is short enough to be typed: nobody signs the same kind twice in one slot but in one offence."""
+    offence = view.offence
+    return {
+        "id": f"{offence.key.hex()[:16]}-{offence.kind}-{offence.slot}",
+        "delegate": addresses.or_none(view.delegate),
+        "consensus_key": offence.key.hex(),
+        "signed": offence.kind.value,
+        "slot": offence.slot,
+        "convicted": view.convicted,
+        "first": view.first.hex(),
+        "second": view.second.hex(),
     }
 
 

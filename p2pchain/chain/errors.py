@@ -2,6 +2,9 @@
 
 `Invalid` never becomes right: whoever signed or sent it is at fault.  `NotYet` may become right by itself (a parent
 still on its way, a nonce ahead of its turn, a full pool): nobody is at fault and nobody may be punished for it.
+
+Some of what is invalid can only be found out by executing it.  It is `Charged`: a block includes the transaction as
+one that failed, and its sender pays for the work.
 """
 
 from __future__ import annotations
@@ -47,6 +50,10 @@ class Code(StrEnum):
     NO_SUCH_STAKE = "no_such_stake"
     TOO_MANY_POSITIONS = "too_many_positions"
     NOTHING_TO_CLAIM = "nothing_to_claim"
+    DELEGATE_CONVICTED = "delegate_convicted"
+    BAD_EVIDENCE = "bad_evidence"
+    STALE_EVIDENCE = "stale_evidence"
+    KNOWN_EVIDENCE = "known_evidence"
     UNKNOWN_PARENT = "unknown_parent"
     WRONG_HEIGHT = "wrong_height"
     WRONG_SLOT = "wrong_slot"
@@ -74,6 +81,10 @@ class Refusal(Exception):  # noqa: N818  (the field's word; `except Refusal` rea
 
 class Invalid(Refusal):
     """Never right, now or later: the sender is at fault."""
+
+
+class Charged(Invalid):
+    """Invalid, and included all the same: the fee is paid, the nonce is used, and nothing else has happened."""
 
 
 class NotYet(Refusal):

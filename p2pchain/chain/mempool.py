@@ -14,13 +14,14 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from enum import StrEnum, unique
+from functools import partial
 from typing import NamedTuple
 
 from p2pchain.chain.account_queue import AccountQueue
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.params import ChainSpec
-from p2pchain.chain.staking import matured_amount
-from p2pchain.chain.state import ACCOUNTS, EMPTY_ACCOUNT, STAKES, Account, View
+from p2pchain.chain.penalty import matured_amount
+from p2pchain.chain.state import ACCOUNTS, DELEGATES, EMPTY_ACCOUNT, STAKES, Account, View
 from p2pchain.chain.transaction import Transaction, validate_for_slot
 from p2pchain.chain.types import TransactionId
 
@@ -195,7 +196,7 @@ class Mempool:
         balance = account.balance
         if account.staker:
             stakes = STAKES.load(view, transaction.sender)
-            balance += matured_amount(stakes, slot) if stakes else 0
+            balance += matured_amount(stakes, slot, partial(DELEGATES.load, view)) if stakes else 0
         waiting = queue.spends_from(account.nonce) - (old.spends if old else 0)
         if waiting + transaction.spends > balance:
             text = f"balance is {balance}, {transaction.spends} wanted beside {waiting} for transactions that wait"

@@ -29,7 +29,9 @@ class Params:
     unfinal_blocks_max: int = _parameter(32, 2, 128, "How many blocks the chain grows beyond the last final one while there is no quorum.")
     block_bytes_max: int = _parameter(1 << 20, 1 << 16, 4 << 20, "Largest block in bytes.")
     block_transactions_max: int = _parameter(5_000, 1, 20_000, "Most transactions in a block.")
-    transaction_bytes_max: int = _parameter(4_096, 256, 65_536, "Largest transaction in bytes.")
+    transaction_bytes_max: int = _parameter(
+        4_096, 1_024, 65_536, "Largest transaction in bytes; one that holds evidence has room in any network."
+    )
     transaction_actions_max: int = _parameter(16, 1, 256, "Most actions in a transaction.")
     validity_slots_max: int = _parameter(172_800, 1, 100_000_000, "How far ahead of the current slot a transaction may stay valid.")
     fee_per_byte: int = _parameter(1, 0, 1_000_000_000, "Least fee for each byte of a transaction.")

@@ -29,6 +29,7 @@ VERBS = {
     "unstake": Verb("p2pchain.cli.stake:unstake", "Unlock coins from a delegate."),
     "claim": Verb("p2pchain.cli.stake:claim", "Claim the rewards of a stake."),
     "sim": Verb("p2pchain.cli.sim:sim", "Simulate a whole network with faults, from one seed."),
+    "evidence": Verb("p2pchain.cli.evidence:evidence", "List and submit contradicting signatures of delegates."),
     "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),
 }
 

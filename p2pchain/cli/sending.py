@@ -89,6 +89,9 @@ def _outcome(client: NodeClient, raw: bytes, options: SendOptions) -> dict[str, 
     if found["status"] in _REFUSED:
         reason = found["error"]["message"] if found["error"] else "no reason given"
         raise Failure(f"transaction {result['id']} is {found['status']}: {reason}")
+    if failure := found.get("error"):
+        reason = f"{failure['code']}: {failure['message']}"
+        raise Failure(f"transaction {result['id']} is {found['status']} and failed, its fee is paid: {reason}")
     return {"id": result["id"], "status": found["status"], "height": found["height"]}
 
 

@@ -71,6 +71,10 @@ class NodeClient:
     def delegates(self) -> Json:
         return cast("Json", self._door.get("/v1/delegates"))
 
+    def evidence(self) -> Json:
+        """Contradicting signatures that the node has seen."""
+        return cast("Json", self._door.get("/v1/evidence"))
+
     def schedule(self) -> Json:
         return cast("Json", self._door.get("/v1/schedule"))
 

@@ -11,6 +11,7 @@ from p2pchain.chain.types import PublicKey
 from p2pchain.chain.voting import SignState
 from p2pchain.node.effects import Broadcast, Effects, Noted, Outgoing, Send
 from p2pchain.node.events import Peer
+from p2pchain.node.watch import Watch
 from p2pchain.wire.messages import Message, Tips
 
 
@@ -21,6 +22,7 @@ class Core:
         self.spec = spec
         self.tree = tree
         self.ballots = Ballots()
+        self.watch = Watch()
         self.pool = pool
         self.key = key
         """The consensus key that this node signs with, if any."""

@@ -13,6 +13,8 @@ from typing import NamedTuple, TypeAlias
 
 from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Code, Evidence
+from p2pchain.chain.evidence import Offence
+from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.state import Changes
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import BlockId, Height, TransactionId
@@ -120,6 +122,8 @@ class BlockFinal(NamedTuple):
 
     block: Block
     latency_ms: int
+    failed: tuple[Failure, ...] = ()
+    """Its transactions that paid their fee and did nothing else."""
 
 
 class HeadChanged(NamedTuple):
@@ -135,11 +139,12 @@ class Noted(NamedTuple):
 
 
 class ContradictionSeen(NamedTuple):
-    """Two contradicting signatures of one delegate."""
+    """Two contradicting signatures of one delegate: told once for each key, kind and slot."""
 
-    voter: bytes
-    slot: int
-    what: str
+    offence: Offence
+    first: bytes
+    """The signed messages as they go into evidence."""
+    second: bytes
 
 
 SignRequest: TypeAlias = SignBlock | SignBallot

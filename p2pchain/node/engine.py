@@ -212,6 +212,7 @@ class Engine:
     # --- blocks and certificates
 
     def _block_received(self, peer: Peer | None, block: Block, *, asked: bool = False) -> None:
+        self.consensus.witness.see_block(block)
         try:
             self._import(peer, block, asked=asked)
         except NotYet as refusal:

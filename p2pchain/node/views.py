@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from p2pchain.chain.block import Block
+from p2pchain.chain.evidence import Offence
+from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.schedule import Turn
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
@@ -73,6 +75,10 @@ class DelegateView(NamedTuple):
     retired: bool
     produced: int
     missed: int
+    convicted: bool = False
+    """It contradicted itself and never stands again."""
+    slashed_bps: int = 0
+    """Share of its stake, in 1/10000, that this took."""
 
 
 class BlockView(NamedTuple):
@@ -83,6 +89,8 @@ class BlockView(NamedTuple):
     confirms: Certificate | None
     """The proof that made it final, where it has its own."""
     time_ms: int
+    failed: Sequence[Failure] = ()
+    """Its transactions that paid their fee and did nothing else."""
 
 
 class TransactionView(NamedTuple):
@@ -92,8 +100,21 @@ class TransactionView(NamedTuple):
     height: int | None
     position: int | None
     code: str | None
+    """Why it ended without effect, also where a block includes it."""
     message: str
     transaction: Transaction | None
+
+
+class EvidenceView(NamedTuple):
+    """Two contradicting messages that this node has seen, ready to be submitted."""
+
+    offence: Offence
+    first: bytes
+    second: bytes
+    delegate: bytes | None
+    """Account of whoever signed, if it is a registered delegate."""
+    convicted: bool
+    """As of the head: submitting it again would only cost the fee."""
 
 
 class PoolView(NamedTuple):

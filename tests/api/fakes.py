@@ -15,8 +15,9 @@ from p2pchain.api.server import ApiServer
 from p2pchain.api.settings import ApiSettings
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.errors import Code, Refusal
+from p2pchain.chain.evidence import Offence, Said
 from p2pchain.chain.transaction import Transaction, decode_transaction
-from p2pchain.chain.types import AccountId, TransactionId
+from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
@@ -26,6 +27,7 @@ from p2pchain.node.views import (
     BlockReference,
     BlockView,
     DelegateView,
+    EvidenceView,
     PoolView,
     PositionView,
     ScheduleView,
@@ -126,6 +128,10 @@ class FakeReads:
     def delegates(self, at: At) -> list[DelegateView]:
         terms = [(item.account, item.consensus_key, item.commission_bps, item.stake) for item in self.genesis.delegates]
         return [DelegateView(*each, 0.25, True, False, 12, 1) for each in terms]
+
+    def evidence(self) -> list[EvidenceView]:
+        key = self.genesis.delegates[0].consensus_key
+        return [EvidenceView(Offence(PublicKey(key), Said.VOTE, Slot(9)), b"1", b"2", self.genesis.delegates[0].account, False)]
 
     def schedule(self, now_ms: int, turns: int) -> ScheduleView:
         schedule = self.maker.root.schedule

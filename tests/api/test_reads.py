@@ -152,7 +152,25 @@ async def test_delegates_are_listed(node: Node) -> None:
         "retired",
         "produced",
         "missed",
+        "convicted",
+        "slashed_bps",
     }
+
+
+async def test_evidence_is_listed_ready_to_be_submitted(node: Node) -> None:
+    delegate = node.reads.genesis.delegates[0]
+    assert (await node.get("/v1/evidence"))["evidence"] == [
+        {
+            "id": f"{delegate.consensus_key.hex()[:16]}-vote-9",
+            "delegate": encode_address("p2p", AccountId(delegate.account)),
+            "consensus_key": delegate.consensus_key.hex(),
+            "signed": "vote",
+            "slot": 9,
+            "convicted": False,
+            "first": b"1".hex(),
+            "second": b"2".hex(),
+        }
+    ]
 
 
 async def test_the_schedule_shows_one_round_unless_asked_for_more(node: Node) -> None:

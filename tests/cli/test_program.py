@@ -14,9 +14,10 @@ PROMISED = {
     "keys": {"new", "list", "show", "import", "export"},
     "tx": {"transfer", "show"},
     "delegate": {"register", "retire"},
+    "evidence": {"list", "submit"},
     "config": {"check", "show"},
 }
-READS = ["status", "account x", "block 1", "delegates", "schedule", "peers", "mempool", "tx show x"]
+READS = ["status", "account x", "block 1", "delegates", "schedule", "peers", "mempool", "tx show x", "evidence list"]
 
 
 def commands_of(group: click.Group) -> dict[str, click.Command]:

@@ -262,7 +262,7 @@ class SimNode:
                     if other is not self and other.number not in out.but:
                         self.world.transmit(self.number, other.number, out.message)
             case e.SendFinalBlocks():
-                items = [part for block in self.final_range(out) for part in block]
+                items = [part for block in self.final_range(out) for part in (block.raw, block.certificate)]
                 self.world.transmit(self.number, out.peer, Blocks(out.request, items))
             case e.Disconnect():
                 self.disconnects.append(out)

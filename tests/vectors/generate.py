@@ -28,7 +28,7 @@ from p2pchain.chain.votes import Kind, certificate_hash, encode_subject
 from p2pchain.wire import messages as wire
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
-from tests.vectors.refusals import missigned, refused, undecodable
+from tests.vectors.refusals import charged, missigned, refused, undecodable
 from tests.vectors.showing import Json, globals_of, show_ballot, show_block, show_globals, show_rows, show_subject, show_transaction
 from tests.vectors.world import (
     ACCOUNTS,
@@ -42,6 +42,8 @@ from tests.vectors.world import (
     certify,
     chain,
     consensus,
+    double_block,
+    double_vote,
     key,
     seed,
     signed,
@@ -116,6 +118,8 @@ def transactions_file() -> Json:
         ("stake", "bob", 0, 120, None, [Stake(account("delegate-1"), 10**6)]),
         ("unstake", "delegate-2", 0, 120, None, [Unstake(account("delegate-2"), 10**6)]),
         ("claim_rewards", "delegate-2", 0, 120, None, [ClaimRewards(account("delegate-2"))]),
+        ("evidence of two votes", "alice", 0, 120, None, [double_vote("delegate-1", 12)]),
+        ("evidence of two headers", "alice", 0, 120, None, [double_block("delegate-1", 12)]),
         ("three actions", "alice", 7, 120, None, [transfer("bob", 1), transfer("carol", 2), Stake(account("delegate-3"), 1_000)]),
     ]
     widths = (127, 128, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**53 - 1)
@@ -131,12 +135,16 @@ def transactions_file() -> Json:
 
 
 def invalid_transactions_file() -> Json:
-    """What must be refused, at which stage: `decode` needs no state, `signature` no more than the chain id, `block` the state."""
+    """What must be refused, and at which stage.
+
+    `decode` needs no state, `signature` no more than the chain id, `block` the state.  What is `charged` is in a block
+    all the same, pays its fee and does nothing else.
+    """
     return {
         "chain_id": CHAIN_ID.hex(),
         "transactions": [
             {"name": name, "stage": stage, "slot": 10, "raw": raw.hex(), "family": family, "code": code}
-            for stage, cases in (("decode", undecodable()), ("signature", missigned()), ("block", refused()))
+            for stage, cases in (("decode", undecodable()), ("signature", missigned()), ("block", refused()), ("charged", charged()))
             for name, raw, family, code in cases
         ],
     }
@@ -151,7 +159,7 @@ def merkle_file() -> Json:
 
 
 def chain_file() -> Json:
-    """Five blocks on the genesis of genesis.json, with every row that each of them writes."""
+    """Six blocks on the genesis of genesis.json, with every row that each of them writes."""
     return {
         "chain_id": CHAIN_ID.hex(),
         "blocks": [
