@@ -42,7 +42,6 @@ from tests.vectors.world import (
     certify,
     chain,
     consensus,
-    key,
     seed,
     signed,
     transfer,
@@ -233,7 +232,7 @@ def frames_file() -> Json:
     assert votes is not None
     confirms = certify(Kind.CONFIRM, made[1].subject, GENESIS.schedule())
     tips = wire.Tips(made[1].subject, made[2].subject)
-    hello = wire.Hello(1, CHAIN_ID, key("node-1").public_key, "vectors/1", 28_656, bytes(range(16)), tips)
+    hello = wire.Hello("vectors/1", 28_656, tips)
     samples: list[wire.Message] = [
         hello,
         wire.Status(tips),
