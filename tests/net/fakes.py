@@ -162,6 +162,9 @@ class World:
         self.nursery = nursery
         self.pulse = Pulse()
         self.logs: list[EventDict] = []
+        self.logger: FilteringBoundLogger = structlog.wrap_logger(
+            structlog.PrintLogger(), processors=[add_log_level, self._log], wrapper_class=structlog.make_filtering_bound_logger(0)
+        )
 
     def make(self, number: int, **changes: object) -> Node:
         """A node by its number, with changes to its settings."""
@@ -173,10 +176,7 @@ class World:
         }
         settings = NetworkSettings(**(values | changes))  # type: ignore[arg-type]
         inlet = Recorder(self.pulse)
-        logger: FilteringBoundLogger = structlog.wrap_logger(
-            structlog.PrintLogger(), processors=[add_log_level, self._log], wrapper_class=structlog.make_filtering_bound_logger(0)
-        )
-        network = PeerNetwork(settings, inlet=inlet, clock=lambda: NOW_MS, random=Random(number), logger=logger)
+        network = PeerNetwork(settings, inlet=inlet, clock=lambda: NOW_MS, random=Random(number), logger=self.logger)
         return Node(settings, inlet, network, trio.CancelScope(), trio.Event())
 
     async def start(self, number: int, **changes: object) -> Node:

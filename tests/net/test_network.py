@@ -6,10 +6,14 @@ from random import Random
 
 import pytest
 import trio
+from trio.testing import memory_stream_pair
 
 from p2pchain.chain.types import ChainId
-from p2pchain.net.endpoint import parse_endpoint
+from p2pchain.net.dial import Dialler
+from p2pchain.net.endpoint import PeerAddress, parse_endpoint
 from p2pchain.net.errors import ListenError
+from p2pchain.net.link import Link
+from p2pchain.net.session import Session
 from p2pchain.node.events import Peer
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import BlockMessage, Goodbye, Ping, Pong, Status, Transactions
@@ -144,6 +148,73 @@ async def test_a_node_that_dials_itself_stops_doing_so(world: World) -> None:
     await refused(world, one, "self")
     await world.until(lambda: bool(world.logged("address is this node itself")))
     assert [refusal.times for refusal in one.network.refusals()] == [1]
+    assert one.inlet.joined == {}
+
+
+async def test_a_peer_dialled_by_its_key_is_taken_and_nobody_else_is(world: World) -> None:
+    one = await world.start(1)
+    right = await world.start(2, persistent_peers=(f"{key_of(1).hex()}@{one.address}",))
+    await right.joined()
+    assert (right.network.peers()[0].node_id, right.network.peers()[0].address) == (key_of(1).hex(), one.address)
+    wrong = await world.start(3, persistent_peers=(f"{key_of(4).hex()}@{one.address}",))
+    await refused(world, wrong, "wrong_node")
+    (refusal,) = wrong.network.refusals()
+    assert (refusal.address, refusal.node_id) == (one.address, key_of(1).hex())
+    assert refusal.message == f"found node {key_of(1).hex()}, wanted {key_of(4).hex()}"
+    assert wrong.inlet.joined == {}
+    assert len(one.inlet.joined) == 1
+
+
+async def test_a_peer_named_by_its_key_is_not_dialled_while_it_is_connected(world: World, nursery: trio.Nursery) -> None:
+    settings = world.make(1, persistent_peers=(f"{key_of(2).hex()}@192.0.2.1:1",)).settings
+    present = Session(
+        Link(memory_stream_pair()[0]), handshake_of(1, dials=False), hello_of(1), address="", outbound=False, outbox_bytes_max=1
+    )
+
+    def find(node_key: bytes) -> Session | None:
+        return present if node_key == key_of(2) else None
+
+    def enter(_stream: trio.SocketStream, _address: PeerAddress) -> Session:
+        raise AssertionError
+
+    nursery.start_soon(Dialler(settings, enter=enter, find=find, random=Random(1), logger=world.logger).run)
+    await trio.testing.wait_all_tasks_blocked()
+    assert present.ended.statistics().tasks_waiting == 1, "it waits until the connection is over"
+
+
+async def test_a_copy_of_a_node_elsewhere_is_told_that_it_is_one(world: World) -> None:
+    one = await world.start(1)
+    copy = await world.start(1, persistent_peers=(one.address,))
+    await refused(world, copy, "wrong_node")
+    assert "every node needs one of its own" in copy.network.refusals()[0].message
+    assert one.inlet.joined == copy.inlet.joined == {}
+
+
+@pytest.mark.parametrize("place", [0, 17, 18, 49], ids=["magic", "chain tag", "first byte of the key", "last byte of the key"])
+async def test_a_handshake_changed_on_the_way_costs_that_connection_alone(world: World, place: int) -> None:
+    one, _ = await connected(world)
+    stranger = await meet(one.address, 3)
+    async with stranger.stream:
+        changed = bytearray(stranger.secure.take())
+        changed[place] ^= 1
+        await stranger.stream.send_all(changed)
+        with pytest.raises((ConnectionRefused, AssertionError)):
+            await stranger.become_secure()
+        await stranger.stream.aclose()
+    await one.joined(1)
+
+
+async def test_who_claims_the_key_of_another_is_not_let_in(world: World) -> None:
+    one = await world.start(1)
+    stranger = await meet(one.address, 2)
+    async with stranger.stream:
+        handshake = stranger.secure._handshake
+        handshake._credentials = handshake._credentials._replace(node_key=key_of(3))
+        await stranger.become_secure()
+        await stranger.send(stranger.connection.greeting())
+        assert await stranger.until_closed() == b""
+    await refused(world, one, "not_authentic")
+    assert one.network.refusals()[0].node_id == "", "nobody is blamed who has proven nothing"
     assert one.inlet.joined == {}
 
 

@@ -13,10 +13,12 @@ from trio.testing import MockClock, memory_stream_pair
 
 from p2pchain.net.link import Link
 from p2pchain.net.session import Ending, Session, make_goodbye
+from p2pchain.net.settings import SEAL_BYTES
 from p2pchain.node.events import Peer
 from p2pchain.wire.channel import LENGTH_BYTES
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.framing import encode_frame
+from p2pchain.wire.handshake import FIRST_BYTES, PREAMBLE_BYTES, SECOND_BYTES
 from p2pchain.wire.messages import BlockMessage, Goodbye, Hello, Message, Ping, Pong, Status, Transactions
 from p2pchain.wire.noise import TAG_BYTES
 from tests.net.fakes import TIPS, Pulse, Recorder, Stranger, handshake_of, hello_of
@@ -72,6 +74,58 @@ async def test_a_handshake_byte_by_byte_does_not_extend_the_deadline(inbound: Pa
     await inbound.stranger.until_closed()
     assert inbound.ending.reason == Reason.TIMEOUT
     assert inbound.lasted_s == 5
+
+
+async def test_a_peer_that_stops_after_its_first_flight_is_left_after_five_seconds(inbound: Pair, autojump_clock: MockClock) -> None:
+    await inbound.stranger.stream.send_all(inbound.stranger.secure.take())
+    assert len(await inbound.stranger.until_closed()) == PREAMBLE_BYTES + SECOND_BYTES
+    assert inbound.lasted_s == 5
+    assert (inbound.ending.reason, inbound.session.node_key) == (Reason.TIMEOUT, None)
+
+
+async def test_an_acceptor_that_says_nothing_is_left_after_five_seconds(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    pair = Pair(outbound=True)
+    nursery.start_soon(pair.run)
+    assert len(await pair.stranger.until_closed()) == PREAMBLE_BYTES + FIRST_BYTES
+    assert (pair.lasted_s, pair.ending.reason) == (5, Reason.TIMEOUT)
+
+
+async def test_a_peer_that_is_told_to_go_before_the_link_is_secure_hears_nothing(inbound: Pair, autojump_clock: MockClock) -> None:
+    await trio.testing.wait_all_tasks_blocked()
+    inbound.session.end(Reason.SHUTTING_DOWN, "this node is stopping")
+    assert await inbound.stranger.until_closed() == b""
+    await inbound.session.ended.wait()
+    assert inbound.ending == (Reason.SHUTTING_DOWN, "this node is stopping", True)
+
+
+async def test_a_record_that_was_changed_ends_the_link_and_the_messages_before_it_count(inbound: Pair, autojump_clock: MockClock) -> None:
+    await inbound.stranger.shake_hands()
+    changed = bytearray(inbound.stranger.sealed(encode_frame(Status(TIPS))) + inbound.stranger.sealed(encode_frame(BlockMessage(b"x"))))
+    changed[-1] ^= 1
+    await inbound.stranger.stream.send_all(changed)
+    assert (await inbound.stranger.hear_goodbye()).reason == Reason.NOT_AUTHENTIC
+    assert inbound.inlet.messages == [(1, Status(TIPS))]
+
+
+async def test_bytes_of_an_unfinished_record_are_a_sign_of_life(inbound: Pair, autojump_clock: MockClock) -> None:
+    await inbound.stranger.shake_hands()
+    block = BlockMessage(bytes(50_000))
+    sealed = inbound.stranger.sealed(encode_frame(block))
+    for start in range(0, len(sealed), 10_000):
+        await inbound.stranger.stream.send_all(sealed[start : start + 10_000])
+        await trio.sleep(20)
+    assert inbound.session.ending is None
+    assert inbound.inlet.messages == [(1, block)]
+
+
+async def test_a_large_frame_goes_out_in_pieces_of_a_mebibyte_and_arrives_whole(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    pair = GatedPair(outbox_bytes_max=4 << 20)
+    await pair.block(nursery)
+    pair.session.send(BlockMessage(bytes(3 << 20)))
+    pair.gate.opened.set()
+    assert [await pair.stranger.hear() for _ in range(2)] == [Status(TIPS), BlockMessage(bytes(3 << 20))]
+    assert [len(write) // SEAL_BYTES for write in pair.gate.writes] == [1, 1, 1, 0]
+    nursery.cancel_scope.cancel()
 
 
 async def test_who_shakes_hands_and_says_no_hello_is_told_after_five_seconds(inbound: Pair, autojump_clock: MockClock) -> None:
@@ -213,8 +267,8 @@ class Gate(trio.abc.HalfCloseableStream):
 
 
 class GatedPair(Pair):
-    def __init__(self) -> None:
-        super().__init__(outbound=False)
+    def __init__(self, *, outbox_bytes_max: int = 1 << 20) -> None:
+        super().__init__(outbound=False, outbox_bytes_max=outbox_bytes_max)
         ours, theirs = memory_stream_pair()
         self.gate = Gate(ours)
         self.session.link = Link(self.gate)
