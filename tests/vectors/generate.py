@@ -28,6 +28,7 @@ from p2pchain.chain.votes import Kind, certificate_hash, encode_subject
 from p2pchain.wire import messages as wire
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
+from tests.vectors.link import link_file
 from tests.vectors.refusals import missigned, refused, undecodable
 from tests.vectors.showing import Json, globals_of, show_ballot, show_block, show_globals, show_rows, show_subject, show_transaction
 from tests.vectors.world import (
@@ -52,7 +53,7 @@ TERMS = Terms(1, Params())
 
 
 def keys_file() -> Json:
-    names = [*ACCOUNTS, *DELEGATES, "node-1", *(f"{name} consensus" for name in (*DELEGATES, "alice"))]
+    names = [*ACCOUNTS, *DELEGATES, "node-1", "node-2", *(f"{name} consensus" for name in (*DELEGATES, "alice"))]
     good = encode_address(PREFIX, AccountId(account("alice")))
     other = encode_address("test", AccountId(account("alice")))
     return {
@@ -303,6 +304,7 @@ FILES: dict[str, Callable[[], Json]] = {
     "ballots": ballots_file,
     "certificates": certificates_file,
     "frames": frames_file,
+    "link": link_file,
     "schedules": schedules_file,
 }
 
