@@ -118,7 +118,7 @@ class Session:
                 await self._hear(lambda: self._shake_hands(admit))
                 if self.ending is None:
                     await self._converse(inlet)
-                elif self.ending.by_us and self._secure.is_secure:
+                elif self.ending.by_us and self._secure.is_secure and not self.link.is_torn:
                     await self._write()
                 if self.joined_s is not None and self.peer is not None:
                     await inlet.peer_left(self.peer)
@@ -255,6 +255,7 @@ class Session:
     async def _send(self, frames: bytes) -> None:
         """Encrypted once, and in one write up to `SEAL_BYTES`."""
         for start in range(0, len(frames), SEAL_BYTES):
+            await trio.lowlevel.checkpoint_if_cancelled()  # what is sealed and not sent would make all that follows unreadable
             await self.link.send(self._secure.seal(frames[start : start + SEAL_BYTES], int(trio.current_time() * 1000)))
 
     async def _next_batch(self) -> bytes:

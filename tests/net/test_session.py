@@ -18,7 +18,7 @@ from p2pchain.node.events import Peer
 from p2pchain.wire.channel import LENGTH_BYTES
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.framing import encode_frame
-from p2pchain.wire.handshake import FIRST_BYTES, PREAMBLE_BYTES, SECOND_BYTES
+from p2pchain.wire.handshake import FIRST_BYTES, PREAMBLE_BYTES, SECOND_BYTES, THIRD_BYTES
 from p2pchain.wire.messages import BlockMessage, Goodbye, Hello, Message, Ping, Pong, Status, Transactions
 from p2pchain.wire.noise import TAG_BYTES
 from tests.net.fakes import TIPS, Pulse, Recorder, Stranger, handshake_of, hello_of
@@ -267,8 +267,8 @@ class Gate(trio.abc.HalfCloseableStream):
 
 
 class GatedPair(Pair):
-    def __init__(self, *, outbox_bytes_max: int = 1 << 20) -> None:
-        super().__init__(outbound=False, outbox_bytes_max=outbox_bytes_max)
+    def __init__(self, *, outbound: bool = False, outbox_bytes_max: int = 1 << 20) -> None:
+        super().__init__(outbound=outbound, outbox_bytes_max=outbox_bytes_max)
         ours, theirs = memory_stream_pair()
         self.gate = Gate(ours)
         self.session.link = Link(self.gate)
@@ -283,6 +283,40 @@ class GatedPair(Pair):
         self.session.send(Status(TIPS))
         await trio.testing.wait_all_tasks_blocked()
         self.gate.writes.clear()
+
+
+async def test_the_last_word_of_the_handshake_and_the_hello_go_out_in_one_write(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    pair = GatedPair(outbound=True)
+    nursery.start_soon(pair.run)
+    await pair.stranger.become_secure()
+    hello = LENGTH_BYTES + len(encode_frame(hello_of(1))) + TAG_BYTES
+    assert [len(write) for write in pair.gate.writes] == [PREAMBLE_BYTES + FIRST_BYTES, THIRD_BYTES + hello]
+    nursery.cancel_scope.cancel()
+
+
+async def test_an_end_just_before_the_hello_is_still_understood(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    pair = Pair(outbound=False)
+
+    async def admit(session: Session) -> None:
+        session.peer = Peer(1)
+        session.end(Reason.SHUTTING_DOWN, "at the very moment")
+
+    nursery.start_soon(pair.session.run, pair.inlet, admit)
+    await pair.stranger.greet()
+    assert await pair.stranger.hear() == Goodbye(Reason.SHUTTING_DOWN, "at the very moment")
+    await pair.stranger.stream.aclose()
+
+
+async def test_after_a_record_that_was_sent_in_part_nothing_is_said(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    pair = GatedPair()
+    nursery.start_soon(pair.run)
+    await pair.stranger.become_secure()
+    pair.gate.opened = trio.Event()
+    await pair.stranger.send(pair.stranger.connection.greeting())
+    await pair.session.ended.wait()
+    assert pair.ending.reason == Reason.TIMEOUT
+    hello = LENGTH_BYTES + len(encode_frame(hello_of(1))) + TAG_BYTES
+    assert [len(write) for write in pair.gate.writes] == [PREAMBLE_BYTES + SECOND_BYTES, hello]
 
 
 async def test_what_was_queued_meanwhile_goes_out_in_one_write_urgent_first(autojump_clock: MockClock, nursery: trio.Nursery) -> None:

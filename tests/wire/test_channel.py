@@ -202,7 +202,8 @@ def test_a_key_serves_an_hour_if_it_has_served_256_records() -> None:
     early, late = sends.seal(b"y", KEY_AGE_MS_MAX - 1), sends.seal(b"z", KEY_AGE_MS_MAX)
     assert (len(records_of(early)), len(records_of(late))) == (1, 2)
     assert opened(receives, early + late) == b"yz"
-    assert len(records_of(sends.seal(b"x", KEY_AGE_MS_MAX + 1))) == 1, "the hour begins again"
+    again = [len(records_of(sends.seal(b"x", 2 * KEY_AGE_MS_MAX - 1))) for _ in range(2 * KEY_RECORDS_MIN)]
+    assert set(again) == {1}, "the hour begins again"
     idle, _ = ends()
     idle.seal(b"x", 0)
     assert len(records_of(idle.seal(b"x", 10 * KEY_AGE_MS_MAX))) == 1
