@@ -9,6 +9,7 @@ Exit codes: 0 ended as told; 1 could not start (one line says why); 74 the disk 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import sys
 import time
@@ -50,6 +51,8 @@ from p2pchain.runtime.loop import Edges, NodeLoop
 from p2pchain.runtime.service_manager import ServiceManager
 from p2pchain.runtime.signing import SigningDesk
 from p2pchain.storage import JournalFile, LmdbStore, SignStateFile, StorageError, open_store
+from p2pchain.wire.handshake import Credentials, make_credentials
+from p2pchain.wire.noise import DH_BYTES
 
 EXIT_DONE, EXIT_FAILED, EXIT_STORAGE = 0, 1, 74
 NODE_KEY = "node"
@@ -126,8 +129,7 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
     hub = EventHub()
     settings = NetworkSettings(
         listen=config.p2p.listen,
-        node_key=_node_key(config),
-        chain_id=genesis.chain_id,
+        credentials=_credentials(config, genesis, signer),
         agent=f"p2pchain/{__version__} {config.node.name}".strip()[:64],
         seeds=config.p2p.seeds,
         persistent_peers=config.p2p.persistent_peers,
@@ -199,6 +201,16 @@ def _ask_passphrase(name: str) -> str:
 
 def _node_key(config: Config) -> bytes:
     return PublicKey(Keystore(config.home.keys).entry(NODE_KEY).public_key)
+
+
+def _credentials(config: Config, genesis: Genesis, delegate: KeySigner | None) -> Credentials:
+    """What peers know this node by.  The node key signs here, once, and nothing keeps it."""
+    node = KeySigner(Keystore(config.home.keys).load(NODE_KEY, None))
+    if delegate is not None and delegate.public_key == node.public_key:
+        raise CannotStartError(
+            f"the keys '{NODE_KEY}' and '{config.delegate.key}' are the same: a node needs a key of its own for its links"
+        )
+    return make_credentials(node, genesis.chain_id, secrets.token_bytes(DH_BYTES))
 
 
 def _clock() -> int:

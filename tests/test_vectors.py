@@ -18,12 +18,13 @@ from typing import Any, cast
 import msgpack
 import pytest
 from nacl.signing import SigningKey, VerifyKey
+from noise.connection import Keypair, NoiseConnection
 
 from p2pchain.chain.actions import KINDS
 from p2pchain.chain.address import decode_address, decode_bech32m, encode_address, encode_bech32m
 from p2pchain.chain.block import Block, decode_envelope
 from p2pchain.chain.codec import decode
-from p2pchain.chain.crypto import Domain, merkle_root, verify_batch
+from p2pchain.chain.crypto import Domain, KeySigner, merkle_root, verify_batch
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
@@ -36,6 +37,7 @@ from p2pchain.chain.types import ZERO_HASH, AccountId, ChainId
 from p2pchain.chain.votes import ballot_checks, certificate_checks, certificate_hash, decode_ballot, decode_certificate
 from p2pchain.wire.errors import Reason, RemoteViolation
 from p2pchain.wire.framing import FrameReader, encode_frame
+from p2pchain.wire.handshake import Handshake, make_credentials
 from p2pchain.wire.messages import BY_TYPE, MESSAGES
 from tests.vectors.generate import FILES, path_of, text_of
 
@@ -393,6 +395,85 @@ def test_an_invalid_frame_ends_the_connection(case: Case) -> None:
     reader.feed(bytes.fromhex(case["frame"]))
     with pytest.raises(RemoteViolation):
         reader.next_message(ALL_TYPES)
+
+
+# --- the link
+
+
+def test_the_link_of_the_file_is_taken_by_both_ends_and_its_records_are_opened() -> None:
+    file = vectors("link")
+    ends = {name: link_end(file, name) for name in ("dialler", "acceptor")}
+    first, second, third = (bytes.fromhex(flight) for flight in file["flights"])
+    assert ends["dialler"].take() == first
+    ends["acceptor"].receive(first)
+    assert ends["acceptor"].take() == second
+    ends["dialler"].receive(second)
+    assert ends["dialler"].take() == third
+    ends["acceptor"].receive(third)
+    for case in file["records"]:
+        channel = ends["acceptor" if case["from"] == "dialler" else "dialler"].channel
+        assert channel is not None
+        assert b"".join(channel.open(bytes.fromhex(case["record"]))).hex() == case["content"]
+    assert {name: end.node_key for name, end in ends.items()} == {
+        "dialler": bytes.fromhex(file["acceptor"]["node_key"]),
+        "acceptor": bytes.fromhex(file["dialler"]["node_key"]),
+    }
+
+
+def link_end(file: Case, name: str) -> Handshake:
+    values = {key: bytes.fromhex(value) for key, value in file[name].items()}
+    credentials = make_credentials(KeySigner(SigningKey(values["node_seed"])), CHAIN_ID, values["link_secret"])
+    assert credentials.proof == values["node_key"] + values["signature"]
+    return Handshake(credentials, values["ephemeral_secret"], dials=name == "dialler")
+
+
+@pytest.mark.filterwarnings("ignore:One of ephemeral keypairs is already set:UserWarning")
+def test_the_link_by_formula() -> None:
+    """With another Noise implementation (noiseprotocol, over OpenSSL) and what docs/protocol.md says of the rest."""
+    file = vectors("link")
+    chain_id, version = bytes.fromhex(file["chain_id"]), file["protocol"].to_bytes(2, "big")
+    assert bytes.fromhex(file["preamble"]) == b"p2pchain" + version + chain_id[:8]
+    assert bytes.fromhex(file["prologue"]) == b"p2pchain" + version + chain_id
+    dialler, acceptor = foreign_end(file, "dialler"), foreign_end(file, "acceptor")
+    first, second, third = (bytes.fromhex(flight) for flight in file["flights"])
+    preamble = bytes.fromhex(file["preamble"])
+    assert preamble + dialler.write_message(b"") == first
+    acceptor.read_message(first[18:])
+    assert preamble + acceptor.write_message(proof_by_formula(file, "acceptor")) == second
+    dialler.read_message(second[18:])
+    assert dialler.write_message(proof_by_formula(file, "dialler")) == third
+    acceptor.read_message(third)
+    for case in file["records"]:
+        sender = dialler if case["from"] == "dialler" else acceptor
+        assert record_by_formula(sender, bytes.fromhex(case["content"])) == case["record"]
+    case = file["new_key"]
+    for _ in range(case["records_before"] - 1):
+        dialler.encrypt(b"\x00")
+    announcement = record_by_formula(dialler, b"")
+    dialler.rekey_outbound_cipher()
+    assert announcement + record_by_formula(dialler, bytes.fromhex(case["content"])) == case["records"]
+
+
+def foreign_end(file: Case, name: str) -> NoiseConnection:
+    end = NoiseConnection.from_name(b"Noise_XX_25519_ChaChaPoly_SHA256")
+    end.set_as_initiator() if name == "dialler" else end.set_as_responder()
+    end.set_prologue(bytes.fromhex(file["prologue"]))
+    end.set_keypair_from_private_bytes(Keypair.STATIC, bytes.fromhex(file[name]["link_secret"]))
+    end.set_keypair_from_private_bytes(Keypair.EPHEMERAL, bytes.fromhex(file[name]["ephemeral_secret"]))
+    end.start_handshake()
+    return end
+
+
+def proof_by_formula(file: Case, name: str) -> bytes:
+    values = {key: bytes.fromhex(value) for key, value in file[name].items()}
+    message = b"p2pchain/node-link/1\x00" + bytes.fromhex(file["chain_id"]) + values["link_key"]
+    VerifyKey(values["node_key"]).verify(message, values["signature"])
+    return values["node_key"] + values["signature"]
+
+
+def record_by_formula(sender: NoiseConnection, content: bytes) -> str:
+    sealed = bytes(sender.encrypt(content))
+    return (len(sealed).to_bytes(2, "big") + sealed).hex()
 
 
 # --- other hands

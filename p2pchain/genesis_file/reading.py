@@ -12,7 +12,7 @@ from p2pchain.chain.genesis import NAME_PATTERN, PREFIX_PATTERN, Genesis, Genesi
 from p2pchain.chain.params import Params
 from p2pchain.chain.staking import COMMISSION_WHOLE
 from p2pchain.chain.types import AMOUNT_MAX
-from p2pchain.config.kinds import Endpoints, Text, Whole
+from p2pchain.config.kinds import PeerAddresses, Text, Whole
 from p2pchain.config.problems import Problem
 from p2pchain.genesis_file.kinds import Address, HexKey, Moment
 from p2pchain.genesis_file.tables import Table
@@ -79,7 +79,7 @@ def loads_bundle(text: str, source: str) -> Bundle:
         raise GenesisFileError([Problem(source, "", f"a syntax error ({error})", "TOML")]) from None
     genesis = _read_genesis(root, problems)
     network = root.table("network", ["seeds"]) if root.has("network") else None
-    seeds = network.value("seeds", Endpoints()) if network else ()
+    seeds = network.value("seeds", PeerAddresses()) if network else ()
     if genesis is None or seeds is None or problems:
         raise GenesisFileError(problems)
     return Bundle(genesis, seeds)

@@ -20,7 +20,10 @@ _GENESIS = (
     " says, not of how it is written; one coin more is another network. Check it with: p2pchain config check"
 )
 _BUNDLE = "A join bundle: the genesis of a p2pchain network, and nodes to begin with. Use it with: p2pchain join THIS_FILE"
-_NETWORK = "Nodes of the network that a newcomer dials first, as host:port; DNS names are welcome."
+_NETWORK = (
+    "Nodes of the network that a newcomer dials first, as host:port; DNS names are welcome. After the key of the node, as"
+    " NODE_KEY@host:port (its operator sees it with: p2pchain keys show node), nobody else is taken for it."
+)
 _CHAIN = (
     "name: 1 to 48 of a-z, 0-9 and -. address_prefix: what its addresses begin with, 1 to 16 of a-z and 0-9, a letter first."
     " time: when slot 1 begins, in RFC 3339 or Unix milliseconds."
@@ -39,7 +42,7 @@ def dumps_genesis(genesis: Genesis) -> str:
 
 
 def dumps_bundle(genesis: Genesis, seeds: Sequence[str]) -> str:
-    """`seeds` are `host:port`."""
+    """`seeds` are `host:port`, better `NODE_KEY@host:port`."""
     network = _section(_NETWORK, {"network": {"seeds": list(seeds)}})
     return _text([_comment(_BUNDLE), _chain_id(genesis)], [network, *_sections(genesis)])
 

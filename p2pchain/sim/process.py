@@ -337,7 +337,7 @@ class Process:
                 self._emit([connections[outgoing.peer]] if outgoing.peer in connections else [], outgoing.message)
             case e.SendFinalBlocks():
                 found = self.disk.ledger.final_range(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
-                items = [part for block in found for part in block]
+                items = [part for block in found for part in (block.raw, block.certificate)]
                 self._emit([connections[outgoing.peer]] if outgoing.peer in connections else [], Blocks(outgoing.request, items))
             case e.Disconnect():
                 if outgoing.peer in connections:

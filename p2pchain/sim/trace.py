@@ -67,6 +67,6 @@ def _publication_part(published: Publication) -> bytes:
         case HeadChanged():
             return b"H" + published.subject.block
         case ContradictionSeen():
-            return b"C%d " % published.slot + published.voter
+            return b"C%d " % published.offence.slot + published.offence.key
         case _:
             return f"N{published.event}{sorted(published.fields.items(), key=lambda item: item[0])}".encode()

@@ -6,7 +6,6 @@ A client asks its node for the next nonce, as the real one does.  Nothing here i
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from p2pchain.chain.actions import Action
 from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
@@ -55,10 +54,10 @@ class Traffic:
     def _stake(self, process: Process, client: KeySigner) -> Action:
         """Enough to lift a delegate over others, or what was put there back again."""
         stakes = STAKES.load(process.running.core.head_view(), client.public_key)
-        positions: Sequence[tuple[bytes, int, bytes]] = stakes.positions if stakes else ()
+        positions = stakes.positions if stakes else ()
         if positions and self._chance.random() < 0.6:
-            delegate, amount, _ = self._chance.choice(positions)
-            return ClaimRewards(delegate) if self._chance.random() < 0.2 else Unstake(delegate, amount)
+            held = self._chance.choice(positions)
+            return ClaimRewards(held.delegate) if self._chance.random() < 0.2 else Unstake(held.delegate, held.amount)
         return Stake(delegate_signer(self._chance.randrange(self._delegates)).public_key, self._chance.randint(1, 3) * STAKE)
 
     def _stand(self, process: Process, number: int) -> tuple[KeySigner, Action]:

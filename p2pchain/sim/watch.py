@@ -211,5 +211,6 @@ class Watch:
         if not process.is_honest:
             return
         self.markers.hit("contradiction_seen")
-        self.moment(process.number, "contradiction", of_slot=seen.slot, what=seen.what)
-        self.report(process.number, self.signing.convicted(PublicKey(seen.voter), seen.slot, seen.what))
+        key, kind, slot = seen.offence
+        self.moment(process.number, "contradiction", of_slot=slot, what=str(kind))
+        self.report(process.number, self.signing.convicted(key, slot, str(kind)))

@@ -28,6 +28,7 @@ from p2pchain.chain.votes import Kind, certificate_hash, encode_subject
 from p2pchain.wire import messages as wire
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
+from tests.vectors.link import link_file
 from tests.vectors.refusals import charged, missigned, refused, undecodable
 from tests.vectors.showing import Json, globals_of, show_ballot, show_block, show_globals, show_rows, show_subject, show_transaction
 from tests.vectors.world import (
@@ -44,7 +45,6 @@ from tests.vectors.world import (
     consensus,
     double_block,
     double_vote,
-    key,
     seed,
     signed,
     transfer,
@@ -55,7 +55,7 @@ TERMS = Terms(1, Params())
 
 
 def keys_file() -> Json:
-    names = [*ACCOUNTS, *DELEGATES, "node-1", *(f"{name} consensus" for name in (*DELEGATES, "alice"))]
+    names = [*ACCOUNTS, *DELEGATES, "node-1", "node-2", *(f"{name} consensus" for name in (*DELEGATES, "alice"))]
     good = encode_address(PREFIX, AccountId(account("alice")))
     other = encode_address("test", AccountId(account("alice")))
     return {
@@ -241,7 +241,7 @@ def frames_file() -> Json:
     assert votes is not None
     confirms = certify(Kind.CONFIRM, made[1].subject, GENESIS.schedule())
     tips = wire.Tips(made[1].subject, made[2].subject)
-    hello = wire.Hello(1, CHAIN_ID, key("node-1").public_key, "vectors/1", 28_656, bytes(range(16)), tips)
+    hello = wire.Hello("vectors/1", 28_656, tips)
     samples: list[wire.Message] = [
         hello,
         wire.Status(tips),
@@ -312,6 +312,7 @@ FILES: dict[str, Callable[[], Json]] = {
     "ballots": ballots_file,
     "certificates": certificates_file,
     "frames": frames_file,
+    "link": link_file,
     "schedules": schedules_file,
 }
 

@@ -122,10 +122,14 @@ def bundle(folder: Path) -> None:
 
 
 def _bundle_text(testnet: Testnet) -> str:
+    from p2pchain.cli.home_making import NODE_KEY  # noqa: PLC0415
     from p2pchain.genesis_file import dumps_bundle, load_genesis  # noqa: PLC0415
+    from p2pchain.keystore import Keystore  # noqa: PLC0415
 
-    seeds = [node.p2p for node in testnet.nodes if node.role == "delegate"]
-    return dumps_bundle(load_genesis(Path(testnet.genesis)), seeds)
+    def seed(node: NodeRecord) -> str:
+        return f"{Keystore(node.layout.keys).entry(NODE_KEY).public_key.hex()}@{node.p2p}"
+
+    return dumps_bundle(load_genesis(Path(testnet.genesis)), [seed(node) for node in testnet.nodes if node.role == "delegate"])
 
 
 def _free_name(place: TestnetFolder, testnet: Testnet) -> str:
