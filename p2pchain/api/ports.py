@@ -17,6 +17,7 @@ from p2pchain.node.views import (
     PoolView,
     ScheduleView,
     StatusView,
+    TermsView,
     TransactionView,
 )
 from p2pchain.wire.messages import Tips
@@ -41,6 +42,8 @@ class Reads(Protocol):
     def delegates(self, at: At) -> list[DelegateView]: ...
 
     def schedule(self, now_ms: int, turns: int) -> ScheduleView: ...
+
+    def terms(self, at: At) -> TermsView: ...
 
     def pool(self, limit: int) -> PoolView: ...
 

@@ -10,6 +10,7 @@ from p2pchain.chain.actions.delegate import candidate_ids
 from p2pchain.chain.codec import encode
 from p2pchain.chain.staking import POSITIONS_MAX, unsettled_reward
 from p2pchain.chain.state import CANDIDATES, DELEGATES, GLOBALS, STAKES
+from p2pchain.chain.terms import Terms
 from tests.chain.ledger import Book
 from tests.chain.traffic import Traffic, busy_genesis
 
@@ -78,14 +79,18 @@ def test_a_long_life_reaches_every_kind_of_action_and_of_refusal() -> None:
     traffic = Traffic(book, Random(7))
     done: set[str] = set()
     refused: set[str] = set()
+    versions: set[Terms] = set()
     for number in range(600):
         built = book.block(*traffic.next(6), slot=traffic.next_slot(), building=True)
         done |= {action.NAME for transaction in built.included for action in transaction.actions}
+        versions.add(book.schedule.terms)
         refused |= {str(refusal.code) for _, refusal in built.refused}
         if number % 20 == 0:
             validate(book)
-    assert done == {"transfer", "stake", "unstake", "claim_rewards", "register_delegate", "retire_delegate"}
+    assert done == {"transfer", "stake", "unstake", "claim_rewards", "register_delegate", "retire_delegate", "vote_change"}
     assert {"insufficient_funds", "no_such_stake", "nonce_gap", "nonce_too_low", "fee_too_low", "expired", "bad_amount"} <= refused
+    assert {"not_active", "bad_parameter", "change_too_soon", "no_open_vote"} <= refused
+    assert len(versions) > 3, "new terms came into force"
     assert {"delegate_key_in_use", "delegate_exists", "not_a_delegate", "delegate_retired", "nothing_to_claim"} <= refused
 
 

@@ -12,7 +12,7 @@ from p2pchain.chain.crypto import verify_batch
 from p2pchain.chain.transaction import Transaction, decode_transaction, fee_min, signature_checks
 from p2pchain.chain.types import ChainId
 from tests.cli.conftest import Run
-from tests.fakes.http_node import FakeNode, genesis_answer
+from tests.fakes.http_node import FakeNode, genesis_answer, terms_answer
 from tests.fakes.world import make_genesis, signer
 
 SPEC = make_genesis().spec()
@@ -27,6 +27,7 @@ def sender(run: Run, node: FakeNode, tmp_path: Path) -> str:
     run("keys", "new", "delegate", "--open")
     address: str = json.loads(run("keys", "show", "alice", "--prefix", "p2p", "--json").stdout)["address"]
     node.answers("/v1/genesis", genesis_answer())
+    node.answers("/v1/params", terms_answer())
     node.answers("/v1/status", {"slot": 40})
     node.answers(f"/v1/accounts/{address}", {"next_nonce": 7})
     node.answers("/v1/transactions", {"results": [{"id": ID, "status": "pending", "error": None}]}, status=202)
