@@ -44,7 +44,7 @@ class Traffic:
             RetireDelegate,
             self._vote,
         ]
-        self._weights = (6, 6, 5, 3, 2, 1, 6)
+        self._weights = (6, 6, 5, 3, 2, 1, 8)
 
     def next(self, most: int) -> list[Transaction]:
         nonces: dict[bytes, int] = {}
@@ -72,12 +72,12 @@ class Traffic:
     def _vote(self) -> VoteChange:
         """As a rule what everybody wants for the next round height; never what the checks of the ledger's sums would have to follow."""
         random, version = self.random, self.book.schedule.terms.version
-        height = (self.book.height // 10 + 2) * 10
+        height = (self.book.height // 60 + 2) * 60
         if random.random() < 0.7:
-            return VoteChange(height, version, _VALUES[height // 10 % len(_VALUES)])
+            return VoteChange(height, version, _VALUES[height // 60 % len(_VALUES)])
         if random.random() < 0.2:
             return VoteChange.withdrawal()
-        return VoteChange(max(1, height - random.choice((0, 10, 20))), version + random.choice((0, 1, 2)), random.choice(_VALUES))
+        return VoteChange(max(1, height - random.choice((0, 60, 120))), version + random.choice((0, 1, 2)), random.choice(_VALUES))
 
     def _somebody(self) -> bytes:
         return self.random.choice(PEOPLE)
