@@ -48,7 +48,7 @@ COMPANIONS = {
 
 def genesis(delegates: int = 4, **params: int) -> Genesis:
     """Delegates that can pay for their votes."""
-    made = make_genesis(delegates=delegates, notice_blocks=NOTICE, **params)
+    made = make_genesis("world", delegates=delegates, notice_blocks=NOTICE, **params)
     rich = tuple(GenesisAccount(signer(2000 + number).public_key, 10**15) for number in range(delegates))
     return replace(made, accounts=(*made.accounts, *rich))
 

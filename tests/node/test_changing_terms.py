@@ -60,11 +60,11 @@ def network(made: Genesis, nodes: int = 4, *, observers: int = 0) -> World:
     return world
 
 
-def agree(world: World, *, after: int = NOTICE + 2, version: int = 1, voters: Sequence[int] = (0, 1, 2, 3), **values: int) -> int:
+def agree(world: World, values: dict[str, int], voters: Sequence[int] = (0, 1, 2, 3)) -> int:
     """Vote for a change and run until it is in force; its height."""
-    height = world.nodes[0].running.core.head.height + after
-    vote(world, change(height, version, **values), voters)
-    go_on(world, after + 1)
+    height = world.nodes[0].running.core.head.height + NOTICE + 2
+    vote(world, change(height, **values), voters)
+    go_on(world, NOTICE + 3)
     assert world.final_height() >= height, "the network went on over the change"
     return height
 
@@ -89,7 +89,7 @@ COMPANIONS = {("candidates_max", 1): {"delegates": 1}}
 def test_a_network_lives_on_with_every_parameter_at_its_bounds(name: str, value: int) -> None:
     world = network(genesis(block_bytes_max=1 << 20), observers=1)
     values = {name: value, **COMPANIONS.get((name, value), {})}
-    agree(world, **values)
+    agree(world, values)
     assert all(getattr(params(node), name) == value for node in world.nodes[:4])
     assert_alive(world)
     world.start(4)
@@ -140,11 +140,11 @@ def test_what_new_terms_do_not_allow_leaves_the_pool_with_its_reason(values: dic
 
 def test_seats_come_and_go_by_vote_with_standbys_in_them() -> None:
     world = network(genesis(4, registered=7), 7)
-    agree(world, delegates=7, voters=(3, 4, 5, 6))
+    agree(world, {"delegates": 7}, (3, 4, 5, 6))
     go_on(world, 5)
     assert len(world.nodes[0].running.core.head.schedule.active) == 7
     assert_alive(world)
-    agree(world, delegates=4, voters=(0, 1, 2, 3, 4, 5, 6))
+    agree(world, {"delegates": 4}, range(7))
     go_on(world, 8)
     assert len(world.nodes[0].running.core.head.schedule.active) == 4
     assert_alive(world)
@@ -208,7 +208,7 @@ def test_a_lowered_bound_is_overcome_by_nodes_that_restart_in_the_midst_of_it() 
 
 def test_a_raised_bound_is_used_in_the_next_time_without_a_quorum() -> None:
     world = network(genesis(unfinal_blocks_max=2))
-    agree(world, unfinal_blocks_max=20)
+    agree(world, {"unfinal_blocks_max": 20})
     world.cut = {(a, b) for a in range(4) for b in range(4) if (a in (0, 1)) != (b in (0, 1))}
     go_on(world, 40)
     assert max(node.running.core.head.height - node.running.core.tree.root.height for node in world.nodes) > 8
@@ -219,7 +219,7 @@ def test_a_raised_bound_is_used_in_the_next_time_without_a_quorum() -> None:
 
 def test_an_idle_network_keeps_the_new_heartbeat_and_nobody_is_blamed_for_the_old_one() -> None:
     world = network(genesis(heartbeat_slots=4))
-    agree(world, heartbeat_slots=10)
+    agree(world, {"heartbeat_slots": 10})
     missed = _missed(world)
     before = world.final_height()
     world.run(100 * SLOT_MS)

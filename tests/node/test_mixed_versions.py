@@ -6,7 +6,6 @@ import random
 
 import pytest
 
-from p2pchain.chain.errors import Code
 from p2pchain.chain.terms import load_terms
 from p2pchain.node.condition import describe_condition
 from p2pchain.node.effects import ProtocolOutgrown
@@ -138,7 +137,6 @@ def test_blocks_beyond_are_refused_as_nobodys_fault_and_fetched_from_nobody() ->
     assert_ended_before(old, height)
     assert all(not node.disconnects for node in world.nodes)
     assert not [note for node in world.nodes for note in node.noted if note.event in ("block_refused", "answer_refused")]
-    assert Code.PROTOCOL_TOO_OLD == "protocol_too_old"
 
 
 def test_a_cancelled_version_lets_old_nodes_live_on() -> None:
