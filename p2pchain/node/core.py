@@ -41,6 +41,11 @@ class Core:
     def slot(self) -> int:
         return self.spec.slot_at(self.now_ms)
 
+    @property
+    def is_outgrown(self) -> bool:
+        """Whether the head is the last block that this node can judge: what it cannot read now may be sound."""
+        return self.head.schedule.terms.version > self.supported
+
     def is_beyond(self, height: int) -> bool:
         """Whether blocks at a height take a version that this node does not know: it need not fetch them."""
         return self.requirement is not None and height >= self.requirement.height

@@ -6,9 +6,11 @@ import random
 
 import pytest
 
+from p2pchain.chain.block import decode_envelope
 from p2pchain.chain.terms import load_terms
 from p2pchain.node.condition import describe_condition
 from p2pchain.node.effects import ProtocolOutgrown
+from p2pchain.wire.messages import BlockMessage, Blocks, Message
 from tests.fakes.world import SimNode, World
 from tests.node.test_changing_terms import NOTICE, SLOT_MS, assert_alive, change, genesis, go_on, vote
 
@@ -137,6 +139,42 @@ def test_blocks_beyond_are_refused_as_nobodys_fault_and_fetched_from_nobody() ->
     assert_ended_before(old, height)
     assert all(not node.disconnects for node in world.nodes)
     assert not [note for node in world.nodes for note in node.noted if note.event in ("block_refused", "answer_refused")]
+
+
+class Unreadable:
+    """Old nodes cannot even decode the blocks of the new version."""
+
+    def __init__(self, world: World, height: int, old: set[int]) -> None:
+        self._pass_on = world.transmit
+        self._height = height
+        self._old = old
+        world.transmit = self._transmit  # type: ignore[method-assign]
+
+    def _transmit(self, source: int, target: int, message: Message) -> None:
+        if target in self._old and isinstance(message, BlockMessage) and self._is_new(message.raw):
+            message = BlockMessage(b"\x94" + message.raw)
+        elif target in self._old and isinstance(message, Blocks):
+            items = [b"\x94" + raw if raw and place % 2 == 0 and self._is_new(raw) else raw for place, raw in enumerate(message.items)]
+            message = Blocks(message.request, items)
+        self._pass_on(source, target, message)
+
+    def _is_new(self, raw: bytes) -> bool:
+        return decode_envelope(raw).header.height >= self._height
+
+
+def test_blocks_that_an_old_node_cannot_even_read_are_no_lies() -> None:
+    """`Intake.open` raises where a peer lies, and nothing here catches that."""
+    world = mixed(4, {0, 4}, observers=1)
+    height = agree_on_version(world)
+    Unreadable(world, height, {0, 4})
+    go_on(world, 20, through=3)
+    assert_ended_before(world.nodes[0], height)
+    world.start(4)
+    world.run(40_000)
+    late = world.nodes[4]
+    assert late.outgrown == ProtocolOutgrown(2, height, 1)
+    assert not late.disconnects
+    world.check()
 
 
 def test_a_cancelled_version_lets_old_nodes_live_on() -> None:
