@@ -28,6 +28,10 @@ _SIGNATURE_TAIL = 66
 """A canonical transaction ends in two bytes of length and 64 of signature."""
 
 
+_GOSSIP = messages.BlockMessage, messages.BallotMessage, messages.CertificateMessage, messages.Transactions
+"""What comes unasked, as new as its sender is."""
+
+
 class Opened(NamedTuple):
     """A decoded message: check these, then `finish` with the answers gives the event, or raises `Invalid`."""
 
@@ -57,9 +61,14 @@ class Intake:
         try:
             return self._open(peer, message)
         except Invalid:
-            if self._core.is_outgrown:
+            if self._core.is_outgrown or (isinstance(message, _GOSSIP) and self._is_ahead(peer)):
                 return None
             raise
+
+    def _is_ahead(self, peer: Peer) -> bool:
+        """Whether a peer claims final blocks that are missing here: between them and these a new version may lie."""
+        tips = self._core.peers.get(peer)
+        return tips is not None and tips.final.height > self._core.tree.root.height + 1
 
     def _open(self, peer: Peer, message: Message) -> Opened | None:  # noqa: PLR0911  (the table of messages, one line each)
         match message:

@@ -8,9 +8,10 @@ import pytest
 
 from p2pchain.chain.block import decode_envelope
 from p2pchain.chain.terms import load_terms
+from p2pchain.chain.votes import Kind
 from p2pchain.node.condition import describe_condition
 from p2pchain.node.effects import ProtocolOutgrown
-from p2pchain.wire.messages import BlockMessage, Blocks, Message
+from p2pchain.wire.messages import BallotMessage, BlockMessage, Blocks, Message
 from tests.fakes.world import SimNode, World
 from tests.node.test_changing_terms import NOTICE, SLOT_MS, assert_alive, change, genesis, go_on, vote
 
@@ -147,13 +148,15 @@ class Unreadable:
     def __init__(self, world: World, height: int, old: set[int]) -> None:
         self._pass_on = world.transmit
         self._height = height
-        self._old = old
+        self.old = old
         world.transmit = self._transmit  # type: ignore[method-assign]
 
     def _transmit(self, source: int, target: int, message: Message) -> None:
-        if target in self._old and isinstance(message, BlockMessage) and self._is_new(message.raw):
+        if target not in self.old:
+            pass
+        elif isinstance(message, BlockMessage) and self._is_new(message.raw):
             message = BlockMessage(b"\x94" + message.raw)
-        elif target in self._old and isinstance(message, Blocks):
+        elif isinstance(message, Blocks):
             items = [b"\x94" + raw if raw and place % 2 == 0 and self._is_new(raw) else raw for place, raw in enumerate(message.items)]
             message = Blocks(message.request, items)
         self._pass_on(source, target, message)
@@ -174,6 +177,48 @@ def test_blocks_that_an_old_node_cannot_even_read_are_no_lies() -> None:
     late = world.nodes[4]
     assert late.outgrown == ProtocolOutgrown(2, height, 1)
     assert not late.disconnects
+    world.check()
+
+
+class LostConfirms:
+    """Every confirm on the blocks of one height is lost, so that the proof of its finality lies in the block above."""
+
+    def __init__(self, world: World, height: int) -> None:
+        self._pass_on = world.transmit
+        self._height = height
+        world.transmit = self._transmit  # type: ignore[method-assign]
+
+    def _transmit(self, source: int, target: int, message: Message) -> None:
+        is_confirm = isinstance(message, BallotMessage) and message.ballot.kind is Kind.CONFIRM
+        if not (is_confirm and isinstance(message, BallotMessage) and message.ballot.subject.height == self._height):
+            self._pass_on(source, target, message)
+
+
+def test_a_node_that_never_gets_the_proof_of_its_last_block_ends_once_others_are_beyond() -> None:
+    """Until then it fills no slot, votes for nothing and blames nobody, whatever it is sent."""
+    world = mixed(4, {0, 4}, observers=1)
+    height = agree_on_version(world)
+    unreadable = Unreadable(world, height, {0, 4})
+    LostConfirms(world, height - 1)
+    go_on(world, 20, through=3)
+    old = world.nodes[0]
+    assert old.running.core.head.height == height - 1
+    assert len(old.disk.final) == height - 2
+    assert world.final_height() > height + 5
+    world.start(4)
+    world.run(60_000)
+    for node in (old, world.nodes[4]):
+        assert node.outgrown == ProtocolOutgrown(2, height, 1)
+        assert len(node.disk.final) == height - 2
+        assert not node.disconnects
+    assert old.disk.sign is not None
+    assert old.disk.sign.produced.height < height
+    assert old.disk.sign.voted.height < height
+    old.supported = 2
+    unreadable.old = set()
+    world.start(0)
+    world.run(5_000)
+    assert len(old.disk.final) == world.final_height()
     world.check()
 
 
