@@ -188,6 +188,9 @@ class LostConfirms:
         self._height = height
         world.transmit = self._transmit  # type: ignore[method-assign]
 
+    def stop(self, world: World) -> None:
+        world.transmit = self._pass_on  # type: ignore[method-assign]
+
     def _transmit(self, source: int, target: int, message: Message) -> None:
         is_confirm = isinstance(message, BallotMessage) and message.ballot.kind is Kind.CONFIRM
         if not (is_confirm and isinstance(message, BallotMessage) and message.ballot.subject.height == self._height):
@@ -220,6 +223,25 @@ def test_a_node_that_never_gets_the_proof_of_its_last_block_ends_once_others_are
     world.run(5_000)
     assert len(old.disk.final) == world.final_height()
     world.check()
+
+
+def test_old_leaders_sign_no_block_of_the_new_version_while_they_wait_for_the_proof() -> None:
+    world = mixed(4, {0, 1, 2, 3})
+    height = agree_on_version(world)
+    confirms = LostConfirms(world, height - 1)
+    go_on(world, 20, through=3)
+    for node in world.nodes:
+        assert node.running.core.head.height == height - 1
+        assert node.disk.sign is not None
+        assert node.disk.sign.produced.height < height
+    confirms.stop(world)
+    world.crash(0)
+    world.start(0)
+    world.crash(1)
+    world.start(1)
+    world.run(5_000)
+    for node in world.nodes:
+        assert_ended_before(node, height)
 
 
 def test_a_cancelled_version_lets_old_nodes_live_on() -> None:
