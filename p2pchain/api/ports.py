@@ -18,6 +18,7 @@ from p2pchain.node.views import (
     PoolView,
     ScheduleView,
     StatusView,
+    TermsView,
     TransactionView,
 )
 from p2pchain.wire.messages import Tips
@@ -44,6 +45,8 @@ class Reads(Protocol):
     def evidence(self) -> list[EvidenceView]: ...
 
     def schedule(self, now_ms: int, turns: int) -> ScheduleView: ...
+
+    def terms(self, at: At) -> TermsView: ...
 
     def pool(self, limit: int) -> PoolView: ...
 

@@ -11,6 +11,7 @@ from p2pchain.api.errors import error_view
 from p2pchain.chain.actions import Action
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.block import Block
+from p2pchain.chain.changing import Change, named_values
 from p2pchain.chain.errors import Evidence
 from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.params import ChainSpec
@@ -19,7 +20,17 @@ from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
-from p2pchain.node.views import AccountView, BlockView, DelegateView, EvidenceView, PoolView, ScheduleView, StatusView, TransactionView
+from p2pchain.node.views import (
+    AccountView,
+    BlockView,
+    DelegateView,
+    EvidenceView,
+    PoolView,
+    ScheduleView,
+    StatusView,
+    TermsView,
+    TransactionView,
+)
 from p2pchain.wire.messages import Tips
 
 Json = dict[str, object]
@@ -70,7 +81,25 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "delegate": addresses.or_none(status.delegate),
         "producing": status.producing,
         "condition": status.condition,
+        "protocol": status.protocol,
+        "protocol_supported": status.protocol_supported,
+        "requirement": None if status.requirement is None else status.requirement._asdict(),
     }
+
+
+def terms_view(view: TermsView, addresses: Addresses) -> Json:
+    return {
+        "version": view.terms.version,
+        "params": {name: value for name, value, _, _ in view.terms.params.bounds()},
+        "votes_needed": view.votes_needed,
+        "proposals": [{**change_view(change), "voters": [addresses(voter) for voter in voters]} for change, voters in view.proposals],
+        "scheduled": [change_view(change) for change in view.scheduled],
+        **subject_view(view.subject),
+    }
+
+
+def change_view(change: Change) -> Json:
+    return {"height": change.height, "version": change.version, "values": named_values(change)}
 
 
 def account_view(account: AccountView, addresses: Addresses) -> Json:

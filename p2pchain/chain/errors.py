@@ -64,6 +64,12 @@ class Code(StrEnum):
     FUTURE_SLOT = "future_slot"
     BELOW_FINAL = "below_final"
     UNFINAL_LIMIT = "unfinal_limit"
+    NOT_ACTIVE = "not_active"
+    BAD_PARAMETER = "bad_parameter"
+    CHANGE_TOO_SOON = "change_too_soon"
+    CHANGES_FULL = "changes_full"
+    NO_OPEN_VOTE = "no_open_vote"
+    PROTOCOL_TOO_OLD = "protocol_too_old"
 
 
 class Refusal(Exception):  # noqa: N818  (the field's word; `except Refusal` reads as it is meant)

@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from p2pchain.chain.actions.context import Context
+from p2pchain.chain.changing import settle_changes
 from p2pchain.chain.coins import credit, debit
 from p2pchain.chain.errors import Charged, Code, Invalid, NotYet, Refusal
 from p2pchain.chain.outcomes import FAILURES, Failure, FailuresRow
 from p2pchain.chain.params import ChainSpec, Params
-from p2pchain.chain.schedule import Schedule, elect, next_seed
+from p2pchain.chain.schedule import Schedule, elect, next_seed, quorum
 from p2pchain.chain.staking import add_reward, release_matured
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, Account, Changes, Globals, Ledger, View
 from p2pchain.chain.transaction import Transaction, validate_for_slot
@@ -130,8 +131,10 @@ def _end_block(ledger: Ledger, parent: Parent, place: Place, fees: int) -> Sched
     if parent.schedule.closes_round(slot):
         totals = _close_round(ledger, totals, parent.schedule.turn(slot).round, slot, params)
     ledger.put(GLOBALS, b"", totals)
+    governors = [member.account for member in parent.schedule.active]
+    terms = settle_changes(ledger, place.height, governors, quorum(len(governors)))
     ledger.keep()
-    return Schedule(totals, parent.schedule.terms)
+    return Schedule(totals, terms)
 
 
 def _minted(ledger: Ledger, producer: bytes, most: int) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from p2pchain.chain.ballots import Ballots
+from p2pchain.chain.changing import Requirement
 from p2pchain.chain.mempool import Mempool
 from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.state import StackedView
+from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Node, Tree
 from p2pchain.chain.types import PublicKey
 from p2pchain.chain.voting import SignState
@@ -28,6 +30,10 @@ class Core:
         """The consensus key that this node signs with, if any."""
         self.sign = sign
         """None while this node must stay silent because it does not know what it has signed."""
+        self.supported = PROTOCOL
+        """The newest version of the protocol that this node knows."""
+        self.requirement: Requirement | None = None
+        """What the head's branch will take, or takes, that this node does not know."""
         self.now_ms = 0
         self.effects = Effects()
         self.head: Node = tree.head()
@@ -36,6 +42,15 @@ class Core:
     @property
     def slot(self) -> int:
         return self.spec.slot_at(self.now_ms)
+
+    @property
+    def is_outgrown(self) -> bool:
+        """Whether the head is the last block that this node can judge: what it cannot read now may be sound."""
+        return self.head.schedule.terms.version > self.supported
+
+    def is_beyond(self, height: int) -> bool:
+        """Whether blocks at a height take a version that this node does not know: it need not fetch them."""
+        return self.requirement is not None and height >= self.requirement.height
 
     def tips(self) -> Tips:
         return Tips(self.tree.root.subject, self.head.subject)

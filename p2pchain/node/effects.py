@@ -147,9 +147,17 @@ class ContradictionSeen(NamedTuple):
     second: bytes
 
 
+class ProtocolOutgrown(NamedTuple):
+    """The next block takes a version of the protocol that this node does not know: it can do nothing more, and must end."""
+
+    version: int
+    height: int
+    supported: int
+
+
 SignRequest: TypeAlias = SignBlock | SignBallot
 Outgoing: TypeAlias = Send | Broadcast | SendFinalBlocks | Disconnect
-Publication: TypeAlias = BlockFinal | HeadChanged | Noted | ContradictionSeen
+Publication: TypeAlias = BlockFinal | HeadChanged | Noted | ContradictionSeen | ProtocolOutgrown
 
 
 @dataclass(slots=True)

@@ -12,8 +12,10 @@ from typing import NamedTuple
 
 from p2pchain.chain.actions.delegate import candidate_ids
 from p2pchain.chain.block import Envelope, decode_envelope
+from p2pchain.chain.changing import load_proposals, load_scheduled
 from p2pchain.chain.outcomes import MEANINGS, Failure, failure_at, failures_in
 from p2pchain.chain.penalty import DelegateOf, matured_amount, position_amount, unbonding_amount
+from p2pchain.chain.schedule import quorum
 from p2pchain.chain.staking import unsettled_reward
 from p2pchain.chain.state import (
     ACCOUNTS,
@@ -28,6 +30,7 @@ from p2pchain.chain.state import (
     Stakes,
     View,
 )
+from p2pchain.chain.terms import load_terms
 from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import AccountId, BlockId, TransactionId
@@ -46,6 +49,7 @@ from p2pchain.node.views import (
     PositionView,
     ScheduleView,
     StatusView,
+    TermsView,
     TransactionView,
     UnbondingView,
 )
@@ -94,6 +98,9 @@ class Queries:
             delegate=self._own_account(),
             producing=core.key in schedule.keys and core.sign is not None and not self._engine.producer.paused,
             condition=describe_condition(self._engine, slot),
+            protocol=schedule.terms.version,
+            protocol_supported=core.supported,
+            requirement=core.requirement,
         )
 
     def account(self, account: AccountId, at: At) -> AccountView:
@@ -178,6 +185,14 @@ class Queries:
         first = max(slot, schedule.start_slot)
         listed = [schedule.turn(first + i) for i in range(turns)]
         return ScheduleView(listed[0].round if listed else schedule.round, slot, listed, self._core.head.subject)
+
+    def terms(self, at: At) -> TermsView:
+        """What rules above a tip, and what is proposed or agreed to change it."""
+        view, subject = self._view(at)
+        totals = GLOBALS.load(view)
+        assert totals is not None, "the globals row is written by the genesis"
+        scheduled, proposals = load_scheduled(view).changes, load_proposals(view).open
+        return TermsView(load_terms(view), scheduled, proposals, quorum(len(totals.active)), subject)
 
     def pool(self, limit: int) -> PoolView:
         pool = self._core.pool

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from p2pchain.chain.block import Block
+from p2pchain.chain.changing import Change, Proposal, Requirement
 from p2pchain.chain.evidence import Offence
 from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.schedule import Turn
+from p2pchain.chain.terms import Terms
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Certificate, Subject
@@ -36,6 +38,12 @@ class StatusView(NamedTuple):
     producing: bool
     condition: str
     """In words: what the node is doing, or what it waits for and why."""
+    protocol: int
+    """Version that the next block takes."""
+    protocol_supported: int
+    """Newest version that this node knows."""
+    requirement: Requirement | None
+    """A version beyond that, once it is scheduled."""
 
 
 class PositionView(NamedTuple):
@@ -131,6 +139,17 @@ class ScheduleView(NamedTuple):
     round: int
     slot: int
     turns: Sequence[Turn]
+    subject: Subject
+
+
+class TermsView(NamedTuple):
+    """The terms above a block, and how they will change."""
+
+    terms: Terms
+    scheduled: Sequence[Change]
+    proposals: Sequence[Proposal]
+    votes_needed: int
+    """For a proposal to be agreed to."""
     subject: Subject
 
 

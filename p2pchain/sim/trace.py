@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import hashlib
 
-from p2pchain.node.effects import BlockFinal, Commit, ContradictionSeen, Effects, HeadChanged, Publication, SignBallot, SignBlock
+from p2pchain.node.effects import (
+    BlockFinal,
+    Commit,
+    ContradictionSeen,
+    Effects,
+    HeadChanged,
+    Noted,
+    ProtocolOutgrown,
+    Publication,
+    SignBallot,
+    SignBlock,
+)
 
 
 class Trace:
@@ -68,5 +79,7 @@ def _publication_part(published: Publication) -> bytes:
             return b"H" + published.subject.block
         case ContradictionSeen():
             return b"C%d " % published.offence.slot + published.offence.key
-        case _:
+        case ProtocolOutgrown():
+            return b"P%d %d" % (published.version, published.height)
+        case Noted():
             return f"N{published.event}{sorted(published.fields.items(), key=lambda item: item[0])}".encode()

@@ -14,6 +14,7 @@ from p2pchain.api.events import EventHub
 from p2pchain.api.server import ApiServer
 from p2pchain.api.settings import ApiSettings
 from p2pchain.chain.address import encode_address
+from p2pchain.chain.changing import Change, Proposal, Requirement
 from p2pchain.chain.errors import Code, Refusal
 from p2pchain.chain.evidence import Offence, Said
 from p2pchain.chain.transaction import Transaction, decode_transaction
@@ -32,6 +33,7 @@ from p2pchain.node.views import (
     PositionView,
     ScheduleView,
     StatusView,
+    TermsView,
     TransactionView,
     UnbondingView,
 )
@@ -62,6 +64,7 @@ class FakeReads:
         self.waiting: list[Transaction] = []
         self.pruned_below = 1
         self.failure: Exception | None = None
+        self.requirement: Requirement | None = None
 
     @property
     def tip(self) -> MadeBlock:
@@ -94,7 +97,16 @@ class FakeReads:
             delegate=None,
             producing=False,
             condition="in step",
+            protocol=1,
+            protocol_supported=1,
+            requirement=self.requirement,
         )
+
+    def terms(self, at: At) -> TermsView:
+        subject = (self.head or self.tip).subject if at == "head" else self.tip.subject
+        changes = Change(90, 1, ((3, 30), (10, 2))), Change(95, 2)
+        voters = (signer(2000).public_key, signer(2001).public_key)
+        return TermsView(self.tip.schedule.terms, changes[:1], (Proposal(changes[1], voters),), 3, subject)
 
     def account(self, account: AccountId, at: At) -> AccountView:
         subject = (self.head or self.tip).subject if at == "head" else self.tip.subject

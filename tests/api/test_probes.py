@@ -139,7 +139,8 @@ async def test_every_served_path_is_described(node: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/status", "/v1/genesis", "/v1/delegates", "/v1/schedule", "/v1/peers", "/v1/mempool", "/v1/blocks/1", "/v1/blocks"]
+    "path",
+    ["/v1/" + name for name in ("status", "genesis", "delegates", "schedule", "params", "peers", "mempool", "blocks/1", "blocks")],
 )
 async def test_answers_have_the_fields_that_are_described(node: Node, path: str) -> None:
     node.reads.grow(transfers=1)

@@ -11,6 +11,7 @@ from p2pchain.chain.codec import encode
 from p2pchain.chain.outcomes import failures_in
 from p2pchain.chain.staking import POSITIONS_MAX, unsettled_reward
 from p2pchain.chain.state import CANDIDATES, DELEGATES, GLOBALS, STAKES
+from p2pchain.chain.terms import Terms
 from tests.chain.ledger import Book
 from tests.chain.traffic import Traffic, busy_genesis
 
@@ -83,14 +84,25 @@ def test_a_long_life_reaches_every_kind_of_action_and_of_refusal() -> None:
     done: set[str] = set()
     refused: set[str] = set()
     failed: set[str] = set()
+    versions: set[Terms] = set()
     for number in range(600):
         built = book.block(*traffic.next(6), slot=traffic.next_slot(), building=True)
         done |= {action.NAME for transaction in built.included for action in transaction.actions}
+        versions.add(book.schedule.terms)
         refused |= {str(refusal.code) for _, refusal in built.refused}
         failed |= {failure.code for failure in failures_in(built.changes.rows)}
         if number % 20 == 0:
             validate(book)
-    assert done == {"evidence", "transfer", "stake", "unstake", "claim_rewards", "register_delegate", "retire_delegate"}
+    assert done == {
+        "evidence",
+        "transfer",
+        "stake",
+        "unstake",
+        "claim_rewards",
+        "register_delegate",
+        "retire_delegate",
+        "vote_change",
+    }
     assert failed == {"bad_evidence", "known_evidence", "stale_evidence", "not_a_delegate"}
     assert len(book.convicted()) >= 2
     assert book.totals.burned > 0
@@ -103,6 +115,8 @@ def test_a_long_life_reaches_every_kind_of_action_and_of_refusal() -> None:
         "delegate_convicted",
         "nothing_to_claim",
     } <= refused
+    assert {"not_active", "bad_parameter", "change_too_soon", "no_open_vote"} <= refused
+    assert len(versions) > 3, "new terms came into force"
 
 
 @pytest.mark.parametrize("amount", [1, -1])

@@ -13,11 +13,11 @@ PROMISED = {
     "testnet": {"up", "status", "down", "stop", "start", "add", "bundle"},
     "keys": {"new", "list", "show", "import", "export"},
     "tx": {"transfer", "show"},
-    "delegate": {"register", "retire"},
+    "delegate": {"register", "retire", "vote-change"},
     "evidence": {"list", "submit"},
     "config": {"check", "show"},
 }
-READS = ["status", "account x", "block 1", "delegates", "schedule", "peers", "mempool", "tx show x", "evidence list"]
+READS = ["status", "account x", "block 1", "delegates", "schedule", "params", "peers", "mempool", "tx show x", "evidence list"]
 
 
 def commands_of(group: click.Group) -> dict[str, click.Command]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from p2pchain.chain.actions import Action
 from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
+from p2pchain.chain.actions.vote_change import VoteChange
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.block import encode_block
 from p2pchain.chain.codec import encode
@@ -120,6 +121,9 @@ def transactions_file() -> Json:
         ("claim_rewards", "delegate-2", 0, 120, None, [ClaimRewards(account("delegate-2"))]),
         ("evidence of two votes", "alice", 0, 120, None, [double_vote("delegate-1", 12)]),
         ("evidence of two headers", "alice", 0, 120, None, [double_block("delegate-1", 12)]),
+        ("vote_change", "delegate-1", 0, 120, None, [VoteChange(300, 1, ((3, 30), (10, 2)))]),
+        ("vote_change for a version", "delegate-1", 0, 120, None, [VoteChange(300, 2, ())]),
+        ("vote_change that withdraws", "delegate-1", 0, 120, None, [VoteChange.withdrawal()]),
         ("three actions", "alice", 7, 120, None, [transfer("bob", 1), transfer("carol", 2), Stake(account("delegate-3"), 1_000)]),
     ]
     widths = (127, 128, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**53 - 1)

@@ -8,6 +8,7 @@ from p2pchain.chain.actions import Action
 from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
+from p2pchain.chain.actions.vote_change import VoteChange
 from p2pchain.chain.codec import encode
 from p2pchain.chain.crypto import Domain
 from p2pchain.chain.evidence import in_order
@@ -118,6 +119,11 @@ def refused() -> Iterable[Refused]:
     yield "register twice", case("delegate-1", again), "invalid", "delegate_exists"
     taken = RegisterDelegate.signed(consensus("delegate-1"), account("bob"), 1, CHAIN_ID)
     yield "register the key of another", case("bob", taken), "invalid", "delegate_key_in_use"
+    yield "vote without a seat", case("bob", VoteChange(300, 1, ((3, 30),))), "not_yet", "not_active"
+    yield "vote for a change too soon", case("delegate-1", VoteChange(20, 1, ((3, 30),))), "invalid", "change_too_soon"
+    yield "vote for two versions at once", case("delegate-1", VoteChange(300, 3, ())), "invalid", "bad_parameter"
+    yield "vote for fewer candidates than seats", case("delegate-1", VoteChange(300, 1, ((15, 3),))), "invalid", "bad_parameter"
+    yield "withdraw no vote", case("delegate-1", VoteChange.withdrawal()), "not_yet", "no_open_vote"
 
 
 def charged() -> Iterable[Refused]:

@@ -112,11 +112,11 @@ def amounts_in(rows: dict[bytes, bytes]) -> Iterator[int]:
         if prefix == ACCOUNTS.prefix:
             yield ACCOUNTS.decode(data).balance
         elif prefix == STAKES.prefix:
-            stakes = STAKES.decode(data)
-            yield from (position.amount for position in stakes.positions)
-            yield from (entry.amount for entry in stakes.unbonding)
-        elif prefix == DELEGATES.prefix:
-            yield DELEGATES.decode(data).reward_pool
+            yield from (entry.amount for entry in STAKES.decode(data).unbonding)
+        elif prefix == DELEGATES.prefix:  # its stake is all positions with it, less what a conviction took from them
+            delegate = DELEGATES.decode(data)
+            yield delegate.stake
+            yield delegate.reward_pool
 
 
 def _terms(schedule: Schedule) -> tuple[object, ...]:
