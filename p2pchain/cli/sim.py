@@ -87,7 +87,8 @@ def _run_one(options: Options, report: Path | None, *, shrinks: bool, as_json: b
     elif shrunk:
         click.echo(f"SHRUNK     {shrunk.line()}")
     if result.violations:
-        raise Failure(f"{len(result.violations)} violations; again with: {result.command}", FAILED)
+        count = len(result.violations)
+        raise Failure(f"{count} violation{'s' if count > 1 else ''}; again with: {result.command}", FAILED)
 
 
 def _shrunk_to_json(shrunk: Shrunk) -> dict[str, object]:

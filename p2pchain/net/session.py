@@ -198,6 +198,7 @@ class Session:
     async def _hear_first(self) -> Message:
         data = b""  # what came right after the handshake waits in the channel
         while True:
+            await trio.lowlevel.checkpoint_if_cancelled()  # it may have ended while these bytes were on their way to this task
             for message in self._secure.receive(data):
                 return message
             data = await self.link.receive()

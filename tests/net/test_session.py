@@ -307,6 +307,26 @@ async def test_an_end_just_before_the_hello_is_still_understood(autojump_clock: 
     await pair.stranger.stream.aclose()
 
 
+@pytest.mark.parametrize("flight", ["first", "third and hello", "hello"])
+async def test_an_end_while_words_of_the_other_end_are_arriving_is_an_end(inbound: Pair, autojump_clock: MockClock, flight: str) -> None:
+    stranger = inbound.stranger
+    if flight == "first":
+        said = stranger.secure.take()
+    else:
+        await stranger.become_secure()
+        said = stranger.sealed(stranger.connection.greeting())
+    if flight == "hello":
+        await stranger.stream.send_all(said[:THIRD_BYTES])
+        said = said[THIRD_BYTES:]
+    await trio.testing.wait_all_tasks_blocked()
+    await stranger.stream.send_all(said)  # the session has its bytes, and has not looked at them
+    inbound.session.end(Reason.SHUTTING_DOWN, "this node is stopping")
+    await stranger.until_closed()
+    await inbound.session.ended.wait()
+    assert inbound.ending == (Reason.SHUTTING_DOWN, "this node is stopping", True)
+    assert inbound.inlet.joined == {}
+
+
 async def test_after_a_record_that_was_sent_in_part_nothing_is_said(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     pair = GatedPair()
     nursery.start_soon(pair.run)

@@ -107,8 +107,9 @@ def draw_cuts(story: Story, grid: Grid) -> Iterator[str]:
         words = f"{span.words}, {seconds(span.start_ms)} to {seconds(span.end_ms)}"
         yield titled(f'<rect class="cut" x="{x:.1f}" y="{y}" width="{wide:.1f}" height="{CUTS - 4}" rx="3">', words)
         letters = int((wide - 8) / 6.2)
-        if letters > 3:
-            yield f'<text class="cutname" x="{x + 5:.1f}" y="{y + 13}">{escaped(span.words[:letters])}</text>'
+        name = next((name for name in (span.words, span.words.partition(":")[0]) if len(name) <= letters), "")
+        if name:
+            yield f'<text class="cutname" x="{x + 5:.1f}" y="{y + 13}">{escaped(name)}</text>'
 
 
 def in_lanes(spans: list[Span]) -> list[tuple[int, Span]]:
