@@ -32,6 +32,7 @@ from p2pchain.api.settings import ApiSettings
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.mempool import Limits
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.selftest import failed_checks
 from p2pchain.chain.types import ChainId, PublicKey
 from p2pchain.config import Config, split_endpoint
@@ -115,7 +116,9 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
         journal = stack.enter_context(JournalFile(config.data_path / "mempool.journal"))
         signer = _load_signer(config)
         states = stack.enter_context(SignStateFile(config.home.signing, signer.public_key, genesis.chain_id)) if signer else None
-        identity = Identity(signer.public_key, states.load()) if signer and states else Identity()
+        identity = Identity()
+        if signer and states:
+            identity = Identity(signer.public_key, states.load(), RevealSecret.derive(signer, genesis.chain_id))
     except StorageError as error:
         raise CannotStartError(str(error)) from None
     spec = genesis.spec()

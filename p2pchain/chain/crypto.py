@@ -35,6 +35,9 @@ class Domain(Enum):
     SEED = b"p2pchain/seed/1"
     SHUFFLE = b"p2pchain/shuffle/1"
     DELEGATE_KEY = b"p2pchain/delegate-key/1"
+    REVEAL_SECRET = b"p2pchain/reveal-secret/1"
+    REVEAL = b"p2pchain/reveal/1"
+    COMMITMENT = b"p2pchain/commitment/1"
 
 
 _PREFIX = {domain: domain.value + b"\x00" for domain in Domain}

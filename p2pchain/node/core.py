@@ -5,6 +5,7 @@ from __future__ import annotations
 from p2pchain.chain.ballots import Ballots
 from p2pchain.chain.mempool import Mempool
 from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.state import StackedView
 from p2pchain.chain.tree import Node, Tree
 from p2pchain.chain.types import PublicKey
@@ -26,6 +27,8 @@ class Core:
         """The consensus key that this node signs with, if any."""
         self.sign = sign
         """None while this node must stay silent because it does not know what it has signed."""
+        self.reveals: RevealSecret | None = None
+        """Where there is a key: what its blocks reveal comes from this."""
         self.now_ms = 0
         self.effects = Effects()
         self.head: Node = tree.head()

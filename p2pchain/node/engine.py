@@ -13,6 +13,7 @@ from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.mempool import Limits, Mempool
 from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.state import View
 from p2pchain.chain.tree import Node, Root, Tree
 from p2pchain.chain.types import BlockId, PublicKey
@@ -55,6 +56,8 @@ class Identity(NamedTuple):
     key: PublicKey | None = None
     sign: SignState | None = None
     """None while there is no record of what the key has signed."""
+    reveals: RevealSecret | None = None
+    """Derived from the key; without it a key votes and does not produce."""
 
 
 class Engine:
@@ -63,6 +66,7 @@ class Engine:
     def __init__(self, spec: ChainSpec, root: Root, view: View, identity: Identity, limits: Limits, now_ms: int) -> None:
         tree = Tree(root, view)
         self.core = Core(spec, tree, Mempool(spec, limits), identity.key, identity.sign)
+        self.core.reveals = identity.reveals
         self.core.now_ms = now_ms
         self.core.pool.params = root.schedule.terms.params
         self.consensus = Consensus(self.core, spec.slot_at(now_ms))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from p2pchain.chain.actions import Action
-from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.delegate import ComeBack, RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.block import encode_block
@@ -116,6 +116,7 @@ def transactions_file() -> Json:
         ("stake", "bob", 0, 120, None, [Stake(account("delegate-1"), 10**6)]),
         ("unstake", "delegate-2", 0, 120, None, [Unstake(account("delegate-2"), 10**6)]),
         ("claim_rewards", "delegate-2", 0, 120, None, [ClaimRewards(account("delegate-2"))]),
+        ("come_back", "delegate-2", 0, 120, None, [ComeBack()]),
         ("three actions", "alice", 7, 120, None, [transfer("bob", 1), transfer("carol", 2), Stake(account("delegate-3"), 1_000)]),
     ]
     widths = (127, 128, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**53 - 1)
@@ -177,7 +178,7 @@ def invalid_blocks_file() -> Json:
         ("with another certificate", encode_block(head, signature, other.raw, items), "wrong_certificate"),
         ("signature of 63 bytes", encode_block(head, signature[:-1], votes, items), "malformed"),
         ("one byte too many", second.raw + b"\x00", "non_canonical"),
-        ("a header of version 2", encode_block(b"\x98\x02" + first.header_raw[2:], signature, b"", []), "wrong_version"),
+        ("a header of version 2", encode_block(b"\x9a\x02" + first.header_raw[2:], signature, b"", []), "wrong_version"),
         ("a transaction as an array", encode((head, signature, votes, [[b""]])), "malformed"),
     ]
     return {"blocks": [{"name": name, "raw": raw.hex(), "code": code} for name, raw, code in cases]}

@@ -17,10 +17,11 @@ from p2pchain.chain.block import Block, Header, decode_envelope, encode_block, e
 from p2pchain.chain.crypto import Domain, KeySigner, merkle_root
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.schedule import Schedule, quorum
-from p2pchain.chain.state import ActiveDelegate, Changes, StackedView
+from p2pchain.chain.state import COMMITMENTS, ActiveDelegate, Changes, StackedView
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
-from p2pchain.chain.transition import Parent, execute
+from p2pchain.chain.transition import Draft, Parent, execute
 from p2pchain.chain.types import ZERO_HASH, Height, Slot
 from p2pchain.chain.votes import Ballot, Certificate, Kind, Subject, certificate_hash, encode_subject, make_certificate
 
@@ -136,14 +137,15 @@ def chain() -> tuple[Made, ...]:
 
 def extend(below: Made, plan: Plan) -> Made:
     transactions = [signed(sender, actions, nonce=nonce, valid_until=100) for sender, nonce, actions in plan.transactions]
+    leader = consensus_of(below.schedule.turn(plan.slot).delegate)
+    draw = RevealSecret.derive(leader, CHAIN_ID).draw(COMMITMENTS.load(below.view, leader.public_key), plan.slot)
+    assert draw is not None, "every commitment was made here"
     executed = execute(
         Parent(below.subject.height, below.subject.slot, below.changes.state_root, below.schedule, below.view),
-        plan.slot,
+        Draft(plan.slot, draw, below.votes.signatures.keys() if below.votes is not None else ()),
         transactions,
         SPEC,
-        building=False,
     )
-    leader = consensus_of(below.schedule.turn(plan.slot).delegate)
     carried = below.votes.raw if below.votes is not None else b""
     header = Header(
         height=Height(below.subject.height + 1),
@@ -153,6 +155,8 @@ def extend(below: Made, plan: Plan) -> Made:
         state_root=executed.changes.state_root,
         transactions_root=merkle_root([transaction.id for transaction in transactions]),
         certificate_hash=certificate_hash(carried),
+        reveal=draw.reveal,
+        commitment=draw.commitment,
     )
     header_raw = encode_header(header)
     signature = leader.sign(Domain.BLOCK, CHAIN_ID, header_raw)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.delegate import ComeBack, RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.codec import Value, require_array
 from p2pchain.chain.errors import Code, Invalid
 
-Action: TypeAlias = Transfer | RegisterDelegate | RetireDelegate | Stake | Unstake | ClaimRewards
+Action: TypeAlias = Transfer | RegisterDelegate | RetireDelegate | Stake | Unstake | ClaimRewards | ComeBack
 
-KINDS: tuple[type[Action], ...] = (Transfer, RegisterDelegate, RetireDelegate, Stake, Unstake, ClaimRewards)
+KINDS: tuple[type[Action], ...] = (Transfer, RegisterDelegate, RetireDelegate, Stake, Unstake, ClaimRewards, ComeBack)
 _BY_NUMBER = {kind.KIND: kind for kind in KINDS}
 
 
