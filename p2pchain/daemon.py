@@ -42,7 +42,7 @@ from p2pchain.net.errors import ListenError
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
 from p2pchain.node.condition import describe_condition
-from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Noted, Publication
+from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Noted, Publication, SlotMissed
 from p2pchain.node.engine import Engine, Identity
 from p2pchain.node.intake import Intake
 from p2pchain.node.ports import Recovered
@@ -275,6 +275,8 @@ def _publish(hub: EventHub, logger: FilteringBoundLogger, publication: Publicati
             logger.info("block final", height=header.height, slot=header.slot, transactions=counted, latency_ms=latency_ms)
         case HeadChanged(subject):
             logger.debug("head changed", height=subject.height, slot=subject.slot)
+        case SlotMissed(slot, delegate, reason, code):
+            logger.info("slot missed", slot=slot, delegate=delegate, reason=reason.value, code=code)
         case Noted(level, event, fields):
             logger.log({"info": 20, "warning": 30}[level], event, **fields)
         case ContradictionSeen(voter, slot, what):

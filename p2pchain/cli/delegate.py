@@ -1,4 +1,4 @@
-"""`delegate`: standing for election, and leaving."""
+"""`delegate`: standing for election, coming back, and leaving."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Unpack
 
 import click
 
-from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.delegate import ComeBack, RegisterDelegate, RetireDelegate
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.staking import COMMISSION_WHOLE
 from p2pchain.chain.types import ChainId
@@ -21,7 +21,7 @@ from p2pchain.keystore import Keystore
 
 @click.group()
 def delegate() -> None:
-    """Register and retire a delegate."""
+    """Register and retire a delegate, or say that it is back."""
 
 
 @delegate.command()
@@ -49,3 +49,10 @@ def register(consensus_key: str, consensus_passphrase_file: Path | None, commiss
 def retire(**options: Unpack[SendOptions]) -> None:
     """Stand for election no longer; stakers may unstake as ever."""
     send(lambda _spec, _account: [RetireDelegate()], options)
+
+
+@delegate.command()
+@send_options
+def come_back(**options: Unpack[SendOptions]) -> None:
+    """Say that the delegate of --from is back, after it was demoted for missing its slots."""
+    send(lambda _spec, _account: [ComeBack()], options)

@@ -28,12 +28,14 @@ from p2pchain.node.effects import (
     Disconnect,
     Effects,
     HeadChanged,
+    MissReason,
     SendFinalBlocks,
     SignBallot,
 )
 from p2pchain.node.events import Event, Peer
 from p2pchain.node.gossip import Gossip
 from p2pchain.node.importer import Importer
+from p2pchain.node.misses import Misses
 from p2pchain.node.producer import Producer, takes
 from p2pchain.node.sync import Sync
 from p2pchain.wire.errors import Reason
@@ -73,6 +75,7 @@ class Engine:
         self.importer = Importer(self.core, self.consensus)
         self.producer = Producer(self.core)
         self.gossip = Gossip(self.core)
+        self.misses = Misses(self.core, self.consensus)
         self.sync = Sync(self.core)
         self.admission = Admission(self.core, self.gossip)
         self._catching_up = CatchingUp(self.core, self.sync, self.importer, self.consensus, partial(self._block_received, asked=True))
@@ -164,6 +167,7 @@ class Engine:
         core = self.core
         self._settle_head()
         if core.slot != self._slot_seen:
+            self.misses.look(core.slot, seen=self._slot_seen, own=self._why_idle())
             self._slot_seen = core.slot
             core.pool.expire(core.slot, core.head_view())
             self.gossip.tell_status()
@@ -172,9 +176,20 @@ class Engine:
             self.producer.produce()
         self.gossip.flush()
 
+    def _why_idle(self) -> MissReason | None:
+        """What keeps this node from filling a slot of its own, or from knowing what others do."""
+        if self.sync.is_behind or self.core.now_ms < self._grace_ms:
+            return MissReason.CATCHING_UP
+        if not self.core.peers and len(self.core.head.schedule.active) > 1:
+            return MissReason.NOT_CONNECTED
+        if self.core.key is not None and self.core.sign is None:
+            return MissReason.RECORD_LOST
+        return MissReason.PAUSED if self.producer.paused else None
+
     def _settle_head(self) -> None:
         core = self.core
         if core.effects.commit.final:
+            self.misses.heard_final()
             self.consensus.recover_voice()
             self.gossip.tell_status()
         head = core.head = core.tree.head()
@@ -211,6 +226,7 @@ class Engine:
     # --- blocks and certificates
 
     def _block_received(self, peer: Peer | None, block: Block, *, asked: bool = False) -> None:
+        self.misses.came(block)
         try:
             self._import(peer, block, asked=asked)
         except NotYet as refusal:
@@ -258,6 +274,7 @@ class Engine:
                     moved = item not in self._waiting
 
     def _refuse_block(self, peer: Peer | None, block: Block, refusal: Refusal) -> None:
+        self.misses.refused(block, refusal.code)
         assert peer is not None, f"our own block {block.header.height} was refused: {refusal}"
         self.core.note("warning", "block_refused", peer=peer, height=block.header.height, slot=block.header.slot, reason=str(refusal))
         self.core.out(Disconnect(peer, Reason.INVALID_DATA, f"block {block.id.hex()}: {refusal}"[:200]))

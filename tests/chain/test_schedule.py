@@ -306,7 +306,7 @@ def test_too_many_misses_in_a_row_demote_and_a_standby_takes_the_seat() -> None:
     book = Book(replace(make_genesis(delegates=5), params=Params(delegates=4, heartbeat_slots=1, misses_max=3)))
     victim = delegate_id(4)
     while book.delegate(victim).missed_in_row < 2:
-        absent(book, victim, 2)
+        absent(book, victim, 3)
     assert book.delegate(victim).demoted == 0
     assert victim in seats(book)
     absent(book, victim, 12)

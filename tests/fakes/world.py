@@ -208,7 +208,10 @@ class SimNode:
 
     def act(self, sender: int, *actions: Action) -> list[e.SubmitResult]:
         """Submit a transaction of an account of the genesis, with its next nonce."""
-        key = signer(3000 + sender)
+        return self.act_as(signer(3000 + sender), *actions)
+
+    def act_as(self, key: KeySigner, *actions: Action) -> list[e.SubmitResult]:
+        """Submit a transaction of whoever holds the key."""
         account = ACCOUNTS.load(self.running.core.head_view(), key.public_key) or Account()
         nonce = self.running.core.pool.next_nonce(key.public_key, account.nonce)
         until = self.running.core.slot + 1000
