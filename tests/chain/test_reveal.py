@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pchain.chain.actions import Action
 from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.crypto import Domain, digest
@@ -103,7 +104,7 @@ def test_no_transaction_frees_a_key_from_its_word() -> None:
     key, account = key_of(book, slot), book.schedule.turn(slot).delegate.account
     before = COMMITMENTS.load(book.view, key)
     assert before is not None
-    again = [
+    again: list[Action] = [
         RetireDelegate(),
         RegisterDelegate(key, 500, bytes(64)),
         RetireDelegate(),

@@ -117,7 +117,7 @@ def test_a_late_block_is_late() -> None:
             transmit(source, target, message)  # type: ignore[arg-type]
 
     world.cut = set()
-    world.transmit = delayed  # type: ignore[method-assign,assignment]
+    world.transmit = delayed  # type: ignore[method-assign]
     busy(world, 24)
     assert slow
     assert MissReason.LATE in {missed.reason for missed in told(world, 3)}
@@ -183,3 +183,41 @@ def test_a_demoted_delegate_says_so_and_comes_back() -> None:
     assert signer(1004).public_key in world.nodes[0].running.core.head.schedule.keys
     assert "demoted" not in describe_condition(node, node.core.slot)
     world.check()
+
+
+def lonely() -> World:
+    """Every slot is a heartbeat, three misses demote, and the two standbys of six registered never ran."""
+    world = World(make_genesis(4, registered=6, heartbeat_slots=1, misses_max=3), 6)
+    world.start(2, 3, 4, 5)
+    for _ in range(8):
+        world.run(SLOT_MS)
+    return world
+
+
+def assert_nobody_lost_a_seat(world: World) -> None:
+    """Or the seats had gone to who never ran, and no quorum of the new set would ever come together."""
+    before = world.final_height()
+    world.run(10 * SLOT_MS)
+    assert world.final_height() > before, "no finality within ten slots (L2)"
+    world.run(20 * SLOT_MS)
+    head = world.nodes[5].running.core
+    assert head.head.schedule.keys == {signer(1000 + number).public_key for number in (2, 3, 4, 5)}
+    rows = [DELEGATES.load(head.head_view(), account(number)) for number in range(6)]
+    assert not any(row is None or row.demoted for row in rows)
+    world.check()
+
+
+def test_halves_that_were_cut_apart_demote_nobody() -> None:
+    world = lonely()
+    world.cut = {pair for a in (2, 3) for b in (4, 5) for pair in ((a, b), (b, a))}
+    world.run(80 * SLOT_MS)
+    world.cut = set()
+    assert_nobody_lost_a_seat(world)
+
+
+def test_an_outage_of_most_demotes_nobody() -> None:
+    world = lonely()
+    world.crash(2, 3, 4)
+    world.run(80 * SLOT_MS)
+    world.start(2, 3, 4)
+    assert_nobody_lost_a_seat(world)
