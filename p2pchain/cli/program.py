@@ -24,7 +24,7 @@ VERBS = {
     "schedule": Verb("p2pchain.cli.reads:schedule", "Show whose slots come next."),
     "peers": Verb("p2pchain.cli.reads:peers", "List the connected peers and the refused ones."),
     "mempool": Verb("p2pchain.cli.reads:mempool", "Show the transactions that wait for a block."),
-    "delegate": Verb("p2pchain.cli.delegate:delegate", "Register and retire a delegate."),
+    "delegate": Verb("p2pchain.cli.delegate:delegate", "Register and retire a delegate, or say that it is back."),
     "stake": Verb("p2pchain.cli.stake:stake", "Lock coins to a delegate."),
     "unstake": Verb("p2pchain.cli.stake:unstake", "Unlock coins from a delegate."),
     "claim": Verb("p2pchain.cli.stake:claim", "Claim the rewards of a stake."),

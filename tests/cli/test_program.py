@@ -13,7 +13,7 @@ PROMISED = {
     "testnet": {"up", "status", "down", "stop", "start", "add", "bundle"},
     "keys": {"new", "list", "show", "import", "export"},
     "tx": {"transfer", "show"},
-    "delegate": {"register", "retire"},
+    "delegate": {"come-back", "register", "retire"},
     "config": {"check", "show"},
 }
 READS = ["status", "account x", "block 1", "delegates", "schedule", "peers", "mempool", "tx show x"]
