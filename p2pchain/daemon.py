@@ -35,6 +35,7 @@ from p2pchain.chain.changing import Requirement
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.mempool import Limits
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.selftest import failed_checks
 from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Root
@@ -46,7 +47,7 @@ from p2pchain.net.errors import ListenError
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
 from p2pchain.node.condition import describe_condition
-from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Noted, ProtocolOutgrown, Publication
+from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Noted, ProtocolOutgrown, Publication, SlotMissed
 from p2pchain.node.engine import Engine, Identity
 from p2pchain.node.intake import Intake
 from p2pchain.node.ports import Recovered
@@ -148,7 +149,9 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
         journal = stack.enter_context(JournalFile(config.data_path / "mempool.journal"))
         signer = _load_signer(config)
         states = stack.enter_context(SignStateFile(config.home.signing, signer.public_key, genesis.chain_id)) if signer else None
-        identity = Identity(signer.public_key, states.load()) if signer and states else Identity()
+        identity = Identity()
+        if signer and states:
+            identity = Identity(signer.public_key, states.load(), RevealSecret.derive(signer, genesis.chain_id))
     except StorageError as error:
         raise CannotStartError(str(error)) from None
     spec = genesis.spec()
@@ -331,6 +334,8 @@ def _publish(hub: EventHub, ending: Ending, logger: FilteringBoundLogger, public
             logger.info("block final", height=header.height, slot=header.slot, transactions=counted, latency_ms=latency_ms)
         case HeadChanged(subject):
             logger.debug("head changed", height=subject.height, slot=subject.slot)
+        case SlotMissed(slot, delegate, reason, code):
+            logger.info("slot missed", slot=slot, delegate=delegate, reason=reason.value, code=code)
         case Noted(level, event, fields):
             logger.log({"info": 20, "warning": 30}[level], event, **fields)
         case ContradictionSeen(offence):

@@ -32,7 +32,7 @@ from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, STAKES, ActiveDelegate, Changes, Globals, Ledger, StackedView
 from p2pchain.chain.terms import Terms
 from p2pchain.chain.transaction import decode_transaction, fee_min, signature_checks
-from p2pchain.chain.transition import Parent, Place, execute, run_transaction
+from p2pchain.chain.transition import Draft, Parent, Place, execute, run_transaction
 from p2pchain.chain.types import ZERO_HASH, AccountId, ChainId
 from p2pchain.chain.votes import ballot_checks, certificate_checks, certificate_hash, decode_ballot, decode_certificate
 from p2pchain.wire.errors import Reason, RemoteViolation
@@ -282,7 +282,7 @@ def test_the_six_blocks_give_the_committed_state_roots() -> None:
         assert block.header.producer == schedule.turn(block.header.slot).delegate.consensus_key
         view = StackedView(layers, Changes({}, changes.state_root))
         executed = execute(
-            Parent(block.header.height - 1, slot, changes.state_root, schedule, view), block.header.slot, block.transactions, SPEC
+            Parent(block.header.height - 1, slot, changes.state_root, schedule, view), Draft.of(block), block.transactions, SPEC
         )
         changes, schedule, slot, parent_id = executed.changes, executed.schedule, block.header.slot, block.id
         layers = [changes.rows, *layers]
@@ -307,7 +307,7 @@ def test_the_six_blocks_by_formula() -> None:
         assert header[6].hex() == merkle_by_formula([bytes.fromhex(item) for item in ids])
         assert header[7].hex() == (hashed("certificate", certificate) if certificate else bytes(32).hex())
         VerifyKey(header[4]).verify(b"p2pchain/block/1\x00" + CHAIN_ID + header_raw, signature)
-        seed = hashed("seed", bytes.fromhex(seed) + header[2].to_bytes(8, "big"))
+        seed = hashed("seed", bytes.fromhex(seed) + header[2].to_bytes(8, "big") + header[8])
         assert shown["globals"]["next_seed"] == seed
         parent = shown["id"]
 
@@ -318,7 +318,9 @@ def test_the_six_blocks_show_what_they_are_made_for() -> None:
     assert blocks[1]["active"] != blocks[2]["active"], "the round's last block changes the set"
     rows = {key: row for shown in vectors("chain")["blocks"] for key, row in shown["rows"]}
     delegates = [DELEGATES.decode(bytes.fromhex(row)) for key, row in rows.items() if key.startswith("44")]
-    assert sum(row.missed for row in delegates) == 4, "slots 3, 6, 9 and 12 are heartbeats that stayed empty"
+    assert sum(row.missed for row in delegates) == 1, (
+        "slot 3 is a miss; slots 6, 9 and 12 stayed empty in one gap, by more delegates than may fail: an outage"
+    )
     assert [(row.convicted_slot, row.offence_slot) for row in delegates if row.convicted_slot] == [(14, 12)]
     assert unpacked(bytes.fromhex(rows[b"F".hex()])) == [6, [[1, "known_evidence"]]]
 

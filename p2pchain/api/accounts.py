@@ -1,4 +1,4 @@
-"""`GET /v1/accounts/{address}`, `/v1/delegates`, `/v1/schedule`."""
+"""`GET /v1/accounts/{address}`, `/v1/delegates`, `/v1/misses`, `/v1/schedule`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from p2pchain.api.openapi import (
     INTEGER,
     NUMBER,
     SUBJECT,
+    TEXT,
     TRUTH,
     Answer,
     Endpoint,
@@ -24,8 +25,10 @@ from p2pchain.api.openapi import (
     record,
 )
 from p2pchain.api.parameters import choice, integer, query_of
-from p2pchain.api.views import account_view, delegate_view, schedule_view
+from p2pchain.api.views import account_view, delegate_view, miss_view, schedule_view
 from p2pchain.chain.address import decode_address
+from p2pchain.node.effects import MissReason
+from p2pchain.node.misses import MISSES_MAX
 from p2pchain.node.views import At
 
 TURNS_MAX = 1_000
@@ -44,6 +47,11 @@ async def get_delegates(context: Context, request: Request) -> Response:
     return JsonResponse({"delegates": [delegate_view(delegate, context.addresses) for delegate in delegates]})
 
 
+async def get_misses(context: Context, request: Request) -> Response:
+    limit = integer(query_of(request, "limit"), "limit", 100, high=MISSES_MAX)
+    return JsonResponse({"misses": [miss_view(missed, context.addresses) for missed in context.queries.misses(limit)]})
+
+
 async def get_schedule(context: Context, request: Request) -> Response:
     round_slots = context.queries.terms("head").terms.params.delegates
     turns = integer(query_of(request, "turns"), "turns", round_slots, low=1, high=TURNS_MAX)
@@ -51,6 +59,7 @@ async def get_schedule(context: Context, request: Request) -> Response:
     return JsonResponse(schedule_view(schedule, context.spec, context.addresses))
 
 
+_MISS = record(slot=INTEGER, delegate=ADDRESS, reason=one_of(*MissReason), code=or_null(TEXT))
 _DELEGATE = record(
     address=ADDRESS,
     consensus_key=HASH,
@@ -63,6 +72,11 @@ _DELEGATE = record(
     missed=INTEGER,
     convicted=TRUTH,
     slashed_bps=INTEGER,
+    missed_in_row=INTEGER,
+    demoted=TRUTH,
+    standing=one_of("active", "standby", "demoted", "retired"),
+    rank=or_null(INTEGER),
+    last_miss=or_null(_MISS),
 )
 _ACCOUNT = record(
     address=ADDRESS,
@@ -97,6 +111,15 @@ ENDPOINTS = (
         "All registered delegates, the heaviest first",
         (Answer(200, "Delegates", record(delegates=array(_DELEGATE))),),
         (AT,),
+        (400,),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/misses",
+        get_misses,
+        "Slots that should have had a block and have none, as this node saw it since it started",
+        (Answer(200, "Misses, the newest first", record(misses=array(_MISS))),),
+        (Parameter("limit", {"type": "integer", "minimum": 0, "maximum": MISSES_MAX, "default": 100}, "Most misses to list"),),
         (400,),
     ),
     Endpoint(

@@ -16,6 +16,7 @@ from p2pchain.api.context import Context
 from p2pchain.api.openapi import TEXT, Answer, Endpoint
 from p2pchain.api.ports import Clock, Reads
 from p2pchain.api.tally import LATENCY_BUCKETS_S, Tally
+from p2pchain.api.views import Addresses
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -26,10 +27,11 @@ _PREFIX = "p2pchain_"
 class NodeCollector:
     """The metrics of the node; a `prometheus_client` collector."""
 
-    def __init__(self, queries: Reads, tally: Tally, clock: Clock) -> None:
+    def __init__(self, queries: Reads, tally: Tally, clock: Clock, addresses: Addresses) -> None:
         self._queries = queries
         self._tally = tally
         self._clock = clock
+        self._addresses = addresses
 
     def collect(self) -> Iterator[Metric]:
         yield from self._counters()
@@ -48,6 +50,13 @@ class NodeCollector:
         )
         for name, words, value in counters:
             yield CounterMetricFamily(_PREFIX + name, words, value)
+        misses = CounterMetricFamily(
+            _PREFIX + "missed_slots", "Slots without the block that was due, by whose they were", labels=("delegate", "reason")
+        )
+        for delegate, reasons in sorted(tally.misses.items()):
+            for reason, count in sorted(reasons.items()):
+                misses.add_metric((self._addresses(delegate) if delegate else "other", reason), count)
+        yield misses
 
     def _latency(self) -> Metric:
         from prometheus_client.core import HistogramMetricFamily  # noqa: PLC0415 - see above
@@ -99,7 +108,7 @@ def make_scrape(collector: NodeCollector) -> Callable[[], bytes]:
 
 
 async def get_metrics(context: Context, _request: Request) -> Response:
-    scrape = make_scrape(NodeCollector(context.queries, context.hub.tally, context.clock))
+    scrape = make_scrape(NodeCollector(context.queries, context.hub.tally, context.clock, context.addresses))
     return Response(scrape(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from p2pchain.chain.types import AccountId, TransactionId
-from p2pchain.node.effects import SubmitResult
+from p2pchain.node.effects import SlotMissed, SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
 from p2pchain.node.views import (
     AccountView,
@@ -43,6 +43,8 @@ class Reads(Protocol):
     def delegates(self, at: At) -> list[DelegateView]: ...
 
     def evidence(self) -> list[EvidenceView]: ...
+
+    def misses(self, limit: int) -> list[SlotMissed]: ...
 
     def schedule(self, now_ms: int, turns: int) -> ScheduleView: ...
 

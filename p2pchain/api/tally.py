@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Publication
+from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Publication, SlotMissed
 
 LATENCY_BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 120.0)
+DELEGATES_COUNTED_MAX = 512
+"""Delegates with misses of their own in the metrics: five whole sets; all others are counted together."""
 _BOUNDS_MS = tuple(round(bound * 1_000) for bound in LATENCY_BUCKETS_S)
 
 
 class Tally:
     """Counts; zeros from the start."""
 
-    __slots__ = ("contradictions", "final_blocks", "final_transactions", "head_changes", "latency_counts", "latency_ms")
+    __slots__ = ("contradictions", "final_blocks", "final_transactions", "head_changes", "latency_counts", "latency_ms", "misses")
 
     def __init__(self) -> None:
         self.final_blocks = 0
@@ -23,6 +25,8 @@ class Tally:
         self.latency_counts = [0] * (len(_BOUNDS_MS) + 1)
         """Per bucket, not yet added up; the last one is for whatever took longer than every bound."""
         self.latency_ms = 0
+        self.misses: dict[bytes, dict[str, int]] = {}
+        """By account (empty for those beyond the bound) and reason."""
 
     def add(self, publication: Publication) -> None:
         match publication:
@@ -35,5 +39,13 @@ class Tally:
                 self.head_changes += 1
             case ContradictionSeen():
                 self.contradictions += 1
+            case SlotMissed(_, delegate, reason, _):
+                self._count_miss(delegate, reason)
             case _:
                 pass
+
+    def _count_miss(self, delegate: bytes, reason: str) -> None:
+        if delegate not in self.misses and len(self.misses) >= DELEGATES_COUNTED_MAX:
+            delegate = b""
+        counts = self.misses.setdefault(delegate, {})
+        counts[reason] = counts.get(reason, 0) + 1

@@ -18,7 +18,7 @@ from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Certificate, Subject
-from p2pchain.node.effects import SubmitResult
+from p2pchain.node.effects import SlotMissed, SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
 from p2pchain.node.views import (
     AccountView,
@@ -132,7 +132,17 @@ def delegate_view(delegate: DelegateView, addresses: Addresses) -> Json:
         "missed": delegate.missed,
         "convicted": delegate.convicted,
         "slashed_bps": delegate.slashed_bps,
+        "missed_in_row": delegate.missed_in_row,
+        "demoted": delegate.demoted,
+        "standing": delegate.standing,
+        "rank": delegate.rank,
+        "last_miss": None if delegate.last_miss is None else miss_view(delegate.last_miss, addresses),
     }
+
+
+def miss_view(missed: SlotMissed, addresses: Addresses) -> Json:
+    code = missed.code or None
+    return {"slot": missed.slot, "delegate": addresses(missed.delegate), "reason": missed.reason.value, "code": code}
 
 
 def schedule_view(schedule: ScheduleView, spec: ChainSpec, addresses: Addresses) -> Json:
@@ -160,6 +170,8 @@ def block_view(view: BlockView, *, with_proofs: bool) -> Json:
         "producer": header.producer.hex(),
         "state_root": header.state_root.hex(),
         "transactions_root": header.transactions_root.hex(),
+        "reveal": header.reveal.hex(),
+        "commitment": header.commitment.hex(),
         "transactions": [transaction.id.hex() for transaction in block.transactions],
         "certificate": certificate_view(block.certificate, with_raw=with_proofs),
         "status": view.status,

@@ -1,7 +1,7 @@
 """A block: a signed header that commits to everything else, a certificate for an ancestor, and transactions.
 
 Wire form `[header, signature, certificate, [transaction, ...]]`, all byte strings; `header` is the encoding of
-`[version, height, slot, parent, producer, state_root, transactions_root, certificate_hash]`.  The id is the hash of
+`[version, height, slot, parent, producer, state_root, transactions_root, certificate_hash, reveal, commitment]`.  The id is the hash of
 the header bytes.  The bytes are kept beside the decoded value: nothing is encoded again to be hashed or relayed.
 """
 
@@ -39,6 +39,10 @@ class Header(NamedTuple):
     """Merkle root over the transaction ids in order."""
     certificate_hash: Hash
     """Hash of the certificate bytes in this block, zero where it carries none."""
+    reveal: Hash
+    """Preimage of what the producer's key committed to with its block before; zero where it has not yet (`chain.reveal`)."""
+    commitment: Hash
+    """Of what the key's next block reveals."""
 
 
 class Block(NamedTuple):
@@ -82,8 +86,8 @@ def encode_header(header: Header) -> bytes:
 
 
 def decode_header(raw: bytes) -> Header:
-    version, height, slot, parent, producer, state, transactions, certificate = decode_array(
-        raw, what="block header", fields=8, bytes_max=512
+    version, height, slot, parent, producer, state, transactions, certificate, reveal, commitment = decode_array(
+        raw, what="block header", fields=10, bytes_max=512
     )
     if type(version) is not int or version != VERSION:
         raise Invalid(Code.WRONG_VERSION, f"block has version {version!r}, {VERSION} wanted", wanted=VERSION)
@@ -95,6 +99,8 @@ def decode_header(raw: bytes) -> Header:
         Hash(require_bytes(state, what="block state root", size=HASH_BYTES)),
         Hash(require_bytes(transactions, what="block transactions root", size=HASH_BYTES)),
         Hash(require_bytes(certificate, what="block certificate hash", size=HASH_BYTES)),
+        Hash(require_bytes(reveal, what="block reveal", size=HASH_BYTES)),
+        Hash(require_bytes(commitment, what="block commitment", size=HASH_BYTES)),
     )
 
 

@@ -36,6 +36,9 @@ class Domain(Enum):
     SHUFFLE = b"p2pchain/shuffle/1"
     DELEGATE_KEY = b"p2pchain/delegate-key/1"
     NODE_LINK = b"p2pchain/node-link/1"
+    REVEAL_SECRET = b"p2pchain/reveal-secret/1"
+    REVEAL = b"p2pchain/reveal/1"
+    COMMITMENT = b"p2pchain/commitment/1"
 
 
 _PREFIX = {domain: domain.value + b"\x00" for domain in Domain}

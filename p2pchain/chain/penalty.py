@@ -64,7 +64,7 @@ def punish(ledger: Ledger, account: bytes, *, offence_slot: int, slot: int, slas
     assert not delegate.convicted_slot, "nobody is convicted twice"
     left = kept_share(delegate.stake, slash_bps)
     taken = delegate.stake - left
-    row = delegate._replace(stake=left, retired=1, convicted_slot=slot, offence_slot=min(offence_slot, slot), slashed_bps=slash_bps)
+    row = delegate._replace(stake=left, retired=slot, convicted_slot=slot, offence_slot=min(offence_slot, slot), slashed_bps=slash_bps)
     ledger.put(DELEGATES, account, row)
     totals = ledger.get(GLOBALS)
     assert totals is not None, "the globals row is written by the genesis"

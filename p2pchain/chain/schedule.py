@@ -6,9 +6,14 @@ round (the first at or after its last slot) elects the next set from the state i
 without a block repeat the set in a new order.
 
 Order within a round: active delegates sorted by a hash of (seed, round, account), one slot each.  The seed is a hash
-chain over the slots of all blocks, taken when the round before is closed, so no content of a block can steer it; a
-delegate can only choose between filling its slot and leaving it empty, which is one bit of influence a slot on the
-rounds that follow, and the order of a round is known to all as soon as the round before is closed.
+chain over the slots of all blocks and the values that they reveal (`chain.reveal`), taken when the round before is
+closed.  So the order of a round is known to all from then on, and to nobody before.
+
+What bias is left: a producer cannot choose its value, it can only withhold it, with its block and what that earns.
+That is one bit for each slot of its own, and worth something only to who knows all values after it, up to the one
+that closes the round: a delegate in the last slot, or k colluding ones in the k last slots, who choose among 2**k
+seeds, all but one of which cost blocks.  The seed decides order alone, never who sits: everybody has one slot in a
+round whatever it is.  Decision 0024 has the figures.
 """
 
 from __future__ import annotations
@@ -86,6 +91,8 @@ def quorum(members: int) -> int:
 def elect(ledger: Ledger, params: Params, seated: tuple[ActiveDelegate, ...]) -> tuple[ActiveDelegate, ...]:
     """The first registered delegates by weight, as many as there are seats; ties go to the smaller account id.
 
+    Who was demoted stands behind all who were not: it loses its seat to a standby, never to an empty chair.
+
     Weight is delegated stake over total stake; as the divisor is common, the stakes themselves are compared.  A seat
     takes at least `stake_min`: nobody votes for the price of a registration.  Where nobody has that much, those who
     sit stay, because a chain without delegates could never elect any again; of them even the convicted, if no other sits.
@@ -95,9 +102,9 @@ def elect(ledger: Ledger, params: Params, seated: tuple[ActiveDelegate, ...]) ->
         delegate = ledger.get(DELEGATES, account)
         assert delegate is not None, "every candidate is a registered delegate"
         if delegate.stake >= params.stake_min:
-            candidates.append(ActiveDelegate(account, delegate.consensus_key, delegate.stake))
-    candidates.sort(key=lambda member: (-member.stake, member.account))
-    return tuple(candidates[: params.delegates]) or _seated_still(ledger, seated) or seated
+            candidates.append((delegate.demoted, ActiveDelegate(account, delegate.consensus_key, delegate.stake)))
+    candidates.sort(key=lambda item: (item[0], -item[1].stake, item[1].account))
+    return tuple(member for _, member in candidates[: params.delegates]) or _seated_still(ledger, seated) or seated
 
 
 def _seated_still(ledger: Ledger, seated: tuple[ActiveDelegate, ...]) -> tuple[ActiveDelegate, ...]:
@@ -106,6 +113,26 @@ def _seated_still(ledger: Ledger, seated: tuple[ActiveDelegate, ...]) -> tuple[A
     return tuple(member for member, row in rows if row is not None and not row.convicted_slot)
 
 
-def next_seed(seed: bytes, slot: int) -> bytes:
-    """The seed after a block in `slot`."""
-    return digest(Domain.SEED, seed + slot.to_bytes(8, "big"))
+NEWCOMER_BLOCKS = 4
+"""Blocks that each new member of the set costs."""
+TURNOVER_BLOCKS_MAX = 700
+"""How far ahead of its height a chain may spend: a whole set of 101 at once, or 175 single changes."""
+
+
+def limit_turnover(totals: Globals, elected: tuple[ActiveDelegate, ...], height: int) -> Globals:
+    """Seat those elected by the block at `height`, unless too many new ones took seats too lately: then those who sit stay.
+
+    A certificate needs every set on the way from a final block, 512 blocks at most (`tree`).  New members in the
+    511 elections between are at most (700 + 510) / 4 = 302; with a first set of 101 that makes 403 different voters,
+    and VOTERS_MAX is 404.
+    """
+    newcomers = {member.consensus_key for member in elected} - {member.consensus_key for member in totals.active}
+    if not newcomers:
+        return totals._replace(active=elected)
+    turnover = max(totals.turnover, height) + NEWCOMER_BLOCKS * len(newcomers)
+    return totals._replace(active=elected, turnover=turnover) if turnover <= height + TURNOVER_BLOCKS_MAX else totals
+
+
+def next_seed(seed: bytes, slot: int, reveal: bytes) -> bytes:
+    """The seed after a block in `slot` that reveals `reveal`."""
+    return digest(Domain.SEED, seed + slot.to_bytes(8, "big") + reveal)

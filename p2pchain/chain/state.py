@@ -80,9 +80,14 @@ class Delegate(NamedTuple):
     reward_pool: int = 0
     """Rewards that belong to stakers and are not yet settled."""
     retired: int = 0
+    """Slot in which it retired; 0 where it stands for election."""
     produced: int = 0
     missed: int = 0
-    """Heartbeat slots of this delegate that stayed empty."""
+    """Heartbeat slots of this delegate that stayed empty, since ever."""
+    missed_in_row: int = 0
+    """The same since its last block."""
+    demoted: int = 0
+    """1 after too many of them: it stands behind all others until it says that it is back."""
     convicted_slot: int = 0
     """Slot of the block that convicted it; 0 where it is not."""
     offence_slot: int = 0
@@ -113,11 +118,21 @@ class Globals(NamedTuple):
     issued: int
     """Coins of the genesis and minted since."""
     burned: int
+    turnover: int = 0
+    """Height until which the changes of the set so far are paid for (`schedule.limit_turnover`)."""
 
     @classmethod
     def from_value(cls, value: tuple[object, ...]) -> Globals:
         rest = cls(*value)  # type: ignore[arg-type]
         return rest._replace(active=tuple(ActiveDelegate(*member) for member in rest.active))
+
+
+class Commitment(NamedTuple):
+    """What a consensus key is bound to reveal with its next block."""
+
+    commitment: bytes
+    slot: int
+    """Of the block that made it."""
 
 
 class Table(Generic[Row]):
@@ -155,6 +170,8 @@ DELEGATE_BY_KEY = Table(b"K", Single)
 CANDIDATES = Table(b"C", Single)
 """One row: the account ids of all delegates that are not retired, concatenated, sorted; empty once the last was convicted."""
 GLOBALS = Table(b"G", Globals)
+COMMITMENTS = Table(b"R", Commitment)
+"""By consensus key, for ever: a key is never freed from its word."""
 
 EMPTY_ACCOUNT = Account()
 

@@ -31,7 +31,7 @@ from p2pchain.chain.types import (
 )
 
 VOTERS_MAX = 404
-"""Most signers of a certificate: four sets of 101 delegates without a common member, one after the other, none final."""
+"""Most signers of a certificate: a set of 101 and all who can join it on an unfinal branch (`schedule.limit_turnover`)."""
 CERTIFICATE_BYTES_MAX = 96 * VOTERS_MAX + 128
 
 

@@ -1,4 +1,4 @@
-"""`delegate`: standing for election, leaving, and voting on the terms."""
+"""`delegate`: standing for election, coming back, leaving, and voting on the terms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Unpack
 
 import click
 
-from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.delegate import ComeBack, RegisterDelegate, RetireDelegate
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.staking import COMMISSION_WHOLE
 from p2pchain.chain.types import ChainId
@@ -22,7 +22,7 @@ from p2pchain.keystore import Keystore
 
 @click.group()
 def delegate() -> None:
-    """Register and retire a delegate, vote on the terms."""
+    """Register and retire a delegate, say that it is back, vote on the terms."""
 
 
 delegate.add_command(vote_change)
@@ -53,3 +53,10 @@ def register(consensus_key: str, consensus_passphrase_file: Path | None, commiss
 def retire(**options: Unpack[SendOptions]) -> None:
     """Stand for election no longer; stakers may unstake as ever."""
     send(lambda _spec, _account: [RetireDelegate()], options)
+
+
+@delegate.command()
+@send_options
+def come_back(**options: Unpack[SendOptions]) -> None:
+    """Say that the delegate of --from is back, after it was demoted for missing its slots."""
+    send(lambda _spec, _account: [ComeBack()], options)

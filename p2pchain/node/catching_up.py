@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Invalid, NotYet
-from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX
 from p2pchain.node import events
 from p2pchain.node.consensus import Consensus
 from p2pchain.node.core import Core
@@ -85,8 +84,9 @@ class CatchingUp:
         room = ANSWER_BYTES_MAX
         for node in self._core.tree.path(tip) if tip is not None else []:
             assert node.block is not None
-            room -= len(node.block.raw) + CERTIFICATE_BYTES_MAX
+            certificate = node.certificate.raw if node.certificate is not None else b""
+            room -= len(node.block.raw) + len(certificate)
             if items and room < 0:
                 break
-            items += (node.block.raw, node.certificate.raw if node.certificate is not None else b"")
+            items += (node.block.raw, certificate)
         self._core.send(event.peer, Blocks(event.request, items))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from p2pchain.chain.schedule import quorum
+from p2pchain.chain.state import DELEGATE_BY_KEY, DELEGATES
 from p2pchain.node.engine import Engine
 from p2pchain.node.upgrading import describe_requirement
 
@@ -11,10 +12,27 @@ STALL_SLOTS = 3
 
 
 def describe_condition(engine: Engine, slot: int) -> str:
-    """What the node is doing, or what it waits for and why, in one line; first of all that it must be replaced soon."""
+    """What the node is doing, or what it waits for and why, in one line.
+
+    Before it that the node must be replaced soon, behind it what its operator has to do, if anything.
+    """
     core = engine.core
-    text = _describe(engine, slot)
-    return text if core.requirement is None else f"{describe_requirement(core.requirement, core.supported)}; {text}"
+    requirement = None if core.requirement is None else describe_requirement(core.requirement, core.supported)
+    return "; ".join(text for text in (requirement, _describe(engine, slot), _describe_demotion(engine)) if text)
+
+
+def _describe_demotion(engine: Engine) -> str | None:
+    core = engine.core
+    view = core.head_view()
+    owner = DELEGATE_BY_KEY.load(view, core.key) if core.key is not None else None
+    row = DELEGATES.load(view, owner.data) if owner is not None else None
+    if row is None or not row.demoted or row.retired:
+        return None
+    seat = "a block of its own takes that back" if core.key in core.head.schedule.keys else "it has no seat"
+    return (
+        f"this delegate is demoted, it missed {row.missed_in_row} heartbeats in a row: {seat}; "
+        "say that it is back with `p2pchain delegate come-back --from KEY`"
+    )
 
 
 def _describe(engine: Engine, slot: int) -> str:

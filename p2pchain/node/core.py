@@ -6,6 +6,7 @@ from p2pchain.chain.ballots import Ballots
 from p2pchain.chain.changing import Requirement
 from p2pchain.chain.mempool import Mempool
 from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.state import StackedView
 from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Node, Tree
@@ -34,6 +35,8 @@ class Core:
         """The newest version of the protocol that this node knows."""
         self.requirement: Requirement | None = None
         """What the head's branch will take, or takes, that this node does not know."""
+        self.reveals: RevealSecret | None = None
+        """Where there is a key: what its blocks reveal comes from this."""
         self.now_ms = 0
         self.effects = Effects()
         self.head: Node = tree.head()

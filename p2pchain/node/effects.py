@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum, unique
 from typing import NamedTuple, TypeAlias
 
 from p2pchain.chain.block import Block
@@ -155,9 +156,48 @@ class ProtocolOutgrown(NamedTuple):
     supported: int
 
 
+@unique
+class MissReason(StrEnum):
+    """Why a slot that should have had a block has none, as far as a node can tell.  Label values of a metric: never renamed."""
+
+    SILENT = "silent"
+    """Others voted at or after the slot, its delegate did not; or nothing was heard of it for a round."""
+    LATE = "late"
+    """Its block came after nobody could vote for it any more."""
+    REFUSED = "refused"
+    """Its block was invalid."""
+    EMPTY = "empty"
+    """It votes, and made no block."""
+    NOT_BUILT_UPON = "not_built_upon"
+    """Its block came in time, and another branch went on."""
+    PAUSED = "paused"
+    """This node's own slot: its operator asked for it."""
+    CATCHING_UP = "catching_up"
+    """This node's own slot: it lacked final blocks, or has just started."""
+    RECORD_LOST = "record_lost"
+    """This node's own slot: it does not know what its key has signed."""
+    CLOCK = "clock"
+    """This node's own slot: its clock jumped over it, or the machine slept."""
+    NOT_CONNECTED = "not_connected"
+    """This node's own slot: it had no peers."""
+    UNKNOWN = "unknown"
+    """Nobody has voted since, so nothing can be told from that."""
+
+
+class SlotMissed(NamedTuple):
+    """A slot that should have had a block and has none."""
+
+    slot: int
+    delegate: bytes
+    """Account."""
+    reason: MissReason
+    code: str
+    """Of the refusal, where the block was refused; else empty."""
+
+
 SignRequest: TypeAlias = SignBlock | SignBallot
 Outgoing: TypeAlias = Send | Broadcast | SendFinalBlocks | Disconnect
-Publication: TypeAlias = BlockFinal | HeadChanged | Noted | ContradictionSeen | ProtocolOutgrown
+Publication: TypeAlias = BlockFinal | HeadChanged | Noted | ContradictionSeen | ProtocolOutgrown | SlotMissed
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.mempool import Limits, Mempool
 from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.state import View
 from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Node, Root, Tree
@@ -28,12 +29,14 @@ from p2pchain.node.effects import (
     Disconnect,
     Effects,
     HeadChanged,
+    MissReason,
     SendFinalBlocks,
     SignBallot,
 )
 from p2pchain.node.events import Event, Peer
 from p2pchain.node.gossip import Gossip
 from p2pchain.node.importer import Importer
+from p2pchain.node.misses import Misses
 from p2pchain.node.producer import Producer, takes
 from p2pchain.node.sync import Sync
 from p2pchain.node.upgrading import Upgrading
@@ -57,6 +60,8 @@ class Identity(NamedTuple):
     key: PublicKey | None = None
     sign: SignState | None = None
     """None while there is no record of what the key has signed."""
+    reveals: RevealSecret | None = None
+    """Derived from the key; without it a key votes and does not produce."""
 
 
 class Engine:
@@ -68,6 +73,7 @@ class Engine:
         """`supported` is the newest version of the protocol that this node knows."""
         tree = Tree(root, view)
         self.core = Core(spec, tree, Mempool(spec, limits), identity.key, identity.sign)
+        self.core.reveals = identity.reveals
         self.core.now_ms = now_ms
         self.core.supported = supported
         self.core.pool.params = self._params_reviewed = root.schedule.terms.params
@@ -75,6 +81,7 @@ class Engine:
         self.importer = Importer(self.core, self.consensus)
         self.producer = Producer(self.core)
         self.gossip = Gossip(self.core)
+        self.misses = Misses(self.core, self.consensus)
         self.sync = Sync(self.core)
         self.upgrading = Upgrading(self.core, self.sync)
         self.admission = Admission(self.core, self.gossip)
@@ -173,6 +180,7 @@ class Engine:
         core = self.core
         self._settle_head()
         if core.slot != self._slot_seen:
+            self.misses.look(core.slot, seen=self._slot_seen, own=self._why_idle())
             self._slot_seen = core.slot
             core.pool.expire(core.slot, core.head_view())
             self.gossip.tell_status()
@@ -181,9 +189,20 @@ class Engine:
             self.producer.produce()
         self.gossip.flush()
 
+    def _why_idle(self) -> MissReason | None:
+        """What keeps this node from filling a slot of its own, or from knowing what others do."""
+        if self.sync.is_behind or self.core.now_ms < self._grace_ms:
+            return MissReason.CATCHING_UP
+        if not self.core.peers and len(self.core.head.schedule.active) > 1:
+            return MissReason.NOT_CONNECTED
+        if self.core.key is not None and self.core.sign is None:
+            return MissReason.RECORD_LOST
+        return MissReason.PAUSED if self.producer.paused else None
+
     def _settle_head(self) -> None:
         core = self.core
         if core.effects.commit.final:
+            self.misses.heard_final()
             self.consensus.recover_voice()
             self.gossip.tell_status()
         head = core.head = core.tree.head()
@@ -233,6 +252,7 @@ class Engine:
 
     def _block_received(self, peer: Peer | None, block: Block, *, asked: bool = False) -> None:
         self.consensus.witness.see_block(block)
+        self.misses.came(block)
         try:
             self._import(peer, block, asked=asked)
         except NotYet as refusal:
@@ -282,6 +302,7 @@ class Engine:
                     moved = item not in self._waiting
 
     def _refuse_block(self, peer: Peer | None, block: Block, refusal: Refusal) -> None:
+        self.misses.refused(block, refusal.code)
         assert peer is not None, f"our own block {block.header.height} was refused: {refusal}"
         self.core.note("warning", "block_refused", peer=peer, height=block.header.height, slot=block.header.slot, reason=str(refusal))
         self.core.out(Disconnect(peer, Reason.INVALID_DATA, f"block {block.id.hex()}: {refusal}"[:200]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Code, Invalid, NotYet
-from p2pchain.chain.transition import Executed, execute
+from p2pchain.chain.transition import Draft, Executed, execute
 from p2pchain.chain.tree import Node
 from p2pchain.node.consensus import Consensus
 from p2pchain.node.core import Core
@@ -53,7 +53,7 @@ class Importer:
     def _execute(self, parent: Node, block: Block) -> Executed:
         """In a block even what might become right later is the producer's fault now."""
         try:
-            return execute(self._core.tree.execution_parent(parent), block.header.slot, block.transactions, self._core.spec)
+            return execute(self._core.tree.execution_parent(parent), Draft.of(block), block.transactions, self._core.spec)
         except NotYet as refusal:
             raise Invalid(refusal.code, f"block holds a refused transaction: {refusal.message}", **refusal.evidence) from None
 

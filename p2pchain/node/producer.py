@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from p2pchain.chain.block import Block, Header, block_id, encode_block, encode_header, transactions_bytes_max
 from p2pchain.chain.crypto import merkle_root
-from p2pchain.chain.transition import Executed, execute
+from p2pchain.chain.reveal import Draw
+from p2pchain.chain.state import COMMITMENTS
+from p2pchain.chain.transition import Draft, Executed, Parent, execute
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import BlockId, Height, Slot
-from p2pchain.chain.votes import Subject, certificate_hash
+from p2pchain.chain.votes import Certificate, Subject, certificate_hash
 from p2pchain.node.core import Core
 from p2pchain.node.effects import SignBlock
 
@@ -34,6 +36,8 @@ class Producer:
         self._core = core
         self.paused = False
         self.built: Built | None = None
+        self._given_up = 0
+        """Slot for which there is no reveal: said once, not after every event in it."""
 
     def is_turn(self, slot: int) -> bool:
         """Whether `slot` is ours, above the current head, and not filled by us yet."""
@@ -48,7 +52,13 @@ class Producer:
     def produce(self) -> None:
         """Build and hand to the signer, if it is time to."""
         core, slot = self._core, self._core.slot
-        if self.paused or not self.is_turn(slot) or core.now_ms < self._earliest_ms(slot) or core.now_ms >= self._latest_ms(slot):
+        if (
+            self.paused
+            or slot == self._given_up
+            or not self.is_turn(slot)
+            or core.now_ms < self._earliest_ms(slot)
+            or core.now_ms >= self._latest_ms(slot)
+        ):
             return
         base = self._base()
         is_full = base is not core.head
@@ -96,16 +106,22 @@ class Producer:
         assert core.key is not None
         assert core.sign is not None
         parent = core.tree.execution_parent(base)
+        draw = self._draw(parent, slot)
+        if draw is None:
+            self._given_up = slot
+            return
         params = base.schedule.terms.params
         chosen = (
             []
             if empty
             else core.pool.select(parent.view, bytes_max=transactions_bytes_max(params), count_max=params.block_transactions_max)
         )
-        executed = execute(parent, slot, chosen, core.spec, building=True)
+        carried = self._newest_certificate(base)
+        certificate = carried.raw if carried is not None else b""
+        voters = carried.signatures.keys() if carried is not None and carried.subject.block == base.id else ()
+        executed = execute(parent, Draft(slot, draw, voters), chosen, core.spec, building=True)
         for transaction, refusal in executed.refused:
             core.pool.reject(transaction, refusal.code, refusal.message)
-        certificate = self._newest_certificate(base)
         header = Header(
             height=Height(base.height + 1),
             slot=Slot(slot),
@@ -114,20 +130,32 @@ class Producer:
             state_root=executed.changes.state_root,
             transactions_root=merkle_root([transaction.id for transaction in executed.included]),
             certificate_hash=certificate_hash(certificate),
+            reveal=draw.reveal,
+            commitment=draw.commitment,
         )
         raw = encode_header(header)
         self.built = Built(block_id(raw), executed)
         core.sign = core.sign._replace(produced=Subject(header.slot, header.height, self.built.id))
         core.effects.sign.append(SignBlock(raw, certificate, tuple(executed.included), core.sign))
 
-    def _newest_certificate(self, base: Node) -> bytes:
-        """The newest certificate of the base or below, down to the final block; nothing where there is none."""
+    def _draw(self, parent: Parent, slot: int) -> Draw | None:
+        """None where this key is bound to a value that it cannot know: somebody else has produced with it."""
+        core = self._core
+        assert core.key is not None
+        due = COMMITMENTS.load(parent.view, core.key)
+        draw = core.reveals.draw(due, slot) if core.reveals is not None else None
+        if draw is None:
+            core.note("warning", "reveal_unknown", slot=slot, committed_slot=due.slot if due is not None else None)
+        return draw
+
+    def _newest_certificate(self, base: Node) -> Certificate | None:
+        """The newest certificate of the base or below, down to the final block."""
         at: Node | None = base
         while at is not None:
             if at.certificate is not None:
-                return at.certificate.raw
+                return at.certificate
             at = at.parent
-        return b""
+        return None
 
 
 def sealed(request: SignBlock, signature: bytes) -> bytes:

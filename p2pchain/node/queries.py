@@ -25,6 +25,7 @@ from p2pchain.chain.state import (
     EMPTY_ACCOUNT,
     GLOBALS,
     STAKES,
+    Delegate,
     Globals,
     Position,
     Stakes,
@@ -36,6 +37,7 @@ from p2pchain.chain.tree import Node
 from p2pchain.chain.types import AccountId, BlockId, TransactionId
 from p2pchain.chain.votes import Subject, decode_certificate
 from p2pchain.node.condition import describe_condition
+from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
 from p2pchain.node.ports import FinalBlock, Network, PeerRefusal, PeerView, Store
 from p2pchain.node.views import (
@@ -48,6 +50,7 @@ from p2pchain.node.views import (
     PoolView,
     PositionView,
     ScheduleView,
+    Standing,
     StatusView,
     TermsView,
     TransactionView,
@@ -166,8 +169,16 @@ class Queries:
         """All registered delegates by weight, highest first."""
         view, _ = self._view(at)
         totals = GLOBALS.load(view)
+        last = {missed.delegate: missed for missed in self._engine.misses.latest}
         found = [self._delegate(account, view, totals) for account in candidate_ids(CANDIDATES.load(view))]
-        return sorted((d for d in found if d is not None), key=lambda d: (-d.stake, d.account))
+        known = sorted((d for d in found if d is not None), key=lambda d: (-d.stake, d.account))
+        waiting = [d.account for d in sorted(known, key=lambda d: d.demoted) if not d.active and d.stake >= self._stake_min]
+        ranks = {account: place for place, account in enumerate(waiting, 1)}
+        return [d._replace(rank=ranks.get(d.account), last_miss=last.get(d.account)) for d in known]
+
+    def misses(self, limit: int) -> list[SlotMissed]:
+        """What this node saw missed since it started, newest first."""
+        return list(islice(reversed(self._engine.misses.latest), limit))
 
     def evidence(self) -> list[EvidenceView]:
         """Contradicting signatures that this node has seen since it began, oldest first."""
@@ -236,7 +247,12 @@ class Queries:
         active = any(member.account == account for member in totals.active)
         weight = row.stake / totals.total_stake if totals.total_stake else 0.0
         terms = (row.consensus_key, row.commission_bps, row.stake, weight, active, bool(row.retired), row.produced, row.missed)
-        return DelegateView(account, *terms, bool(row.convicted_slot), row.slashed_bps)
+        record = (row.missed_in_row, bool(row.demoted), _standing(row, active=active), None, None)
+        return DelegateView(account, *terms, *record, bool(row.convicted_slot), row.slashed_bps)
+
+    @property
+    def _stake_min(self) -> int:
+        return self._core.head.schedule.terms.params.stake_min
 
     def _unfinal(self, node: Node) -> BlockView:
         assert node.block is not None
@@ -271,6 +287,14 @@ def _included(transaction: Transaction, status: str, height: int, position: int,
     failure = failure_at(failed, position)
     code = None if failure is None else failure.code
     return TransactionView(transaction.id, status, height, position, code, "" if code is None else MEANINGS[code], transaction)
+
+
+def _standing(row: Delegate, *, active: bool) -> Standing:
+    if row.retired:
+        return "retired"
+    if row.demoted:
+        return "demoted"
+    return "active" if active else "standby"
 
 
 def _position(position: Position, view: View) -> PositionView:

@@ -14,6 +14,7 @@ from p2pchain.chain.terms import Terms
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Certificate, Subject
+from p2pchain.node.effects import SlotMissed
 
 At: TypeAlias = Literal["head", "final"]
 
@@ -72,6 +73,10 @@ class AccountView(NamedTuple):
     """The block as of which this is said."""
 
 
+Standing: TypeAlias = Literal["active", "standby", "demoted", "retired"]
+"""Where a delegate stands; a demoted or retired one may still have its seat (`active`) until the next election."""
+
+
 class DelegateView(NamedTuple):
     account: bytes
     consensus_key: bytes
@@ -83,6 +88,14 @@ class DelegateView(NamedTuple):
     retired: bool
     produced: int
     missed: int
+    """Heartbeat slots that the chain counted, since ever."""
+    missed_in_row: int
+    demoted: bool
+    standing: Standing
+    rank: int | None
+    """Of a standby: its place in the queue for a seat, from 1."""
+    last_miss: SlotMissed | None
+    """The last slot that this node saw it miss, since it started."""
     convicted: bool = False
     """It contradicted itself and never stands again."""
     slashed_bps: int = 0

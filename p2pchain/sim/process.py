@@ -17,6 +17,7 @@ from p2pchain.chain.crypto import Domain, KeySigner, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import ChainId
 from p2pchain.chain.votes import Ballot, ballot_checks, encode_subject
@@ -126,7 +127,8 @@ class Process:
         recovered = self.disk.ledger.recovered()
         self.shared.watch.started(self, recovered.root.subject)
         try:
-            identity = Identity(key=self.signer.public_key, sign=self.disk.sign)
+            reveals = RevealSecret.derive(self.signer, self._chain_id)
+            identity = Identity(key=self.signer.public_key, sign=self.disk.sign, reveals=reveals)
             engine = Engine(self.spec, recovered.root, self.disk.ledger, identity, self.shared.limits, self.now_ms())
             self.intake = Intake(engine.core, engine.sync.expects)
             self.engine = engine

@@ -18,6 +18,7 @@ from p2pchain.node.effects import (
     Publication,
     SignBallot,
     SignBlock,
+    SlotMissed,
 )
 
 
@@ -79,6 +80,8 @@ def _publication_part(published: Publication) -> bytes:
             return b"H" + published.subject.block
         case ContradictionSeen():
             return b"C%d " % published.offence.slot + published.offence.key
+        case SlotMissed():
+            return f"M{published.slot} {published.reason.value} {published.code}".encode() + published.delegate
         case ProtocolOutgrown():
             return b"P%d %d" % (published.version, published.height)
         case Noted():

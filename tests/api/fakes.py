@@ -20,7 +20,7 @@ from p2pchain.chain.evidence import Offence, Said
 from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
-from p2pchain.node.effects import BlockFinal, SubmitResult
+from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
 from p2pchain.node.views import (
     AccountView,
@@ -63,6 +63,7 @@ class FakeReads:
         self.transactions: dict[bytes, TransactionView] = {}
         self.waiting: list[Transaction] = []
         self.pruned_below = 1
+        self.missed: list[SlotMissed] = []
         self.failure: Exception | None = None
         self.requirement: Requirement | None = None
 
@@ -139,7 +140,13 @@ class FakeReads:
 
     def delegates(self, at: At) -> list[DelegateView]:
         terms = [(item.account, item.consensus_key, item.commission_bps, item.stake) for item in self.genesis.delegates]
-        return [DelegateView(*each, 0.25, True, False, 12, 1) for each in terms]
+        return [DelegateView(*each, 0.25, True, False, 12, 1, 0, False, "active", None, self._last_miss(each[0])) for each in terms]
+
+    def _last_miss(self, account: bytes) -> SlotMissed | None:
+        return next((item for item in reversed(self.missed) if item.delegate == account), None)
+
+    def misses(self, limit: int) -> list[SlotMissed]:
+        return self.missed[::-1][:limit]
 
     def evidence(self) -> list[EvidenceView]:
         key = self.genesis.delegates[0].consensus_key

@@ -6,13 +6,15 @@ import sys
 import pytest
 
 from p2pchain.api.app import ENDPOINTS
+from p2pchain.api.tally import DELEGATES_COUNTED_MAX, Tally
 from p2pchain.chain.evidence import Offence, Said
 from p2pchain.chain.types import Height, PublicKey, Slot
-from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged
+from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, MissReason, SlotMissed
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import PeerView
 from p2pchain.wire.messages import Tips
 from tests.api.fakes import Node, address
+from tests.fakes.chain import signer
 
 PEER = PeerView(Peer(4), "ab" * 32, "10.0.0.1:5", outbound=True, agent="", connected_ms=0, bytes_in=0, bytes_out=0)
 
@@ -81,7 +83,11 @@ async def test_metrics_add_up_what_is_published(node: Node) -> None:
     node.hub.publish(BlockFinal(second.made, 200_000))
     node.hub.publish(HeadChanged(second.subject))
     node.hub.publish(ContradictionSeen(Offence(PublicKey(b""), Said.VOTE, Slot(1)), b"1", b"2"))
+    for reason in (MissReason.LATE, MissReason.SILENT, MissReason.SILENT):
+        node.hub.publish(SlotMissed(7, signer(2000).public_key, reason, ""))
     found = await scrape(node)
+    assert found[f'p2pchain_missed_slots_total{{delegate="{address(2000)}",reason="silent"}}'] == 2
+    assert found[f'p2pchain_missed_slots_total{{delegate="{address(2000)}",reason="late"}}'] == 1
     assert found["p2pchain_final_blocks_total"] == 2
     assert found["p2pchain_final_transactions_total"] == 5
     assert found["p2pchain_head_changes_total"] == 1
@@ -93,6 +99,14 @@ async def test_metrics_add_up_what_is_published(node: Node) -> None:
     assert found['p2pchain_finality_latency_seconds_bucket{le="+Inf"}'] == 2
     assert (found["p2pchain_head_height"], found["p2pchain_final_height"], found["p2pchain_unfinal_blocks"]) == (3, 2, 1)
     assert (found["p2pchain_mempool_transactions"], found["p2pchain_mempool_bytes"]) == (7, 1_400)
+
+
+def test_misses_of_more_delegates_than_the_bound_are_counted_together() -> None:
+    tally = Tally()
+    for number in range(DELEGATES_COUNTED_MAX + 40):
+        tally.add(SlotMissed(number, number.to_bytes(32, "big"), MissReason.EMPTY, ""))
+    assert len(tally.misses) == DELEGATES_COUNTED_MAX + 1
+    assert tally.misses[b""] == {"empty": 40}
 
 
 def test_prometheus_is_not_imported_before_it_is_asked_for() -> None:

@@ -12,6 +12,7 @@ from p2pchain.chain.transaction import decode_transaction
 from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Kind, decode_certificate
 from p2pchain.client.genesis_json import decode_params
+from p2pchain.node.effects import MissReason, SlotMissed
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import PeerRefusal, PeerView
 from p2pchain.node.views import TransactionView
@@ -178,6 +179,11 @@ async def test_delegates_are_listed(node: Node) -> None:
         "missed",
         "convicted",
         "slashed_bps",
+        "missed_in_row",
+        "demoted",
+        "standing",
+        "rank",
+        "last_miss",
     }
 
 
@@ -195,6 +201,18 @@ async def test_evidence_is_listed_ready_to_be_submitted(node: Node) -> None:
             "second": b"2".hex(),
         }
     ]
+
+
+async def test_misses_are_listed_newest_first_and_with_their_delegate(node: Node) -> None:
+    account = signer(2000).public_key
+    node.reads.missed = [SlotMissed(4, account, MissReason.EMPTY, ""), SlotMissed(9, account, MissReason.REFUSED, "wrong_reveal")]
+    first = {"slot": 9, "delegate": address(2000), "reason": "refused", "code": "wrong_reveal"}
+    second = {"slot": 4, "delegate": address(2000), "reason": "empty", "code": None}
+    assert (await node.get("/v1/misses"))["misses"] == [first, second]
+    assert (await node.get("/v1/misses?limit=1"))["misses"] == [first]
+    delegates = {item["address"]: item for item in (await node.get("/v1/delegates"))["delegates"]}
+    assert delegates[address(2000)]["last_miss"] == first
+    assert delegates[address(2001)]["last_miss"] is None
 
 
 async def test_the_schedule_shows_one_round_unless_asked_for_more(node: Node) -> None:

@@ -11,11 +11,25 @@ from p2pchain.chain.actions import Action
 from p2pchain.chain.crypto import Domain
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.penalty import position_amount
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.staking import stakes_of
-from p2pchain.chain.state import ACCOUNTS, DELEGATES, EMPTY_ACCOUNT, GLOBALS, STAKES, Account, Delegate, Globals, Ledger, Position, Stakes
+from p2pchain.chain.state import (
+    ACCOUNTS,
+    COMMITMENTS,
+    DELEGATES,
+    EMPTY_ACCOUNT,
+    GLOBALS,
+    STAKES,
+    Account,
+    Delegate,
+    Globals,
+    Ledger,
+    Position,
+    Stakes,
+)
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
-from p2pchain.chain.transition import Executed, Parent, execute
+from p2pchain.chain.transition import Draft, Executed, Parent, execute
 from p2pchain.chain.types import SIGNATURE_BYTES, ChainId, PublicKey, Signature
 from tests.fakes.chain import signer
 
@@ -59,6 +73,8 @@ class Book:
         self.state_root = changes.state_root
         self.schedule: Schedule = genesis.schedule()
         self.slot = 0
+        self.is_certifying = True
+        """Whether blocks carry the votes of the whole set on their parents."""
         self.height = 0
 
     # --- reading
@@ -136,7 +152,12 @@ class Book:
     def execute(self, transactions: Sequence[Transaction], slot: int | None = None, *, building: bool = False) -> Executed:
         """What a block would do, without taking it."""
         parent = Parent(self.height, self.slot, self.state_root, self.schedule, self.view)
-        return execute(parent, self.slot + 1 if slot is None else slot, transactions, self.spec, building=building)
+        slot = self.slot + 1 if slot is None else slot
+        key = self.schedule.turn(slot).delegate.consensus_key
+        draw = RevealSecret(key).draw(COMMITMENTS.load(self.view, key), slot)
+        assert draw is not None, "every commitment was made here"
+        voters = self.schedule.keys if self.is_certifying else ()
+        return execute(parent, Draft(slot, draw, voters), transactions, self.spec, building=building)
 
     def block(self, *transactions: Transaction, slot: int | None = None, building: bool = False) -> Executed:
         """The next block, by default in the next slot."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pchain.chain.actions import Action
-from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate, candidate_ids
+from p2pchain.chain.actions.delegate import ComeBack, RegisterDelegate, RetireDelegate, candidate_ids
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.errors import Code, Evidence, Invalid, NotYet, Refusal
@@ -246,7 +246,7 @@ def test_retiring_leaves_the_row_and_the_stake_and_takes_the_candidacy(book: Boo
     book.do(A, Transfer(D0, 10_000))
     book.do(D0, RetireDelegate())
     after = book.delegate(D0)
-    assert after._replace(produced=0) == before._replace(retired=1)
+    assert after._replace(produced=0) == before._replace(retired=2)
     assert D0 not in candidates(book)
 
 
@@ -267,11 +267,40 @@ def test_who_retired_registers_again_with_new_terms_and_the_old_record(book: Boo
     book.do(D0, RetireDelegate())
     before = book.delegate(D0)
     assert before.stake == 10**9
-    book.do(D0, register(NEW_KEY, 700))
+    book.do(D0, register(NEW_KEY, 300))
     after = book.delegate(D0)
-    assert (after.consensus_key, after.commission_bps, after.retired) == (NEW_KEY, 700, 0)
+    assert (after.consensus_key, after.commission_bps, after.retired) == (NEW_KEY, 300, 0)
     assert (after.stake, after.produced - before.produced in {0, 1}, after.missed) == (before.stake, True, before.missed)
     assert D0 in candidates(book)
+
+
+def test_a_higher_commission_takes_as_long_as_leaving_does(book: Book) -> None:
+    """Who staked at 5 percent can be gone before 7 are taken."""
+    book.do(A, Transfer(D0, 200_000))
+    book.do(D0, RetireDelegate())
+    retired = book.delegate(D0).retired
+    assert retired == book.slot
+    refusal = refused(book, D0, register(NEW_KEY, 501))
+    assert isinstance(refusal, NotYet)
+    assert refusal.code is Code.COMMISSION_NOTICE
+    assert refusal.evidence == {"found": 501, "wanted": 500, "slot": retired + 10}
+    book.block(slot=retired + 9)
+    book.do(D0, register(NEW_KEY, 501))
+    assert book.delegate(D0).commission_bps == 501
+
+
+def test_where_nobody_has_stake_a_commission_rises_at_once(book: Book) -> None:
+    book.do(A, register(NEW_KEY, 0))
+    book.do(A, RetireDelegate(), register(NEW_KEY, 9_000))
+    assert book.delegate(A).commission_bps == 9_000
+
+
+def test_only_a_demoted_delegate_comes_back(book: Book) -> None:
+    assert refused(book, A, ComeBack()).code is Code.NOT_A_DELEGATE
+    book.do(A, register())
+    refusal = refused(book, A, ComeBack())
+    assert isinstance(refusal, NotYet)
+    assert refusal.code is Code.NOT_DEMOTED
 
 
 def test_the_last_delegate_cannot_retire() -> None:

@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
@@ -6,15 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.delegate import ComeBack, RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.stake import Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.params import Params
-from p2pchain.chain.schedule import Schedule, elect, next_seed, quorum
+from p2pchain.chain.schedule import Schedule, Turn, elect, limit_turnover, next_seed, quorum
 from p2pchain.chain.state import CANDIDATES, DELEGATES, ActiveDelegate, Changes, Delegate, Globals, Ledger, Single
 from p2pchain.chain.terms import Terms
 from p2pchain.chain.transition import HEARTBEATS_COUNTED_MAX
-from p2pchain.chain.types import ZERO_HASH
+from p2pchain.chain.tree import CERTIFIED_FACTOR
+from p2pchain.chain.types import ZERO_HASH, Slot
+from p2pchain.chain.votes import VOTERS_MAX
 from tests.chain.ledger import Book, account_id, delegate_id
 from tests.fakes.chain import make_genesis, signer
 
@@ -23,7 +26,8 @@ TERMS = Terms(1, Params())
 
 
 def member(number: int, stake: int = 1_000) -> ActiveDelegate:
-    return ActiveDelegate(number.to_bytes(32, "big"), signer(1000 + number).public_key, stake)
+    account = number.to_bytes(32, "big")
+    return ActiveDelegate(account, account, stake)
 
 
 def schedule(members: int, *, start: int = 1, number: int = 0, seed: bytes = bytes(32)) -> Schedule:
@@ -141,7 +145,7 @@ def test_round_numbers_never_go_back(gaps: list[int]) -> None:
         assert book.schedule.turn(slot + 1).round >= last
 
 
-def test_the_seed_depends_on_slots_alone_and_holds_for_a_round() -> None:
+def test_transactions_do_not_steer_the_seed_and_it_holds_for_a_round() -> None:
     """Neither transactions nor who sent them steer the order; filling a slot or not does, from the next round on."""
     empty, full, gap = Book(make_genesis()), Book(make_genesis()), Book(make_genesis())
     for _ in range(4):
@@ -153,7 +157,7 @@ def test_the_seed_depends_on_slots_alone_and_holds_for_a_round() -> None:
         gap.block(slot=slot)
     assert empty.schedule.seed == full.schedule.seed != empty.genesis.chain_id
     assert gap.schedule.seed != empty.schedule.seed
-    assert next_seed(bytes(32), 1) != next_seed(bytes(32), 2)
+    assert len({next_seed(bytes(32), slot, bytes((value,)) * 32) for slot in (1, 2) for value in (0, 1)}) == 4
 
 
 # --- elections
@@ -237,29 +241,176 @@ def test_only_empty_heartbeat_slots_are_misses() -> None:
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=20), st.integers(1, 12))
-def test_every_empty_heartbeat_is_counted_once(gaps: list[int], heartbeat_slots: int) -> None:
-    book = Book(make_genesis(heartbeat_slots=heartbeat_slots))
-    filled = set()
+def test_every_empty_heartbeat_is_counted_once_unless_more_than_may_fail_missed_in_the_gap(gaps: list[int], heartbeat_slots: int) -> None:
+    book = Book(make_genesis(heartbeat_slots=heartbeat_slots, misses_max=1_000))
     for gap in gaps:
         slot = book.slot + gap
         wanted = Counter(book.schedule.turn(empty).delegate.account for empty in range(book.slot + 1, slot) if empty % heartbeat_slots == 0)
+        if len(wanted) > 1:
+            wanted.clear()
         before = {number: book.delegate(delegate_id(number)).missed for number in range(4)}
         book.block(slot=slot)
-        filled.add(slot)
         for number in range(4):
             assert book.delegate(delegate_id(number)).missed == before[number] + wanted[delegate_id(number)]
-    assert missed(book) == sum(slot not in filled for slot in range(heartbeat_slots, book.slot, heartbeat_slots))
 
 
 @pytest.mark.parametrize("heartbeat_slots", [1, 7])
-def test_after_a_long_silence_no_more_than_a_bounded_number_is_counted(heartbeat_slots: int) -> None:
+def test_a_long_silence_of_all_is_nobodys_miss(heartbeat_slots: int) -> None:
     book = Book(make_genesis(heartbeat_slots=heartbeat_slots))
-    last = heartbeat_slots * (HEARTBEATS_COUNTED_MAX + 1) + 1
-    book.block(slot=last - heartbeat_slots)
-    assert missed(book) == HEARTBEATS_COUNTED_MAX
-    other = Book(make_genesis(heartbeat_slots=heartbeat_slots))
-    other.block(slot=10**12)
-    assert missed(other) == HEARTBEATS_COUNTED_MAX
+    for slot in (1, 100 * heartbeat_slots + 1, 10**12):
+        book.block(slot=slot)
+    assert missed(book) == 0
+
+
+def test_no_more_heartbeats_are_looked_at_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    book = Book(make_genesis(heartbeat_slots=1))
+    absentee = book.schedule.turn(1)
+    asked: list[int] = []
+
+    def turn(_: Schedule, slot: int) -> Turn:
+        asked.append(slot)
+        return absentee._replace(slot=Slot(slot))
+
+    monkeypatch.setattr(Schedule, "turn", turn)
+    book.block(slot=10**9)
+    assert len({slot for slot in asked if slot != 10**9}) == HEARTBEATS_COUNTED_MAX
+
+
+def test_nothing_is_a_miss_above_a_block_that_no_quorum_voted_for() -> None:
+    """Half of a network that is cut in two must not demote the other half on its branch."""
+    book = Book(make_genesis(heartbeat_slots=1))
+    book.is_certifying = False
+    for slot in range(1, 60, 2):
+        book.block(slot=slot)
+    assert missed(book) == 0
+    book.is_certifying = True
+    book.block(slot=61)
+    assert missed(book) == 1
+
+
+# --- demotion
+
+
+def absent(book: Book, who: bytes, slots: int) -> None:
+    """Everybody but `who` fills its slots."""
+    for slot in range(book.slot + 1, book.slot + 1 + slots):
+        if book.schedule.turn(slot).delegate.account != who:
+            book.block(slot=slot)
+
+
+def seats(book: Book) -> set[bytes]:
+    return {item.account for item in book.schedule.active}
+
+
+def test_too_many_misses_in_a_row_demote_and_a_standby_takes_the_seat() -> None:
+    book = Book(replace(make_genesis(delegates=5), params=Params(delegates=4, heartbeat_slots=1, misses_max=3)))
+    victim = delegate_id(4)
+    while book.delegate(victim).missed_in_row < 2:
+        absent(book, victim, 3)
+    assert book.delegate(victim).demoted == 0
+    assert victim in seats(book)
+    absent(book, victim, 12)
+    row = book.delegate(victim)
+    assert (row.demoted, row.stake) == (1, 10**9 + 4), "no stake is lost"
+    assert seats(book) == {delegate_id(number) for number in range(4)}
+
+
+def test_the_set_never_shrinks_by_demotion() -> None:
+    """Three seats of four would take all three for a quorum: worse than a seat that stays empty for a while."""
+    book = Book(make_genesis(heartbeat_slots=1, misses_max=2))
+    victim = delegate_id(3)
+    absent(book, victim, 24)
+    assert book.delegate(victim).demoted
+    assert victim in seats(book)
+    assert len(book.schedule.active) == 4
+
+
+def test_a_standby_below_the_least_stake_takes_nobodys_seat() -> None:
+    genesis = make_genesis()
+    book = Book(replace(genesis, params=Params(heartbeat_slots=1, misses_max=2, stake_min=5_000)))
+    book.block(book.transaction(A, RegisterDelegate(signer(50).public_key, 0, bytes(64))))
+    absent(book, delegate_id(3), 24)
+    assert book.delegate(delegate_id(3)).demoted
+    assert delegate_id(3) in seats(book)
+
+
+def test_coming_back_restores_the_seat_by_the_next_election() -> None:
+    book = Book(replace(make_genesis(delegates=5), params=Params(delegates=4, heartbeat_slots=1, misses_max=2)))
+    victim = delegate_id(4)
+    book.do(A, Transfer(victim, 10**6))
+    absent(book, victim, 20)
+    assert victim not in seats(book)
+    book.do(victim, ComeBack())
+    assert (book.delegate(victim).demoted, book.delegate(victim).missed_in_row) == (0, 0)
+    for _ in range(4):
+        book.block()
+    assert victim in seats(book)
+
+
+def test_a_block_of_its_own_clears_a_delegate_that_still_sits() -> None:
+    book = Book(make_genesis(heartbeat_slots=1, misses_max=2))
+    victim = delegate_id(3)
+    absent(book, victim, 24)
+    assert book.delegate(victim).demoted
+    for _ in range(4):
+        book.block()
+    row = book.delegate(victim)
+    assert (row.demoted, row.missed_in_row) == (0, 0)
+    assert row.missed > 0
+
+
+@given(st.dictionaries(st.integers(0, 12), st.tuples(st.integers(500, 3_000), st.integers(0, 1)), min_size=1), st.integers(1, 12))
+def test_a_demoted_delegate_is_elected_only_where_no_other_stands(stakes: dict[int, tuple[int, int]], count: int) -> None:
+    ledger = ledger_of({number: stake for number, (stake, _) in stakes.items()})
+    for number, (_, demoted) in stakes.items():
+        row = ledger.get(DELEGATES, number.to_bytes(32, "big"))
+        assert row is not None
+        ledger.put(DELEGATES, number.to_bytes(32, "big"), row._replace(demoted=demoted))
+    chosen = [int.from_bytes(item.account, "big") for item in elect(ledger, Params(delegates=count, stake_min=500), ())]
+    assert chosen == sorted(stakes, key=lambda number: (stakes[number][1], -stakes[number][0], number))[:count]
+
+
+# --- turnover
+
+
+def globals_with(members: Iterable[int], turnover: int = 0) -> Globals:
+    return Globals(0, 1, bytes(32), bytes(32), tuple(member(number) for number in members), 0, 0, 0, turnover)
+
+
+def test_a_whole_set_of_the_largest_size_may_change_at_once() -> None:
+    after = limit_turnover(globals_with(range(101)), tuple(member(number) for number in range(101, 202)), 7)
+    assert len({item.account for item in after.active} & {member(number).account for number in range(101)}) == 0
+
+
+@pytest.mark.parametrize("members", [1, 4, 7, 101])
+def test_no_branch_of_512_blocks_has_more_voters_than_a_certificate_names(members: int) -> None:
+    """Every block elects strangers only, as fast as the rule lets it, from a chain that has not spent anything."""
+    totals, fresh, heights = globals_with(range(members)), members, range(10**6, 10**6 + 1_100)
+    sets = [frozenset(item.account for item in totals.active)]
+    for height in heights:
+        after = limit_turnover(totals, tuple(member(fresh + place) for place in range(members)), height)
+        fresh += members if after.active != totals.active else 0
+        totals = after
+        sets.append(frozenset(item.account for item in totals.active))
+    longest = CERTIFIED_FACTOR * Params.ceiling("unfinal_blocks_max")
+    most = max(len(frozenset().union(*sets[first : first + longest])) for first in range(0, len(sets) - longest, 8))
+    assert members < most <= VOTERS_MAX
+
+
+@given(st.lists(st.tuples(st.integers(1, 101), st.integers(1, 9)), min_size=1, max_size=120))
+def test_newcomers_of_any_rhythm_stay_below_the_bound(plan: list[tuple[int, int]]) -> None:
+    totals, fresh, height = globals_with(range(101)), 101, 1
+    spent: list[tuple[int, int]] = []
+    for newcomers, gap in plan:
+        height += gap
+        stay = totals.active[newcomers:]
+        after = limit_turnover(totals, (*stay, *(member(fresh + place) for place in range(newcomers))), height)
+        if after.active != totals.active:
+            spent.append((height, newcomers))
+            fresh += newcomers
+        totals = after
+    for first, _ in spent:
+        assert 101 + sum(count for at, count in spent if first <= at < first + 511) <= VOTERS_MAX
 
 
 def test_who_produced_is_counted() -> None:

@@ -13,7 +13,7 @@ PROMISED = {
     "testnet": {"up", "status", "down", "stop", "start", "add", "bundle"},
     "keys": {"new", "list", "show", "import", "export"},
     "tx": {"transfer", "show"},
-    "delegate": {"register", "retire", "vote-change"},
+    "delegate": {"come-back", "register", "retire", "vote-change"},
     "evidence": {"list", "submit"},
     "config": {"check", "show"},
 }

@@ -21,10 +21,11 @@ from p2pchain.chain.block import Block, Header, decode_envelope, encode_block, e
 from p2pchain.chain.crypto import Domain, KeySigner, merkle_root
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.schedule import Schedule
-from p2pchain.chain.state import ACCOUNTS, Changes, StackedView
+from p2pchain.chain.state import ACCOUNTS, COMMITMENTS, Changes, StackedView
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
-from p2pchain.chain.transition import Parent, execute
+from p2pchain.chain.transition import Draft, Parent, execute
 from p2pchain.chain.types import Hash, Height, PublicKey, Slot
 from p2pchain.chain.votes import Certificate, Kind, Subject, certificate_hash, encode_subject, make_certificate
 from p2pchain.node.effects import StoredBlock
@@ -121,9 +122,13 @@ class ChainMaker:
         slot = parent.subject.slot + 1 if slot is None else slot
         transactions = [*transactions, *self.transfers(parent, transfers)]
         below = Parent(parent.subject.height, parent.subject.slot, parent.changes.state_root, parent.schedule, parent.view)
-        executed = execute(below, slot, transactions, self.spec)
         leader = self._signers[PublicKey(parent.schedule.turn(slot).delegate.consensus_key)]
-        header = encode_header(self._header(parent, slot, transactions, executed.changes.state_root, leader, carried))
+        draw = RevealSecret.derive(leader, self.genesis.chain_id).draw(COMMITMENTS.load(parent.view, leader.public_key), slot)
+        assert draw is not None, "every commitment was made here"
+        voters = carried.signatures.keys() if carried is not None and carried.subject == parent.subject else ()
+        draft = Draft(slot, draw, voters)
+        executed = execute(below, draft, transactions, self.spec)
+        header = encode_header(self._header(parent, draft, transactions, executed.changes.state_root, leader, carried))
         signature = leader.sign(Domain.BLOCK, self.genesis.chain_id, header)
         certificate = carried.raw if carried is not None else b""
         raw = encode_block(header, signature, certificate, [transaction.raw for transaction in transactions])
@@ -147,14 +152,15 @@ class ChainMaker:
 
     @staticmethod
     def _header(
-        parent: MadeBlock, slot: int, transactions: Sequence[Transaction], root: Hash, leader: KeySigner, carried: Certificate | None
+        parent: MadeBlock, draft: Draft, transactions: Sequence[Transaction], root: Hash, leader: KeySigner, carried: Certificate | None
     ) -> Header:
         return Header(
             Height(parent.subject.height + 1),
-            Slot(slot),
+            Slot(draft.slot),
             parent.subject.block,
             leader.public_key,
             root,
             merkle_root([transaction.id for transaction in transactions]),
             certificate_hash(carried.raw if carried is not None else b""),
+            *draft.draw,
         )

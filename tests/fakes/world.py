@@ -19,6 +19,7 @@ from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.params import Params
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.state import ACCOUNTS, Account
 from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.transaction import Transaction, build_transaction
@@ -169,7 +170,8 @@ class SimNode:
         self.life += 1
         spec = world.spec
         recovered = disk.recovered()
-        identity = Identity(self.signer.public_key, disk.sign) if self.is_delegate else Identity()
+        reveals = RevealSecret.derive(self.signer, ChainId(spec.chain_id))
+        identity = Identity(self.signer.public_key, disk.sign, reveals) if self.is_delegate else Identity()
         self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms, supported=self.supported)
         self.intake = Intake(self.engine.core, self.engine.sync.expects)
         read = self.intake.read_block, self.intake.read_certificate

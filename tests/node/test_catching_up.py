@@ -159,3 +159,19 @@ def test_a_liar_that_claims_a_possible_height_in_every_slot_does_not_stop_produc
     assert world.final_height() >= before + 25
     assert all(len(other.running.sync._asked) <= 8 for other in world.nodes)
     world.check()
+
+
+def test_a_branch_as_long_as_the_bound_is_fetched_whole() -> None:
+    """Two halves of a network each grew to the bound: whoever asks for the other's branch must get to its end."""
+    world = World(make_genesis(heartbeat_slots=1), 4)
+    world.start()
+    world.run(8 * SLOT_MS)
+    world.cut = {pair for a in (0, 1) for b in (2, 3) for pair in ((a, b), (b, a))}
+    world.run(90 * SLOT_MS)
+    tree = world.nodes[0].running.core.tree
+    assert tree.depth(world.nodes[0].running.core.head) == tree.unfinal_blocks_max
+    world.cut = set()
+    before = world.final_height()
+    world.run(10 * SLOT_MS)
+    assert world.final_height() > before
+    world.check()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.mempool import Limits
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.types import ChainId
 from p2pchain.chain.voting import SignState
 from p2pchain.node.effects import Commit, Publication
@@ -106,7 +107,8 @@ def make_loop(genesis: Genesis, recorder: Recorder, clock: Clock) -> NodeLoop:
     store = RecordingStore(genesis, recorder)
     key = signer(1000)
     states = RecordingStates(recorder)
-    engine = Engine(genesis.spec(), store.recovered().root, store, Identity(key.public_key, SignState()), Limits(), clock())
+    identity = Identity(key.public_key, SignState(), RevealSecret.derive(key, genesis.chain_id))
+    engine = Engine(genesis.spec(), store.recovered().root, store, identity, Limits(), clock())
     loop = NodeLoop(engine, clock)
     desk = SigningDesk(key, states, ChainId(genesis.chain_id))
 

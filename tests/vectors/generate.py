@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from p2pchain.chain.actions import Action
-from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.delegate import ComeBack, RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.vote_change import VoteChange
 from p2pchain.chain.address import encode_address
@@ -124,6 +124,7 @@ def transactions_file() -> Json:
         ("vote_change", "delegate-1", 0, 120, None, [VoteChange(300, 1, ((3, 30), (10, 2)))]),
         ("vote_change for a version", "delegate-1", 0, 120, None, [VoteChange(300, 2, ())]),
         ("vote_change that withdraws", "delegate-1", 0, 120, None, [VoteChange.withdrawal()]),
+        ("come_back", "delegate-2", 0, 120, None, [ComeBack()]),
         ("three actions", "alice", 7, 120, None, [transfer("bob", 1), transfer("carol", 2), Stake(account("delegate-3"), 1_000)]),
     ]
     widths = (127, 128, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**53 - 1)
@@ -189,7 +190,7 @@ def invalid_blocks_file() -> Json:
         ("with another certificate", encode_block(head, signature, other.raw, items), "wrong_certificate"),
         ("signature of 63 bytes", encode_block(head, signature[:-1], votes, items), "malformed"),
         ("one byte too many", second.raw + b"\x00", "non_canonical"),
-        ("a header of version 2", encode_block(b"\x98\x02" + first.header_raw[2:], signature, b"", []), "wrong_version"),
+        ("a header of version 2", encode_block(b"\x9a\x02" + first.header_raw[2:], signature, b"", []), "wrong_version"),
         ("a transaction as an array", encode((head, signature, votes, [[b""]])), "malformed"),
     ]
     return {"blocks": [{"name": name, "raw": raw.hex(), "code": code} for name, raw, code in cases]}

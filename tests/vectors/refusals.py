@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from p2pchain.chain.actions import Action
-from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.delegate import ComeBack, RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.vote_change import VoteChange
@@ -115,6 +115,9 @@ def refused() -> Iterable[Refused]:
     yield "claim without a stake", case("bob", ClaimRewards(account("delegate-1"))), "not_yet", "nothing_to_claim"
     yield "retire who is no delegate", case("bob", RetireDelegate()), "not_yet", "not_a_delegate"
     yield "retire twice", case("delegate-1", RetireDelegate(), RetireDelegate()), "invalid", "delegate_retired"
+    yield "come back without having been demoted", case("delegate-1", ComeBack()), "not_yet", "not_demoted"
+    higher = RegisterDelegate.signed(consensus("delegate-1"), account("delegate-1"), 501, CHAIN_ID)
+    yield "retire and register with a higher commission", case("delegate-1", RetireDelegate(), higher), "not_yet", "commission_notice"
     again = RegisterDelegate.signed(consensus("delegate-1"), account("delegate-1"), 1, CHAIN_ID)
     yield "register twice", case("delegate-1", again), "invalid", "delegate_exists"
     taken = RegisterDelegate.signed(consensus("delegate-1"), account("bob"), 1, CHAIN_ID)

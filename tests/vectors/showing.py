@@ -55,6 +55,7 @@ def show_globals(totals: Globals) -> Json:
         "total_stake": str(totals.total_stake),
         "issued": str(totals.issued),
         "burned": str(totals.burned),
+        "turnover": totals.turnover,
     }
 
 
@@ -77,6 +78,8 @@ def show_block(made: Made) -> Json:
             "state_root": header.state_root.hex(),
             "transactions_root": header.transactions_root.hex(),
             "certificate_hash": header.certificate_hash.hex(),
+            "reveal": header.reveal.hex(),
+            "commitment": header.commitment.hex(),
         },
         "header_raw": block.header_raw.hex(),
         "message": signed_message(Domain.BLOCK, CHAIN_ID, block.header_raw).hex(),

@@ -19,10 +19,11 @@ from p2pchain.chain.crypto import Domain, KeySigner, merkle_root
 from p2pchain.chain.evidence import encode_ballot_statement, encode_header_statement, in_order
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
+from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.schedule import Schedule, quorum
-from p2pchain.chain.state import ActiveDelegate, Changes, StackedView
+from p2pchain.chain.state import COMMITMENTS, ActiveDelegate, Changes, StackedView
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
-from p2pchain.chain.transition import Parent, execute
+from p2pchain.chain.transition import Draft, Parent, execute
 from p2pchain.chain.types import ZERO_HASH, BlockId, Height, Slot
 from p2pchain.chain.votes import Ballot, Certificate, Kind, Subject, certificate_hash, encode_subject, make_certificate
 
@@ -115,9 +116,7 @@ def double_block(name: str, slot: int) -> SubmitEvidence:
     """Evidence that a delegate signed two headers for one slot, at different parents."""
     signer = consensus(name)
     parents = (BlockId(hashlib.sha256(text).digest()) for text in (b"one", b"another"))
-    headers = [
-        encode_header(Header(Height(5), Slot(slot), parent, signer.public_key, ZERO_HASH, ZERO_HASH, ZERO_HASH)) for parent in parents
-    ]
+    headers = [encode_header(Header(Height(5), Slot(slot), parent, signer.public_key, *[ZERO_HASH] * 5)) for parent in parents]
     return SubmitEvidence(*in_order(*(encode_header_statement(raw, signer.sign(Domain.BLOCK, CHAIN_ID, raw)) for raw in headers)))
 
 
@@ -162,14 +161,15 @@ def chain() -> tuple[Made, ...]:
 
 def extend(below: Made, plan: Plan) -> Made:
     transactions = [signed(sender, actions, nonce=nonce, valid_until=100) for sender, nonce, actions in plan.transactions]
+    leader = consensus_of(below.schedule.turn(plan.slot).delegate)
+    draw = RevealSecret.derive(leader, CHAIN_ID).draw(COMMITMENTS.load(below.view, leader.public_key), plan.slot)
+    assert draw is not None, "every commitment was made here"
     executed = execute(
         Parent(below.subject.height, below.subject.slot, below.changes.state_root, below.schedule, below.view),
-        plan.slot,
+        Draft(plan.slot, draw, below.votes.signatures.keys() if below.votes is not None else ()),
         transactions,
         SPEC,
-        building=False,
     )
-    leader = consensus_of(below.schedule.turn(plan.slot).delegate)
     carried = below.votes.raw if below.votes is not None else b""
     header = Header(
         height=Height(below.subject.height + 1),
@@ -179,6 +179,8 @@ def extend(below: Made, plan: Plan) -> Made:
         state_root=executed.changes.state_root,
         transactions_root=merkle_root([transaction.id for transaction in transactions]),
         certificate_hash=certificate_hash(carried),
+        reveal=draw.reveal,
+        commitment=draw.commitment,
     )
     header_raw = encode_header(header)
     signature = leader.sign(Domain.BLOCK, CHAIN_ID, header_raw)

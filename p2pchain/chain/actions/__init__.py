@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.delegate import ComeBack, RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
@@ -17,8 +17,18 @@ from p2pchain.chain.actions.vote_change import VoteChange
 from p2pchain.chain.codec import Value, require_array
 from p2pchain.chain.errors import Code, Invalid
 
-Action: TypeAlias = Transfer | RegisterDelegate | RetireDelegate | Stake | Unstake | ClaimRewards | SubmitEvidence | VoteChange
-KINDS: tuple[type[Action], ...] = (Transfer, RegisterDelegate, RetireDelegate, Stake, Unstake, ClaimRewards, SubmitEvidence, VoteChange)
+Action: TypeAlias = Transfer | RegisterDelegate | RetireDelegate | Stake | Unstake | ClaimRewards | ComeBack | SubmitEvidence | VoteChange
+KINDS: tuple[type[Action], ...] = (
+    Transfer,
+    RegisterDelegate,
+    RetireDelegate,
+    Stake,
+    Unstake,
+    ClaimRewards,
+    ComeBack,
+    SubmitEvidence,
+    VoteChange,
+)
 _BY_NUMBER = {kind.KIND: kind for kind in KINDS}
 
 

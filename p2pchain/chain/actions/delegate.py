@@ -70,8 +70,10 @@ class RegisterDelegate(_RegisterFields, Plain):
             raise Invalid(Code.DELEGATE_CONVICTED, f"this account was convicted in slot {slot} and never stands again", slot=slot)
         if old is not None and not old.retired:
             raise Invalid(Code.DELEGATE_EXISTS, "this account is a delegate already: retire it first to change its terms")
+        if old is not None:
+            _validate_commission(old, self.commission_bps, context)
         _add_candidate(ledger, context.sender, context.params.candidates_max)
-        terms = {"consensus_key": self.consensus_key, "commission_bps": self.commission_bps, "retired": 0}
+        terms = {"consensus_key": self.consensus_key, "commission_bps": self.commission_bps, "retired": 0, "missed_in_row": 0, "demoted": 0}
         row = old._replace(**terms) if old else Delegate(self.consensus_key, self.commission_bps)  # type: ignore[arg-type]
         ledger.put(DELEGATES, context.sender, row)
         ledger.put(DELEGATE_BY_KEY, self.consensus_key, Single(context.sender))
@@ -105,10 +107,50 @@ class RetireDelegate(_NoFields, Plain):
         if delegate.retired:
             raise Invalid(Code.DELEGATE_RETIRED, "this delegate is retired already")
         _remove_candidate(context.ledger, context.sender)
-        context.ledger.put(DELEGATES, context.sender, delegate._replace(retired=1))
+        context.ledger.put(DELEGATES, context.sender, delegate._replace(retired=context.slot))
 
     def view(self) -> dict[str, object]:
         return {}
+
+
+class ComeBack(_NoFields, Plain):
+    """`[7]`: a demoted delegate says that it is back; it stands by its stake again from the next election on."""
+
+    __slots__ = ()
+    KIND: ClassVar[int] = 7
+    NAME: ClassVar[str] = "come_back"
+    WORK: ClassVar[int] = 100
+
+    @classmethod
+    def decode(cls, fields: tuple[Value, ...]) -> ComeBack:
+        require_array(fields, what="come_back", fields=1)
+        return cls()
+
+    def to_value(self) -> tuple[Value, ...]:
+        return (self.KIND,)
+
+    def apply(self, context: Context) -> None:
+        delegate = require_delegate(context.ledger, context.sender)
+        if not delegate.demoted:
+            raise NotYet(Code.NOT_DEMOTED, f"this delegate is not demoted: it missed {delegate.missed_in_row} in a row")
+        context.ledger.put(DELEGATES, context.sender, delegate._replace(missed_in_row=0, demoted=0))
+
+    def view(self) -> dict[str, object]:
+        return {}
+
+
+def _validate_commission(old: Delegate, commission_bps: int, context: Context) -> None:
+    """Who has stake with a delegate can leave it in time: a rise takes as long as unbonding does."""
+    free = old.retired + context.params.unbonding_slots
+    if old.stake and commission_bps > old.commission_bps and context.slot < free:
+        found, wanted = commission_bps, old.commission_bps
+        raise NotYet(
+            Code.COMMISSION_NOTICE,
+            f"commission is {found}, at most {wanted} wanted before slot {free}: a rise takes effect an unbonding period after retiring",
+            found=found,
+            wanted=wanted,
+            slot=free,
+        )
 
 
 def candidate_ids(row: Single | None) -> list[bytes]:

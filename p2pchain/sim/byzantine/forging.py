@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from p2pchain.chain.block import decode_header, encode_header
 from p2pchain.chain.crypto import merkle_root
+from p2pchain.chain.reveal import Draw
 from p2pchain.chain.transaction import Transaction
-from p2pchain.chain.transition import execute
+from p2pchain.chain.transition import Draft, execute
+from p2pchain.chain.votes import decode_certificate
 from p2pchain.node.effects import SignBlock
 from p2pchain.node.engine import Engine
 
@@ -19,7 +21,10 @@ def sibling(engine: Engine, request: SignBlock, transactions: Sequence[Transacti
     parent = core.tree.get(header.parent)
     if parent is None:
         return None
-    executed = execute(core.tree.execution_parent(parent), header.slot, transactions, core.spec, building=True)
+    certificate = decode_certificate(request.certificate) if request.certificate else None
+    voters = certificate.signatures.keys() if certificate is not None and certificate.subject.block == header.parent else ()
+    draft = Draft(header.slot, Draw(header.reveal, header.commitment), voters)
+    executed = execute(core.tree.execution_parent(parent), draft, transactions, core.spec, building=True)
     other = header._replace(
         state_root=executed.changes.state_root,
         transactions_root=merkle_root([transaction.id for transaction in executed.included]),

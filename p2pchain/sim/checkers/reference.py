@@ -53,12 +53,8 @@ class Reference:
             yield "S9", f"block {header.height} is not signed by the leader of slot {header.slot}"
         yield from self._once_and_in_order(block)
         try:
-            executed = execute(
-                Parent(self.subject.height, self.subject.slot, self._state_root, self.schedule, self),
-                header.slot,
-                block.transactions,
-                self._spec,
-            )
+            parent = Parent(self.subject.height, self.subject.slot, self._state_root, self.schedule, self)
+            executed = execute(parent, Draft.of(block), block.transactions, self._spec)
         except Refusal as refusal:
             yield "S9", f"final block {header.height} holds what cannot be executed: {refusal}"
             self.is_stuck = True
