@@ -1,7 +1,8 @@
 """Which slots should have had a block and have none, whose they were, and why, as far as this node can tell.
 
-A block was due in a slot that is a heartbeat, or at whose beginning transactions waited or the head was not final.  What is
-on the head's branch a few slots later decides; nobody is punished by what stands here, it is for people and metrics.
+A block was due in a slot that is a heartbeat, or at whose beginning and end transactions waited or the head was not final
+(work at the beginning alone may have been done by a block that was on its way).  What is on the head's branch a few
+slots later decides.  Nobody is punished by what stands here: it is for people and metrics.
 Bounds: the last `MISSES_MAX` misses and the reports on the last few slots.
 """
 
@@ -45,6 +46,8 @@ class Misses:
         self._core = core
         self._consensus = consensus
         self._due: deque[_Due] = deque(maxlen=_DUE_MAX)
+        self._maybe: _Due | None = None
+        """The slot that runs, where there is work to do in it, no heartbeat: it is due if that is still so at its end."""
         self._arrived: dict[tuple[int, bytes], int] = {}
         """Slot and producer of a block: when it first came, in milliseconds."""
         self._refused: dict[tuple[int, bytes], str] = {}
@@ -70,8 +73,9 @@ class Misses:
         """A slot begins, the last one that this node saw beginning being `seen`; `own` says why it would not fill it itself."""
         if seen and slot > seen + 1:
             self._overslept(seen, slot)
-        if self._is_due(slot):
-            self._expect(slot, own)
+        if self._maybe is not None and self._core.head.slot < self._maybe.slot and self._has_work(self._maybe.slot):
+            self._due.append(self._maybe)
+        self._expect(slot, own)
         while self._due and self._due[0].slot + JUDGED_AFTER_SLOTS <= slot:
             self._judge(self._due.popleft())
         self._forget(slot)
@@ -80,21 +84,25 @@ class Misses:
         """Blocks became final with this event: their slots are filled, whatever the tree still holds."""
         self._final.update(item.block.header.slot for item in self._core.effects.publish if isinstance(item, BlockFinal))
 
-    def _is_due(self, slot: int) -> bool:
+    def _has_work(self, slot: int) -> bool:
         core = self._core
-        schedule = core.head.schedule
-        is_heartbeat = slot % schedule.terms.params.heartbeat_slots == 0
         is_unfinal = core.head is not core.tree.root and slot > core.head.slot + 1
-        return is_heartbeat or is_unfinal or core.pool.has_ready(core.head_view())
+        return is_unfinal or core.pool.has_ready(core.head_view())
 
     def _expect(self, slot: int, own: MissReason | None) -> None:
+        self._maybe = None
         schedule = self._core.head.schedule
-        if slot < schedule.start_slot or slot <= self._core.head.slot:
+        is_heartbeat = slot % schedule.terms.params.heartbeat_slots == 0
+        if slot < schedule.start_slot or slot <= self._core.head.slot or not (is_heartbeat or self._has_work(slot)):
             return
         member = schedule.turn(slot).delegate
         is_ours = member.consensus_key == self._core.key
         if is_ours or own in _IN_STEP:  # a node that is not in step knows nothing of the others
-            self._due.append(_Due(slot, member.account, member.consensus_key, own if is_ours else None))
+            due = _Due(slot, member.account, member.consensus_key, own if is_ours else None)
+            if is_heartbeat:
+                self._due.append(due)
+            else:
+                self._maybe = due
 
     def _overslept(self, seen: int, slot: int) -> None:
         """Slots that this node was not called in: it can only blame itself, for its own."""

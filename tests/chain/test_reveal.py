@@ -151,5 +151,8 @@ def test_colluders_gain_no_more_than_the_page_says(members: int, colluders: int)
     share, sigma = colluders / members, (colluders / members * (1 - colluders / members) / 1_500) ** 0.5
     assert abs(honest.last_share - share) < 5 * sigma
     assert honest.withheld == 0
-    assert share < grinding.last_share < share / (1 - share + share**2) + 0.12
+    # One colluder publishes where that wins and else leaves it to a blind draw; several have more ways, and little more to gain.
+    p = 1 - (1 - share) ** 2
+    best = share / (1 - p + share)
+    assert share < grinding.last_share < best + 0.06
     assert grinding.withheld > 0

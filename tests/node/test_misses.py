@@ -17,6 +17,7 @@ from p2pchain.node import events, producer
 from p2pchain.node.condition import describe_condition
 from p2pchain.node.effects import MissReason, SlotMissed
 from p2pchain.node.misses import MISSES_MAX
+from p2pchain.wire.messages import Message
 from tests.fakes.world import World, make_genesis, signer
 
 SLOT_MS = 500
@@ -48,6 +49,26 @@ def test_where_nobody_misses_nothing_is_told() -> None:
     busy(world, 20)
     world.run(70 * SLOT_MS)
     assert all(not node.running.misses.latest for node in world.nodes)
+
+
+def test_who_hears_late_accuses_nobody() -> None:
+    """A transaction waits here at the beginning of a slot, and the block of the slot before that has it is still on its way."""
+    world = network()
+    transmit = world.transmit
+
+    def far(source: int, target: int, message: Message) -> None:
+        if target == 0:
+            world.at(world.now_ms + 450, lambda: transmit(source, target, message))
+        else:
+            transmit(source, target, message)
+
+    world.transmit = far  # type: ignore[method-assign]
+    world.run(100)
+    for _ in range(12):
+        world.nodes[0].submit(world.nodes[0].transfer(1, 2, 1))
+        world.run(4 * SLOT_MS)
+    assert world.final_height() > 12
+    assert not [missed for missed in world.nodes[0].running.misses.latest if missed.delegate != account(0)]
 
 
 def test_an_idle_chain_has_misses_in_heartbeats_alone() -> None:
@@ -109,12 +130,12 @@ def test_a_late_block_is_late() -> None:
     slow: list[tuple[int, int]] = []
     transmit = world.transmit
 
-    def delayed(source: int, target: int, message: object) -> None:
+    def delayed(source: int, target: int, message: Message) -> None:
         if source == 3:
             slow.append((source, target))
-            world.at(world.now_ms + 2 * SLOT_MS + 200, lambda: transmit(source, target, message))  # type: ignore[arg-type]
+            world.at(world.now_ms + 2 * SLOT_MS + 200, lambda: transmit(source, target, message))
         else:
-            transmit(source, target, message)  # type: ignore[arg-type]
+            transmit(source, target, message)
 
     world.cut = set()
     world.transmit = delayed  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ from p2pchain.chain.errors import Refusal
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, STAKES
-from p2pchain.chain.transition import Parent, execute
+from p2pchain.chain.transition import Draft, Parent, execute
 from p2pchain.chain.types import ChainId, TransactionId
 from p2pchain.chain.votes import Subject
 
