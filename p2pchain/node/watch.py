@@ -18,6 +18,8 @@ SLOTS_MAX = 64
 """Of each key and kind: half a minute of slots, and 6 MB with 101 delegates that sign in every one."""
 KEYS_MAX = 404
 """As many as may sign a certificate: those of the sets that govern unfinal blocks, however often they changed."""
+_TOLD = b""
+"""In place of the message of a slot in which a contradiction was found: more of them would teach nothing but fill the log."""
 PAIRS_MAX = 128
 """A quarter more than there are delegates; one conviction each is all there ever is."""
 
@@ -42,11 +44,9 @@ class Watch:
             if len(slots) > SLOTS_MAX:
                 del slots[min(slots)]
             return None
-        if known == message or decode_statement(known).body == decode_statement(message).body:
+        if known in (message, _TOLD) or decode_statement(known).body == decode_statement(message).body:
             return None
-        last = self._pairs.get(offence.key)
-        if last is not None and last[0] == offence:
-            return None
+        slots[offence.slot] = _TOLD
         pair = in_order(known, message)
         self._pairs[offence.key] = (offence, pair)
         self._pairs.move_to_end(offence.key)

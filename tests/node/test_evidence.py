@@ -258,3 +258,13 @@ def test_of_one_key_the_newest_pair_is_kept_and_all_of_them_convict() -> None:
         assert [watch.hear(offence, message) for message in pair] == [None, pair]
         assert watch.pairs() == {offence: pair}
         assert convict(*in_order(*pair), chain) == offence
+
+
+def test_a_slot_is_told_of_once_however_many_messages_contradict_each_other_in_it() -> None:
+    watch, chain = Watch(), make_genesis().chain_id
+    told = 0
+    for block in range(1, 9):
+        for slot in (5, 6):
+            offence = Offence(signer(1).public_key, Said.VOTE, slot)  # type: ignore[arg-type]
+            told += watch.hear(offence, message_of(Said.VOTE, signer(1), chain, slot, block=block)) is not None
+    assert told == 2

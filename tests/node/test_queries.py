@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from p2pchain.chain.actions.evidence import SubmitEvidence
+from p2pchain.chain.actions.stake import Stake, Unstake
+from p2pchain.chain.codec import decode
+from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.types import AccountId, TransactionId
-from p2pchain.node.effects import Effects, HeadChanged, Publication
+from p2pchain.chain.votes import decode_ballot
+from p2pchain.node.effects import BlockFinal, Effects, HeadChanged, Publication
 from p2pchain.node.events import Event
 from p2pchain.node.ports import PeerRefusal, PeerView
 from p2pchain.node.queries import Queries
+from p2pchain.wire.framing import encode_frame
+from p2pchain.wire.messages import BallotMessage
+from tests.chain.offences import ballot_of, pair_of
 from tests.fakes.world import SimNode, World, make_genesis, signer
 
 SLOT_MS = 500
@@ -133,3 +141,65 @@ def test_the_account_view_counts_what_waits() -> None:
     assert abs(sum(d.weight for d in delegates) - 1) < 1e-9
     assert queries.pool(2).transactions == 3
     assert len(queries.pool(2).items) == 2
+
+
+def test_a_failed_transaction_is_included_and_then_final_with_its_error() -> None:
+    world, node, queries = watched()
+    twice = ballot_of(signer(1000), world.spec.chain_id, 1)
+    (result,) = node.act(0, SubmitEvidence(twice, twice))
+    assert result.id is not None
+    item = TransactionId(result.id)
+    seen: set[tuple[str, str | None]] = set()
+    told: list[object] = []
+
+    def look(effects: Effects) -> None:
+        view = queries.transaction(item)
+        assert view is not None
+        seen.add((view.status, view.code))
+        told.extend(published.failed for published in effects.publish if isinstance(published, BlockFinal))
+
+    node.look = look
+    world.run(4 * SLOT_MS)
+    assert seen == {("pending", None), ("included", "bad_evidence"), ("final", "bad_evidence")}
+    final = queries.transaction(item)
+    assert final is not None
+    assert final.message == "the two messages do not contradict each other"
+    assert final.height is not None
+    block = queries.block(final.height)
+    assert block is not None
+    assert list(block.failed) == [Failure(0, "bad_evidence")]
+    assert (Failure(0, "bad_evidence"),) in told
+
+
+def test_after_a_conviction_accounts_and_delegates_show_what_is_left() -> None:
+    world, node, queries = watched()
+    node.act(1, Stake(signer(2003).public_key, 10_000))
+    world.run(2 * SLOT_MS)
+    node.act(1, Unstake(signer(2003).public_key, 4_000))
+    world.run(2 * SLOT_MS)
+    slot = world.spec.slot_at(world.now_ms) - 4
+    node.act(0, SubmitEvidence(*pair_of(signer(1003), world.spec.chain_id, slot)))
+    world.run(2 * SLOT_MS)
+    view = queries.account(AccountId(signer(3001).public_key), "final")
+    assert [position.amount for position in view.positions] == [5_400]
+    assert [entry.amount for entry in view.unbonding] == [3_600]
+    convicted = queries.account(AccountId(signer(2003).public_key), "final").delegate
+    assert convicted is not None
+    assert (convicted.convicted, convicted.slashed_bps, convicted.retired) == (True, 1_000, True)
+    assert convicted.stake == (10**9 + 3 + 6_000) * 9 // 10
+    assert [delegate.convicted for delegate in queries.delegates("final")] == [False] * 3
+
+
+def test_what_is_heard_is_listed_until_the_chain_knows_it_and_then_marked() -> None:
+    world, node, queries = watched()
+    slot = world.spec.slot_at(world.now_ms)
+    pair = pair_of(signer(1003), world.spec.chain_id, slot)
+    for message in pair:
+        ballot = decode_ballot(decode(message, what="ballot"))
+        node.receive(3, encode_frame(BallotMessage(ballot)), node.life)
+    (listed,) = queries.evidence()
+    assert (listed.first, listed.second) == pair
+    assert (listed.delegate, listed.convicted) == (signer(2003).public_key, False)
+    node.act(0, SubmitEvidence(listed.first, listed.second))
+    world.run(2 * SLOT_MS)
+    assert [view.convicted for view in queries.evidence()] == [True]

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from p2pchain.chain.actions.evidence import SubmitEvidence
+from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.state import GLOBALS
+from p2pchain.chain.transaction import build_transaction, decode_transaction
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import Commit
 from p2pchain.node.ports import FinalBlock, Location
-from tests.fakes.chain import ChainMaker, make_genesis
+from tests.chain.offences import ballot_of
+from tests.fakes.chain import ChainMaker, make_genesis, signer
 from tests.storage.observing import UNKNOWN, InMemory, Kept, OnDisk, Reopened, finalise, now_and_reopened, observe
 
 
@@ -78,6 +82,17 @@ def test_a_final_block_is_the_state(kept: Reopened, maker: ChainMaker) -> None:
         assert totals is not None
         assert recovered.root.schedule.seed == totals.seed == block.schedule.seed
         assert not recovered.unfinal
+
+
+def test_the_failed_transactions_of_a_block_are_on_record(kept: Reopened, maker: ChainMaker) -> None:
+    twice = ballot_of(signer(1000), maker.spec.chain_id, 1)
+    raw = build_transaction(signer(3003), maker.spec, [SubmitEvidence(twice, twice)], nonce=0, valid_until=100)
+    first = maker.extend(maker.root, transfers=2, transactions=[decode_transaction(raw, maker.spec)])
+    second = maker.extend(first, transfers=1)
+    kept.store.commit(Commit(blocks=[first.stored, second.stored]))
+    kept.store.commit(Commit(final=[first.made.id, second.made.id], final_certificate=maker.certificate(second, Kind.CONFIRM)))
+    for store in now_and_reopened(kept):
+        assert [block.failed for block in store.final_range(1, 9, 1 << 20)] == [(Failure(0, "bad_evidence"),), ()]
 
 
 def test_a_block_may_come_and_become_final_at_once(kept: Reopened, maker: ChainMaker) -> None:
