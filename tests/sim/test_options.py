@@ -38,8 +38,8 @@ def test_an_unknown_fault_is_answered_with_the_nearest_known_one() -> None:
 def test_faults_are_all_none_names_or_groups() -> None:
     assert parse_faults("all") is None
     assert parse_faults("none") == frozenset()
-    assert parse_faults("loss, crash") == {"loss", "crash"}
-    assert parse_faults("clock,loss") == {"drift", "jump", "loss"}
+    assert parse_faults("loss, crash") == frozenset({"loss", "crash"})
+    assert parse_faults("clock,loss") == frozenset({"drift", "jump", "loss"})
 
 
 def test_every_fault_has_a_name_of_its_own_and_says_what_it_does() -> None:
