@@ -94,12 +94,17 @@ class Consensus:
         if ancestor is not None and ancestor.subject == certificate.subject:
             self._certify(ancestor, certificate)
 
+    def is_current(self, slot: int) -> bool:
+        """From half a slot before its slot to the end of the next: room for clocks and for a slow hop."""
+        spec, now = self._core.spec, self._core.now_ms
+        return spec.slot_start_ms(slot) - spec.slot_ms // 2 <= now < spec.slot_start_ms(slot + 2)
+
     def _vote(self, node: Node) -> None:
         core = self._core
         if core.key is None or core.sign is None or core.key not in core.tree.voters(node):
             return
         proposal = self._proposal(node, core.sign)
-        hold = hold_vote(core.sign, proposal, in_window=self._in_window(node.slot))
+        hold = hold_vote(core.sign, proposal, in_window=self.is_current(node.slot))
         if hold is not None:
             if hold is Hold.AGAINST_LOCK:
                 core.note("info", "vote_held", slot=node.slot, reason=str(hold))
@@ -121,11 +126,6 @@ class Consensus:
             if ancestor is not None and is_ancestor and tree.has_quorum(ancestor, certificate.signatures.keys()):
                 carried = certificate.subject
         return Proposal(node.subject, extends_lock, carried)
-
-    def _in_window(self, slot: int) -> bool:
-        """From half a slot before its slot to the end of the next: room for clocks and for a slow hop."""
-        spec, now = self._core.spec, self._core.now_ms
-        return spec.slot_start_ms(slot) - spec.slot_ms // 2 <= now < spec.slot_start_ms(slot + 2)
 
     def _answer_lock(self) -> None:
         """Refusing under V2 means that somebody does not know our certificate: show it."""

@@ -264,7 +264,10 @@ class Engine:
         node = self.importer.add(block, executed=takes(self.producer.built, block), asked=asked)
         if node is None:
             return
-        self.core.broadcast(BlockMessage(block.raw), but=peer)
+        if self.consensus.is_current(node.slot):
+            # Nobody votes for an older one, and whoever builds on it is asked for it.  Were it passed on, then a block
+            # that fell out of one full tree would come back from the next as a new one, without end.
+            self.core.broadcast(BlockMessage(block.raw), but=peer)
         self._consider(node)
 
     def _consider(self, node: Node) -> None:

@@ -23,12 +23,16 @@ WINDOW_BLOCKS = 64
 WINDOWS = 8
 """Ranges asked for or waiting at once."""
 DEADLINE_MS = 5_000
+PATIENCE_SLOTS = 2
+"""How long a peer's claim keeps this node from producing while its blocks do not come: one that claims and is silent must not stop
+the others for longer.  A question stays open beyond that; its answer restores the belief."""
 RESTING_MS = 1_000
 """How long a peer that let a deadline pass, or had nothing, is not asked the same again: it may be the only one."""
 
 
 DOUBT_MS = 30_000
-"""How long the claim of a peer that did not give what it claimed is not believed."""
+"""How long the claim of a peer that did not give what it claimed keeps this node from nothing.  Once it has rested it is
+asked all the same: it may only have been cut off."""
 UNPROVEN_MAX = 512
 """Blocks of a range without a proof among them: as long as a branch may ever be (4 times 128)."""
 
@@ -69,10 +73,13 @@ class Sync:
     @property
     def target(self) -> int:
         """The greatest final height that a peer claims and can be believed in for now; our own where nobody claims more."""
+        return self._greatest_claim(believed=True)
+
+    def _greatest_claim(self, *, believed: bool) -> int:
         best: int = self._core.tree.root.height
         for peer, tips in self._core.peers.items():  # after every event, so what claims no more than that costs nothing
             claim = tips.final
-            if claim.height > best and self._doubted.get(peer, 0) <= self._core.now_ms and self._is_possible(claim):
+            if claim.height > best and not (believed and self._is_doubted(peer)) and self._is_possible(claim):
                 best = claim.height
         return best
 
@@ -100,8 +107,9 @@ class Sync:
         at = self._reached + 1
         self._answers = {height: answer for height, answer in self._answers.items() if height >= at}
         asked = {question.from_height: question for question in self._asked.values() if question.from_height}
+        goal = self._greatest_claim(believed=False)
         for _ in range(WINDOWS):
-            if at > self.target:
+            if at > goal:
                 return
             if at in self._answers:
                 at += len(self._answers[at].blocks)
@@ -115,7 +123,7 @@ class Sync:
 
     def _must_ask(self) -> bool:
         """Whether final blocks are missing that votes under way will not settle in a moment."""
-        if self.target <= self._core.tree.root.height:
+        if self._greatest_claim(believed=False) <= self._core.tree.root.height:
             self._lagging_since_ms = None
             return False
         if self._lagging_since_ms is None:
@@ -182,6 +190,7 @@ class Sync:
                 self._rest(peer, ranges=True)
                 self._doubt(peer, asked)
                 return None
+            self._doubted.pop(peer, None)
             self._answers[asked.from_height] = Answered(peer, blocks)
         return asked
 
@@ -235,13 +244,19 @@ class Sync:
         if asked.from_height:
             self._doubted[peer] = self._core.now_ms + DOUBT_MS
 
+    def _is_doubted(self, peer: Peer) -> bool:
+        return self._doubted.get(peer, 0) > self._core.now_ms
+
     def _is_resting(self, peer: Peer, *, ranges: bool) -> bool:
         return self._resting.get((peer, ranges), 0) > self._core.now_ms
 
     def _expire(self) -> None:
+        now = self._core.now_ms
+        patience_ms = PATIENCE_SLOTS * self._core.spec.slot_ms
         for request, asked in list(self._asked.items()):
-            if asked.due_ms <= self._core.now_ms:
+            if now >= asked.due_ms - DEADLINE_MS + patience_ms:
+                self._doubt(asked.peer, asked)
+            if asked.due_ms <= now:
                 del self._asked[request]
                 self._rest(asked.peer, ranges=asked.from_height > 0)
-                self._doubt(asked.peer, asked)
                 self._core.note("info", "peer_slow_to_answer", peer=asked.peer, height=asked.from_height)

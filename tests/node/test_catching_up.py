@@ -175,3 +175,37 @@ def test_a_branch_as_long_as_the_bound_is_fetched_whole() -> None:
     world.run(10 * SLOT_MS)
     assert world.final_height() > before
     world.check()
+
+
+# found by the simulator (4 nodes, seed 189): a question that a cut link swallowed made its peer doubted for 30 s
+def test_a_node_whose_question_was_lost_is_back_soon_after_that_question_has_expired() -> None:
+    world = World(make_genesis(), 4)
+    world.start()
+    others = {way for other in (1, 2) for way in ((3, other), (other, 3))}
+    for cut, slots in ((set(), 4), (others | {(0, 3), (3, 0)}, 10), (others | {(3, 0)}, 14), (others, 14)):
+        world.cut = set(cut)
+        busy_slots(world, slots)
+    assert len(world.nodes[3].disk.final) >= world.final_height() - 1
+    assert world.final_height() > 20
+
+
+# found by the simulator (4 nodes, seed 48): whoever claimed final blocks and did not answer stopped all others for 5 s
+def test_a_peer_that_claims_final_blocks_and_is_silent_stops_nobody_for_more_than_three_slots() -> None:
+    world = World(make_genesis(), 4)
+    world.start()
+    busy_slots(world, 4)
+    world.run(12 * SLOT_MS)
+    root = world.nodes[0].running.core.tree.root
+    ahead = Subject(Slot(root.slot + 10), Height(root.height + 10), BlockId(bytes(32)))
+    for victim in world.nodes:
+        victim.handle(PeerJoined(Peer(9), Tips(ahead, ahead)))
+        assert victim.running.sync.is_behind
+    before = world.final_height()
+    busy_slots(world, 6)
+    assert world.final_height() >= before + 3
+
+
+def busy_slots(world: World, slots: int) -> None:
+    for _ in range(slots):
+        world.nodes[0].submit(world.nodes[0].transfer(0, 1, 1))
+        world.run(SLOT_MS)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from p2pchain.chain import coins, transition, tree, voting
+from p2pchain.chain import transition, tree, voting
+from p2pchain.chain.coins import credit
 from p2pchain.node import consensus
 from p2pchain.sim import machine_faults
 from p2pchain.sim.options import Options
@@ -79,7 +80,7 @@ def test_a_chain_that_stops_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_coins_from_nothing_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transition, "credit", lambda ledger, account, amount: coins.credit(ledger, account, amount + 1))
+    monkeypatch.setattr(transition, "credit", lambda ledger, account, amount: credit(ledger, account, amount + 1))
     assert names(play(0)) == {"S6"}
 
 
