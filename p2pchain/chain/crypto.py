@@ -35,6 +35,7 @@ class Domain(Enum):
     SEED = b"p2pchain/seed/1"
     SHUFFLE = b"p2pchain/shuffle/1"
     DELEGATE_KEY = b"p2pchain/delegate-key/1"
+    RECOVERY = b"p2pchain/recovery/1"
 
 
 _PREFIX = {domain: domain.value + b"\x00" for domain in Domain}

@@ -22,6 +22,7 @@ class Code(StrEnum):
     BAD_KEY = "bad_key"
     BAD_ADDRESS = "bad_address"
     BAD_GENESIS = "bad_genesis"
+    BAD_RECOVERY = "bad_recovery"
     WRONG_CHAIN = "wrong_chain"
     WRONG_VERSION = "wrong_version"
     UNKNOWN_ACTION = "unknown_action"
@@ -57,6 +58,7 @@ class Code(StrEnum):
     FUTURE_SLOT = "future_slot"
     BELOW_FINAL = "below_final"
     UNFINAL_LIMIT = "unfinal_limit"
+    NOT_RECOVERED = "not_recovered"
 
 
 class Refusal(Exception):  # noqa: N818  (the field's word; `except Refusal` reads as it is meant)

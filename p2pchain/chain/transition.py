@@ -14,6 +14,7 @@ from p2pchain.chain.actions.context import Context
 from p2pchain.chain.coins import credit, debit
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.params import ChainSpec, Params
+from p2pchain.chain.recovery import Recovery, apply_recovery
 from p2pchain.chain.schedule import Schedule, elect, next_seed
 from p2pchain.chain.staking import add_reward, release_matured
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, Account, Changes, Globals, Ledger, View
@@ -32,6 +33,8 @@ class Parent(NamedTuple):
     state_root: Hash
     schedule: Schedule
     view: View
+    recovery: Recovery | None = None
+    """Where the block below is the base of one; `schedule` is then the recovered one."""
 
 
 class Place(NamedTuple):
@@ -55,6 +58,8 @@ class Executed(NamedTuple):
 def execute(parent: Parent, slot: int, transactions: Iterable[Transaction], spec: ChainSpec, *, building: bool = False) -> Executed:
     """Run a block in `slot` above `parent`.  Raises the first `Refusal` unless `building`."""
     ledger = Ledger(parent.view)
+    if parent.recovery is not None:
+        apply_recovery(ledger, parent.recovery)
     place = Place(spec, parent.schedule.terms.params, parent.height + 1, slot)
     included: list[Transaction] = []
     refused: list[tuple[Transaction, Refusal]] = []

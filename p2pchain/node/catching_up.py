@@ -51,8 +51,10 @@ class CatchingUp:
                 self._sync.fail(answer.peer)
                 return False
             except Invalid as refusal:
+                self._core.refused_final = block.header.height
                 self._refuse_answer(answer, block, str(refusal))
                 return False
+            self._consensus.recover()
             self._core.head = self._core.tree.head()
             if certificate is not None:
                 self._consensus.accept_certificate(certificate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from p2pchain.chain.schedule import quorum
+from p2pchain.node.core import Core
 from p2pchain.node.engine import Engine
 
 STALL_SLOTS = 3
@@ -12,6 +13,8 @@ STALL_SLOTS = 3
 def describe_condition(engine: Engine, slot: int) -> str:
     """What the node is doing, or what it waits for and why, in one line."""
     core, root = engine.core, engine.core.tree.root
+    if core.awaits_base or (core.refused_final or 0) > root.height:
+        return _recovery_condition(core)
     if engine.sync.is_behind:
         return f"catching up: final height {root.height} of {engine.sync.target}"
     if core.key is not None and core.sign is None:
@@ -22,6 +25,14 @@ def describe_condition(engine: Engine, slot: int) -> str:
         return f"in step, but a quorum takes {needed} delegates and this node is connected to {len(core.peers)} others"
     if core.head is root or slot - root.slot <= STALL_SLOTS:
         return "in step: the newest blocks are final"
+    return _stall_condition(engine, slot)
+
+
+def _stall_condition(engine: Engine, slot: int) -> str:
+    """Who was heard lately, and whether that is a quorum."""
+    core, root = engine.core, engine.core.tree.root
+    keys = sorted(root.schedule.keys)
+    needed = quorum(len(keys))
     # a slot whose leader is gone stays empty, and nobody votes in it: a whole round says who is there
     seen = [key for key in keys if engine.consensus.last_seen.get(key, 0) >= slot - STALL_SLOTS - len(keys)]
     missing = ", ".join(member.account.hex()[:12] for member in root.schedule.active if member.consensus_key not in seen)
@@ -29,3 +40,16 @@ def describe_condition(engine: Engine, slot: int) -> str:
     if len(seen) >= needed:
         return f"votes of {len(seen)} of {len(keys)} delegates are back: {stalled} yet"
     return f"no quorum: heard {len(seen)} of {len(keys)} delegates lately, {needed} needed; missing {missing}; {stalled}"
+
+
+def _recovery_condition(core: Core) -> str:
+    """Waiting for the base of a recovery, or in need of one."""
+    height = core.tree.root.height
+    pending = core.recoveries.next_above(height)
+    if pending is not None:
+        return f"waits for the base of the recovery at height {pending.base.height}; final height is {height}"
+    refused = core.refused_final or 0
+    return (
+        f"peers say that block {refused} is final, and by this node's rules it is not valid;"
+        f" if the network was recovered at height {refused - 1}, install its document: p2pchain recovery install FILE"
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from p2pchain.chain.ballots import Ballots
 from p2pchain.chain.mempool import Mempool
 from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.recovery import Recoveries
 from p2pchain.chain.state import StackedView
 from p2pchain.chain.tree import Node, Tree
-from p2pchain.chain.types import PublicKey
+from p2pchain.chain.types import Height, PublicKey
 from p2pchain.chain.voting import SignState
 from p2pchain.node.effects import Broadcast, Effects, Noted, Outgoing, Send
 from p2pchain.node.events import Peer
@@ -18,6 +19,10 @@ class Core:
     """Owned by the engine; the parts of the node read and change it, one event at a time."""
 
     def __init__(self, spec: ChainSpec, tree: Tree, pool: Mempool, key: PublicKey | None, sign: SignState | None) -> None:
+        self.recoveries = Recoveries()
+        """What the operator installed."""
+        self.refused_final: Height | None = None
+        """The lowest block that peers claim to be final and this node's rules refuse."""
         self.spec = spec
         self.tree = tree
         self.ballots = Ballots()
@@ -34,6 +39,11 @@ class Core:
     @property
     def slot(self) -> int:
         return self.spec.slot_at(self.now_ms)
+
+    @property
+    def awaits_base(self) -> bool:
+        """Whether a recovery is installed whose base is not known here yet: until then this node signs nothing."""
+        return self.recoveries.next_above(self.tree.root.height) is not None
 
     def tips(self) -> Tips:
         return Tips(self.tree.root.subject, self.head.subject)

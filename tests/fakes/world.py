@@ -19,6 +19,7 @@ from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.params import Params
+from p2pchain.chain.recovery import Recoveries, Recovery
 from p2pchain.chain.state import ACCOUNTS, Account
 from p2pchain.chain.transaction import Transaction, build_transaction
 from p2pchain.chain.types import BlockId, ChainId
@@ -82,6 +83,8 @@ class World:
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._sequence = 0
         self.cut: set[tuple[int, int]] = set()
+        self.drops: Callable[[int, int, Message], bool] = lambda _source, _target, _message: False
+        """Messages that vanish by their content."""
         self.loss = 0.0
         """Share of messages that vanish."""
         self.nodes: list[SimNode] = [SimNode(self, i, Disk(genesis), is_delegate=i < nodes) for i in range(nodes + observers)]
@@ -128,6 +131,8 @@ class World:
     def transmit(self, source: int, target: int, message: Message) -> None:
         if target >= len(self.nodes) or (source, target) in self.cut or self.random.random() < self.loss:
             return
+        if self.drops(source, target, message):
+            return
         frame = encode_frame(message)
         link = self.nodes[target]
         life = link.life
@@ -154,6 +159,8 @@ class SimNode:
         self.latencies_ms: list[int] = []
         """From the beginning of a block's slot until it was final here."""
         self.is_delegate = is_delegate
+        self.recoveries: tuple[Recovery, ...] = ()
+        """What the operator of this node installed; read when it starts."""
 
     @property
     def running(self) -> Engine:
@@ -166,7 +173,7 @@ class SimNode:
         spec = world.spec
         recovered = disk.recovered()
         identity = Identity(self.signer.public_key, disk.sign) if self.is_delegate else Identity()
-        self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms)
+        self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms, Recoveries(self.recoveries))
         self.intake = Intake(self.engine.core, self.engine.sync.expects)
         read = self.intake.read_block, self.intake.read_certificate
         self.engine.restore([(read[0](item.raw)[0], read[1](item.certificate)) for item in recovered.unfinal])
