@@ -9,7 +9,7 @@ one above the base: an election on the way must not hide those who confirmed (do
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from p2pchain.chain.actions.delegate import candidate_ids
@@ -39,6 +39,8 @@ class Report(NamedTuple):
     """Of the delegate; None for an observer, whose final blocks count too."""
     slot: int
     """When the report was made."""
+    lost_record: bool
+    """A delegate without its record does not know its lock: it counts as one more that is gone."""
     running: bool
     """A node that runs may vote for more: its report is to look at, and nothing is drafted from it."""
     final: Subject
@@ -89,6 +91,7 @@ def report_of(tree: Tree, key: PublicKey | None, sign: SignState | None, circums
         circumstances.chain_id,
         account,
         circumstances.slot,
+        key is not None and sign is None,
         circumstances.running,
         tree.root.subject,
         newest.subject,
@@ -100,29 +103,55 @@ def report_of(tree: Tree, key: PublicKey | None, sign: SignState | None, circums
     )
 
 
-def draft(reports: Sequence[Report], removed: Collection[bytes], *, accept_loss: bool = False) -> Draft:
+Name = Callable[[bytes], str]
+"""How an account is called in front of people."""
+
+
+class Drafting(NamedTuple):
+    """What a draft is made from."""
+
+    reports: Sequence[Report]
+    removed: Collection[bytes]
+    name: Name
+
+    @property
+    def unheard(self) -> set[bytes]:
+        """Those whose confirms nobody remembers."""
+        return {*self.removed, *(report.account for report in self.reports if report.account is not None and report.lost_record)}
+
+
+def draft(reports: Sequence[Report], removed: Collection[bytes], *, accept_loss: bool = False, name: Name = bytes.hex) -> Draft:
     """The recovery that follows from the reports; `Invalid` where one is missing, or it would not help, or may lose blocks."""
-    _require(bool(reports), "no report was given, those of all delegates that remain are wanted")
-    _require(len({report.chain_id for report in reports}) == 1, "the reports are of different networks")
-    running = [_name(report) for report in reports if report.running]
-    _require(not running, f"{', '.join(running)} still ran when it was inspected and may have voted since: stop it and inspect again")
+    made = Drafting(reports, removed, name)
+    _validate_reports(made)
     base = _newest(reports)
     final = max((report.final for report in reports), key=lambda subject: subject.slot)
     source = max((report for report in reports if report.newest == base), key=lambda report: report.final.slot)
     sets = _sets(source, final)
     _validate_certificate(source, sets)
-    _validate_removed(reports, source, sets, removed)
-    loses = [members for members in sets if loses_finality(members, removed)]
+    _validate_removed(made, source, sets)
+    loses = any(loses_finality(members, made.unheard) for members in sets)
     _require(
         accept_loss or not loses,
-        "so many delegates are gone that they were a quorum by themselves: blocks that only they had confirmed may be lost, and"
-        " whoever believed them is contradicted; if you accept that, say --accept-loss",
+        "so many delegates are gone, or have lost their record, that they were a quorum by themselves: blocks that only they had"
+        " confirmed may be lost, and whoever believed them is contradicted; if you accept that, say --accept-loss",
     )
     signers = sorted({PublicKey(member.consensus_key) for members in sets for member in remaining_of(members, removed)})
     latest = max(max(report.slot, report.signed_slot) for report in reports)
     from_slot = Slot(max(latest, base.slot) + 1)
     recovery = Recovery(reports[0].chain_id, base, from_slot, accept_loss, tuple(sorted(removed)), tuple(signers), {})
-    return Draft(recovery, _words(reports, recovery, final, sets, loses=bool(loses)))
+    return Draft(recovery, _words(made, recovery, final, sets[-1], loses=loses))
+
+
+def _validate_reports(made: Drafting) -> None:
+    reports = made.reports
+    _require(bool(reports), "no report was given, those of all delegates that remain are wanted")
+    _require(len({report.chain_id for report in reports}) == 1, "the reports are of different networks")
+    accounts = [report.account for report in reports if report.account is not None]
+    twice = sorted({account for account in accounts if accounts.count(account) > 1})
+    _require(not twice, f"two reports of {_list(twice, made.name)}: one of them is old, or its key is used twice")
+    running = [_reporter(report, made.name) for report in reports if report.running]
+    _require(not running, f"{', '.join(running)} still ran when it was inspected and may have voted since: stop it and inspect again")
 
 
 def _newest(reports: Sequence[Report]) -> Subject:
@@ -144,59 +173,55 @@ def _validate_certificate(source: Report, sets: list[tuple[ActiveDelegate, ...]]
     """The base is final, or its votes are a quorum: a report is a file, and a file may be mistaken for another."""
     if source.newest == source.final:
         return
-    certificate = source.certificate
+    certificate, height = source.certificate, source.newest.height
     _require(
-        certificate is not None and certificate.subject == source.newest,
-        f"the report of {_name(source)} has no certificate for its block at height {source.newest.height}",
+        certificate is not None and certificate.subject == source.newest, f"the block at height {height} comes without its certificate"
     )
     assert certificate is not None
     _require(
-        all(verify_batch(certificate_checks(certificate, source.chain_id))), f"the certificate of {_name(source)} has a wrong signature"
+        all(verify_batch(certificate_checks(certificate, source.chain_id))), f"the certificate of height {height} has a wrong signature"
     )
     keys = {member.consensus_key for member in sets[0]}
     votes, wanted = len(keys & certificate.signatures.keys()), quorum(len(keys))
-    _require(votes >= wanted, f"the certificate of {_name(source)} has {votes} votes, {wanted} wanted")
+    _require(votes >= wanted, f"the certificate of height {height} has {votes} votes, {wanted} wanted")
 
 
-def _validate_removed(
-    reports: Sequence[Report], source: Report, sets: list[tuple[ActiveDelegate, ...]], removed: Collection[bytes]
-) -> None:
+def _validate_removed(made: Drafting, source: Report, sets: list[tuple[ActiveDelegate, ...]]) -> None:
+    removed = set(made.removed)
     _require(bool(removed), "nobody is removed: name those that are gone with --without")
     members = {member.account for each in sets for member in each}
-    unknown = sorted(set(removed) - members - set(source.candidates))
-    _require(not unknown, f"{', '.join(item.hex() for item in unknown)} is no delegate of this network")
-    reported = {report.account for report in reports}
-    alive = sorted(account for account in removed if account in reported)
-    _require(not alive, f"{', '.join(item.hex() for item in alive)} is to be removed, but there is a report of it: it is not gone")
-    absent = sorted(members - set(removed) - {account for account in reported if account is not None})
-    _require(
-        not absent,
-        f"no report of {', '.join(item.hex() for item in absent)}: every delegate that remains must be inspected, or be removed as well",
-    )
+    unknown = sorted(removed - members - set(source.candidates))
+    _require(not unknown, f"{_list(unknown, made.name)} is no delegate of this network")
+    reported = {report.account for report in made.reports if report.account is not None}
+    alive = sorted(removed & reported)
+    _require(not alive, f"{_list(alive, made.name)} is to be removed, but there is a report of it: it is not gone")
+    absent = sorted(members - removed - reported)
+    _require(not absent, f"no report of {_list(absent, made.name)}: every delegate that remains must be inspected, or be removed as well")
     _require(bool(remaining_of(sets[-1], removed)), f"all {len(sets[-1])} active delegates would be removed: at least one must remain")
     helps = any(len(remaining_of(each, removed)) < quorum(len(each)) for each in sets)
     _require(helps, "those who remain are a quorum: nothing needs to be recovered, finality returns by itself once they run")
 
 
-def _words(
-    reports: Sequence[Report], recovery: Recovery, final: Subject, sets: list[tuple[ActiveDelegate, ...]], *, loses: bool
-) -> list[str]:
+def _words(made: Drafting, recovery: Recovery, final: Subject, active: tuple[ActiveDelegate, ...], *, loses: bool) -> list[str]:
     """What was done, for whoever is asked to sign it."""
-    base = recovery.base
-    active = sets[-1]
+    base, remaining = recovery.base, remaining_of(active, recovery.removed)
     return [
-        f"{len(reports)} reports; the newest final block among them has height {final.height} (slot {final.slot})",
-        f"base: height {base.height}, slot {base.slot}, {base.block.hex()}: the newest that a report holds final, certified or locked",
-        f"{len(recovery.removed)} delegates are removed; {len(remaining_of(active, recovery.removed))} of {len(active)} active ones remain",
-        f"{len(recovery.signers)} must sign; the chain goes on from slot {recovery.from_slot}",
-        "blocks that only the removed had confirmed MAY BE LOST: they were a quorum by themselves"
+        f"From {len(made.reports)} reports. The newest final block among them has height {final.height}, slot {final.slot}.",
+        f"Base: height {base.height}, slot {base.slot}: the newest that a report holds final, certified or locked.",
+        f"Removed: {_list(recovery.removed, made.name)}. Of {len(active)} active delegates {len(remaining)} remain.",
+        f"{len(recovery.signers)} must sign. The chain goes on above the base from slot {recovery.from_slot}.",
+        "Blocks that only those who are gone had confirmed MAY BE LOST: they were a quorum by themselves."
         if loses
-        else "no confirmed block is lost, if the reports are true",
+        else "No confirmed block is lost, if the reports are true and complete.",
     ]
 
 
-def _name(report: Report) -> str:
-    return "an observer" if report.account is None else report.account.hex()
+def _reporter(report: Report, name: Name) -> str:
+    return "an observer" if report.account is None else name(report.account)
+
+
+def _list(accounts: Iterable[bytes], name: Name) -> str:
+    return ", ".join(name(account) for account in accounts)
 
 
 def _require(holds: object, words: str) -> None:

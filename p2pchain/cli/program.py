@@ -28,6 +28,7 @@ VERBS = {
     "stake": Verb("p2pchain.cli.stake:stake", "Lock coins to a delegate."),
     "unstake": Verb("p2pchain.cli.stake:unstake", "Unlock coins from a delegate."),
     "claim": Verb("p2pchain.cli.stake:claim", "Claim the rewards of a stake."),
+    "recovery": Verb("p2pchain.cli.recovery:recovery", "Go on without delegates that are gone for good."),
     "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),
 }
 

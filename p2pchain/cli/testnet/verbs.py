@@ -106,9 +106,7 @@ def add(folder: Path) -> None:
         p2p, api = reserve_ports(2, stack)
         testnet = place.load()
         found = loads_bundle(_bundle_text(testnet), "the testnet's bundle")
-        node = make_node(
-            place.path / _free_name(place, testnet), found.genesis, Endpoints(p2p, api), "observer", {"p2p.seeds": found.seeds}
-        )
+        node = make_node(place.path / _free_name(place, testnet), found, Endpoints(p2p, api), "observer", {"p2p.seeds": found.seeds})
         testnet = replace(testnet, nodes=(*testnet.nodes, node))
         place.save(testnet)
         _start(place, testnet, node)
@@ -122,10 +120,13 @@ def bundle(folder: Path) -> None:
 
 
 def _bundle_text(testnet: Testnet) -> str:
-    from p2pchain.genesis_file import dumps_bundle, load_genesis  # noqa: PLC0415
+    from p2pchain.genesis_file import dumps_bundle, load_genesis, load_installed  # noqa: PLC0415
 
     seeds = [node.p2p for node in testnet.nodes if node.role == "delegate"]
-    return dumps_bundle(load_genesis(Path(testnet.genesis)), seeds)
+    genesis = load_genesis(Path(testnet.genesis))
+    folders = [node.layout.recoveries for node in testnet.nodes]
+    installed = {item.id: item for folder in folders for item in load_installed(folder, genesis.chain_id)}
+    return dumps_bundle(genesis, seeds, sorted(installed.values(), key=lambda item: item.base.height))
 
 
 def _free_name(place: TestnetFolder, testnet: Testnet) -> str:
