@@ -184,8 +184,7 @@ def _recoveries(config: Config, genesis: Genesis, recovered: Recovered, store: L
     recoveries = Recoveries(installed)
     for recovery in recoveries:
         validate_chain(recovery, recovered.root.subject, store)
-        if identity.sign is not None:
-            validate_lock(recovery, identity.sign)
+        validate_lock(recovery, identity.key, identity.sign)
     signed = config.home.signed_recovery
     if identity.key is not None and signed.exists():
         promised = load_recovery(signed).recovery

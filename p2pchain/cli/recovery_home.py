@@ -65,7 +65,7 @@ def inspect(place: Place) -> Report:
 def sign(place: Place, recovery: Recovery, signer: KeySigner) -> Recovery:
     """The document with this delegate's signature; from now on the node starts with this recovery alone."""
     _require_chain(place, recovery)
-    key, state = signer.public_key, place.sign
+    key = signer.public_key
     if key not in recovery.signers:
         raise Failure(
             f"key {key.hex()} is no signer of this recovery; its signers are: {', '.join(item.hex() for item in recovery.signers)}"
@@ -90,8 +90,7 @@ def sign(place: Place, recovery: Recovery, signer: KeySigner) -> Recovery:
         )
     if report.signed_slot >= recovery.from_slot:
         raise Failure(f"this delegate has voted in slot {report.signed_slot}, the recovery begins with {recovery.from_slot}; draft again")
-    if state is not None:
-        validate_lock(recovery, state)
+    validate_lock(recovery, key, place.sign)
     signed = recovery.signed(signer)
     write_whole(promised, dumps_recovery(signed, place.genesis.address_prefix).encode())
     return signed
@@ -103,8 +102,7 @@ def install(place: Place, recovery: Recovery) -> tuple[Path, bool]:
     validate_complete(recovery)
     if recovery.id in {item.id for item in place.recoveries}:
         raise Failure(f"the recovery {recovery.id.hex()[:16]} is installed already")
-    if place.sign is not None:
-        validate_lock(recovery, place.sign)
+    validate_lock(recovery, place.key, place.sign)
     is_known = _validate_here(place, recovery)
     return install_recovery(place.config.home, recovery, place.genesis.address_prefix), is_known
 

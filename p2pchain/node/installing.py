@@ -6,7 +6,7 @@ from typing import Protocol
 
 from p2pchain.chain.block import decode_envelope
 from p2pchain.chain.recovery import Recovery, UnfitRecoveryError
-from p2pchain.chain.types import BlockId
+from p2pchain.chain.types import BlockId, PublicKey
 from p2pchain.chain.votes import Subject
 from p2pchain.chain.voting import SignState
 from p2pchain.node.ports import FinalBlock
@@ -39,9 +39,11 @@ def validate_chain(recovery: Recovery, final: Subject, finals: Finals) -> None:
         )
 
 
-def validate_lock(recovery: Recovery, sign: SignState) -> None:
-    """A delegate that is locked above the base would vote for nothing that the recovery makes."""
-    if sign.lock.slot > recovery.base.slot and sign.voted.slot < recovery.from_slot:
+def validate_lock(recovery: Recovery, key: PublicKey | None, sign: SignState | None) -> None:
+    """A signer that is locked above the base, by the rules before it, would vote for nothing that the recovery makes."""
+    if key not in recovery.signers or sign is None:
+        return
+    if recovery.base.slot < sign.lock.slot < recovery.from_slot:
         raise UnfitRecoveryError(
             f"this delegate is locked on a block of slot {sign.lock.slot}, the base has slot {recovery.base.slot}:"
             " the base was chosen without its record; draft again with it"

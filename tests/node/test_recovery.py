@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from p2pchain.chain.actions.stake import Stake, Unstake
+from p2pchain.chain.errors import Invalid
 from p2pchain.chain.recovery import Recovery, UnfitRecoveryError
 from p2pchain.chain.state import DELEGATES
 from p2pchain.chain.types import Height
 from p2pchain.chain.votes import Kind
 from p2pchain.node.condition import describe_condition
-from p2pchain.wire.messages import BallotMessage, Message
+from p2pchain.wire.messages import BallotMessage, CertificateMessage, Message
 from tests.fakes.operators import account, agree, inspect, install
 from tests.fakes.world import World, make_genesis, signer
 
@@ -342,3 +345,58 @@ def test_a_document_that_does_not_fit_its_base_ends_the_node() -> None:
         with pytest.raises(UnfitRecoveryError, match=words):
             world.nodes[0].start()
         world.nodes[0].engine = None
+
+
+def test_those_who_sat_before_an_election_are_asked_too_as_long_as_it_is_not_final() -> None:
+    """3 unseats 0 in a block that is certified and not final: what 0 confirmed must not be forgotten with its seat."""
+    world = World(make_genesis(4, registered=5), 5)
+    world.start()
+    go_on(world, 6)
+    before = world.nodes[1].running.core.head.schedule.active
+    world.drops = lambda _source, _target, message: isinstance(message, BallotMessage) and message.ballot.kind is Kind.CONFIRM
+    world.nodes[1].act(0, Stake(account(0), 10**10))
+    newest = world.nodes[1].running.core.tree
+    while newest.newest_certified().schedule.active == before:
+        go_on(world, 1, at=1)
+    world.crash(0, 1, 2, 3, 4)
+    report = inspect(world.nodes[2])
+    assert len(report.seats) >= 2
+    unseated = {member.account for member in before} - {member.account for member in report.seats[-1].members}
+    assert unseated == {account(1)}
+    with pytest.raises(Invalid, match=f"no report of {account(1).hex()}"):
+        agree(world, [0, 2], [3, 4])
+    recovery = agree(world, [0, 1, 2], [3, 4])
+    assert signer(1001).public_key in recovery.signers
+    world.drops = lambda _source, _target, _message: False
+    install(world, recovery, [0, 1, 2])
+    world.start(0, 1, 2)
+    start = world.final_height()
+    go_on(world, 15, at=1)
+    assert world.final_height() >= start + 8
+    world.check()
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_whatever_was_lost_on_the_way_before_no_disk_contradicts_another_after(seed: int) -> None:
+    """Ballots and certificates vanish at random until a random third and more is lost at a random moment."""
+    chance = random.Random(seed)
+    delegates = chance.choice([4, 7])
+    world = World(make_genesis(delegates, unfinal_blocks_max=8), delegates, seed=seed)
+    world.start()
+    go_on(world, 4)
+    rate = chance.choice([0.2, 0.5, 0.8])
+    world.drops = lambda _source, _target, message: isinstance(message, BallotMessage | CertificateMessage) and chance.random() < rate
+    for _ in range(chance.randint(3, 40)):
+        world.nodes[0].submit(world.nodes[0].transfer(1, 2, 1))
+        world.run(chance.randint(50, 600))
+    lost_count = chance.randint((delegates + 2) // 3, 2 * delegates // 3)
+    gone = sorted(chance.sample(range(delegates), lost_count))
+    remaining = [number for number in range(delegates) if number not in gone]
+    world.crash(*gone)
+    world.run(chance.randint(0, 5_000))
+    world.drops = lambda _source, _target, _message: False
+    recover(world, remaining, gone)
+    before = world.final_height()
+    go_on(world, 12, at=remaining[0])
+    assert min(heights(world, remaining)) >= before + 6
+    world.check()
