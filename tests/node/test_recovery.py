@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 
 import pytest
@@ -147,6 +148,58 @@ def test_a_node_that_never_heard_of_the_base_fetches_it_and_signs_nothing_before
     go_on(world, 10)
     assert min(heights(world, [0, 1])) > before + 4
     world.check()
+
+
+def base_that_few_know(remaining: list[int], *, cut: set[int], accept_loss: bool = False) -> tuple[World, Recovery]:
+    """One block more becomes final without those who are cut; the removed then return with their disks of before."""
+    gone = [number for number in range(4) if number not in remaining]
+    world = World(make_genesis(4), 4, observers=1)
+    world.start()
+    go_on(world, 6)
+    world.run(2 * SLOT_MS)
+    old = {number: copy.deepcopy(world.nodes[number].disk) for number in gone}
+    world.cut = {(a, b) for a in range(5) for b in range(5) if (a in cut) != (b in cut)}
+    go_on(world, 1, at=1)
+    world.crash(*range(5))
+    recovery = agree(world, remaining, gone, accept_loss=accept_loss)
+    assert recovery.base.height == len(world.nodes[4].disk.final) + 1
+    for number, disk in old.items():
+        world.nodes[number].disk = disk
+    world.cut.clear()
+    install(world, recovery, [*remaining, 4])
+    return world, recovery
+
+
+def test_until_it_has_the_base_a_delegate_does_not_help_the_removed_to_another_branch() -> None:
+    world, recovery = base_that_few_know([0, 1], cut={0, 4})
+    before = world.nodes[0].disk.sign
+    world.start(0, 2, 3)
+    go_on(world, 10, at=2)
+    assert world.nodes[2].running.core.head.height >= recovery.base.height, "there was another branch to vote for"
+    assert world.nodes[0].disk.sign == before
+    world.crash(2, 3)
+    world.start(1)
+    world.run(2 * SLOT_MS)
+    go_on(world, 10, at=1)
+    assert heights(world, [0]) == heights(world, [1])
+    assert len(world.nodes[0].disk.final) > recovery.base.height + 4
+    assert world.nodes[0].disk.final[recovery.base.height - 1].raw == world.nodes[1].disk.final[recovery.base.height - 1].raw
+
+
+def test_until_it_has_the_base_a_node_believes_nothing_final_beside_it() -> None:
+    """The removed are a quorum with old disks: what they make final is nothing to whoever installed the document."""
+    world, recovery = base_that_few_know([0], cut={4}, accept_loss=True)
+    before = len(world.nodes[4].disk.final)
+    world.start(1, 2, 3, 4)
+    go_on(world, 10, at=1)
+    assert len(world.nodes[1].disk.final) >= recovery.base.height, "there was another branch to believe in"
+    assert len(world.nodes[4].disk.final) == before
+    world.crash(1, 2, 3)
+    world.start(0)
+    world.run(2 * SLOT_MS)
+    go_on(world, 10)
+    assert heights(world, [4]) == heights(world, [0])
+    assert len(world.nodes[4].disk.final) > recovery.base.height + 4
 
 
 def test_after_a_recovery_a_newcomer_syncs_from_the_genesis_with_the_document() -> None:
