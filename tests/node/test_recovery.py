@@ -11,9 +11,10 @@ from p2pchain.chain.actions.stake import Stake, Unstake
 from p2pchain.chain.errors import Invalid
 from p2pchain.chain.recovery import Recovery, UnfitRecoveryError
 from p2pchain.chain.state import DELEGATES
-from p2pchain.chain.types import Height
+from p2pchain.chain.types import BlockId, Height, Slot
 from p2pchain.chain.votes import Kind
 from p2pchain.node.condition import describe_condition
+from p2pchain.node.installing import validate_chain, validate_lock
 from p2pchain.wire.messages import BallotMessage, CertificateMessage, Message
 from tests.fakes.operators import account, agree, inspect, install
 from tests.fakes.world import World, make_genesis, signer
@@ -453,3 +454,28 @@ def test_whatever_was_lost_on_the_way_before_no_disk_contradicts_another_after(s
     go_on(world, 12, at=remaining[0])
     assert min(heights(world, remaining)) >= before + 6
     world.check()
+
+
+def test_a_node_whose_final_blocks_or_lock_contradict_the_document_is_told_before_it_is_installed() -> None:
+    world = lost(4, [2, 3])
+    recover(world, [0, 1], [2, 3])
+    go_on(world, 6)
+    disk = world.nodes[0].disk
+    recovery, final = world.nodes[0].recoveries[0], world.nodes[0].running.core.tree.root.subject
+    validate_chain(recovery, final, disk)
+    validate_chain(recovery, recovery.base, disk)
+    elsewhere = recovery._replace(base=recovery.base._replace(block=BlockId(bytes(32))))
+    with pytest.raises(UnfitRecoveryError, match="another block than the base is final"):
+        validate_chain(elsewhere, final, disk)
+    too_late = recovery._replace(from_slot=Slot(final.slot + 1))
+    with pytest.raises(UnfitRecoveryError, match="is final above the base"):
+        validate_chain(too_late, final, disk)
+
+    state, key = disk.sign, world.nodes[0].signer.public_key
+    assert state is not None
+    validate_lock(recovery, key, state)
+    between = state._replace(lock=state.lock._replace(slot=Slot(recovery.base.slot + 1)))
+    with pytest.raises(UnfitRecoveryError, match="is locked on a block of slot"):
+        validate_lock(recovery, key, between)
+    validate_lock(recovery, world.nodes[2].signer.public_key, between)
+    validate_lock(recovery, key, None)
