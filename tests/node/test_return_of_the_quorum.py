@@ -47,6 +47,16 @@ def test_after_all_nodes_were_down(slots: int, seed: int) -> None:
     assert_returns(world)
 
 
+@pytest.mark.parametrize("slots", [10, 1_000, 50_000])
+@pytest.mark.parametrize("seed", range(3))
+def test_after_all_nodes_were_paused_at_once_and_woke_without_a_restart(slots: int, seed: int) -> None:
+    world = running(seed=seed)
+    feed(world, 4)
+    world.now_ms += slots * SLOT_MS
+    world.run(SLOT_MS)  # they learn what time it is
+    assert_returns(world, RETURN_SLOTS - 1)
+
+
 @pytest.mark.parametrize(("slots", "seed"), [(10, 0), (10, 1), (100, 0), (100, 1), (1_000, 0)])
 def test_after_a_half_ran_without_the_other(slots: int, seed: int) -> None:
     world = running(seed=seed)
