@@ -14,6 +14,7 @@ PROMISED = {
     "keys": {"new", "list", "show", "import", "export"},
     "tx": {"transfer", "show"},
     "delegate": {"register", "retire"},
+    "recovery": {"inspect", "draft", "sign", "show", "install"},
     "config": {"check", "show"},
 }
 READS = ["status", "account x", "block 1", "delegates", "schedule", "peers", "mempool", "tx show x"]
