@@ -3,12 +3,14 @@
     config, genesis -> store, sign state, key -> engine -> loop <- network, api
                                                     |-> publications: log, events, metrics
 
-Exit codes: 0 ended as told; 1 could not start (one line says why); 74 the disk failed while running.
+Exit codes: 0 ended as told; 1 could not start (one line says why); 74 the disk failed while running; 76 the network takes a
+newer version of the protocol than this node knows (one line says from which height on, and what to do).
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import sys
 import time
@@ -29,11 +31,14 @@ from p2pchain.api.events import EventHub
 from p2pchain.api.server import ApiServer
 from p2pchain.api.server import ListenError as ApiListenError
 from p2pchain.api.settings import ApiSettings
+from p2pchain.chain.changing import Requirement
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.recovery import Recoveries, UnfitRecoveryError
 from p2pchain.chain.selftest import failed_checks
+from p2pchain.chain.terms import PROTOCOL
+from p2pchain.chain.tree import Root
 from p2pchain.chain.types import ChainId, PublicKey
 from p2pchain.config import Config, split_endpoint
 from p2pchain.genesis_file import RecoveryFileError, load_installed, load_recovery
@@ -43,18 +48,21 @@ from p2pchain.net.errors import ListenError
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
 from p2pchain.node.condition import describe_condition
-from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Noted, Publication
+from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Noted, ProtocolOutgrown, Publication
 from p2pchain.node.engine import Engine, Identity
 from p2pchain.node.installing import validate_chain, validate_lock
 from p2pchain.node.intake import Intake
 from p2pchain.node.ports import Recovered
 from p2pchain.node.queries import Queries
+from p2pchain.node.upgrading import describe_requirement
 from p2pchain.runtime.loop import Edges, NodeLoop
 from p2pchain.runtime.service_manager import ServiceManager
 from p2pchain.runtime.signing import SigningDesk
 from p2pchain.storage import JournalFile, LmdbStore, SignStateFile, StorageError, open_store
+from p2pchain.wire.handshake import Credentials, make_credentials
+from p2pchain.wire.noise import DH_BYTES
 
-EXIT_DONE, EXIT_FAILED, EXIT_STORAGE = 0, 1, 74
+EXIT_DONE, EXIT_FAILED, EXIT_STORAGE, EXIT_PROTOCOL = 0, 1, 74, 76
 NODE_KEY = "node"
 STATUS_S = 5.0
 ALIVE_S = 10.0
@@ -64,6 +72,22 @@ ALIVE_S = 10.0
 class CannotStartError(Exception):
     """One line for the operator."""
 
+    def __init__(self, message: str, exit_code: int = EXIT_FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Ending:
+    """Why the node ends by itself, once it must."""
+
+    def __init__(self) -> None:
+        self.outgrown: ProtocolOutgrown | None = None
+        self.has_come = trio.Event()
+
+    def outgrow(self, outgrown: ProtocolOutgrown) -> None:
+        self.outgrown = outgrown
+        self.has_come.set()
+
 
 class Node(NamedTuple):
     """Everything that was wired."""
@@ -72,6 +96,7 @@ class Node(NamedTuple):
     network: PeerNetwork
     api: ApiServer | None
     hub: EventHub
+    ending: Ending
     logger: FilteringBoundLogger
 
 
@@ -85,13 +110,21 @@ def run_daemon(config: Config, genesis: Genesis) -> int:
             stack.enter_context(_pid_file(config.home.data / "node.pid"))
             trio.run(_live, node, restrict_keyboard_interrupt_to_checkpoints=True)
     except CannotStartError as error:
-        print(f"p2pchain: {error}", file=sys.stderr)  # noqa: T201  (the one line that a person at a terminal needs)
-        return EXIT_FAILED
+        _tell(str(error))
+        return error.exit_code
     except StorageError as error:
         logger.critical("storage failed, nothing more is signed", reason=str(error))
         return EXIT_STORAGE
     logger.info("stopped")
-    return EXIT_DONE
+    outgrown = node.ending.outgrown
+    if outgrown is None:
+        return EXIT_DONE
+    _tell(describe_requirement(Requirement(outgrown.version, outgrown.height), outgrown.supported))
+    return EXIT_PROTOCOL
+
+
+def _tell(line: str) -> None:
+    print(f"p2pchain: {line}", file=sys.stderr)  # noqa: T201  (the one line that a person at a terminal needs)
 
 
 @contextmanager
@@ -124,14 +157,14 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
     spec = genesis.spec()
     limits = Limits(config.mempool.transactions_max, config.mempool.bytes_max, config.mempool.per_account_max)
     recovered = store.recovered()
+    _require_protocol(recovered.root)
     recoveries = _recoveries(config, genesis, recovered, store, identity)
-    engine = Engine(spec, recovered.root, store, identity, limits, _clock(), recoveries)
+    engine = Engine(spec, recovered.root, store, identity, limits, _clock(), supported=PROTOCOL, recoveries=recoveries)
     _restore(engine, recovered)
-    hub = EventHub()
+    hub, ending = EventHub(), Ending()
     settings = NetworkSettings(
         listen=config.p2p.listen,
-        node_key=_node_key(config),
-        chain_id=genesis.chain_id,
+        credentials=_credentials(config, genesis, signer),
         agent=f"p2pchain/{__version__} {config.node.name}".strip()[:64],
         seeds=config.p2p.seeds,
         persistent_peers=config.p2p.persistent_peers,
@@ -140,11 +173,19 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
         backoff_max_ms=config.p2p.backoff_max_ms,
     )
     desk = SigningDesk(signer, states, ChainId(spec.chain_id)) if signer and states else None
-    loop, network = _wire_loop(engine, store, journal, desk, settings, partial(_publish, hub, logger), logger)
+    loop, network = _wire_loop(engine, store, journal, desk, settings, partial(_publish, hub, ending, logger), logger)
     api = _wire_api(config, genesis, loop, store, network, hub, logger) if config.api.enabled else None
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
-    return Node(loop, network, api, hub, logger)
+    return Node(loop, network, api, hub, ending, logger)
+
+
+def _require_protocol(root: Root) -> None:
+    """A home that stands where this program cannot go on is left as it is."""
+    version = root.schedule.terms.version
+    if version > PROTOCOL:
+        requirement = Requirement(version, root.subject.height + 1)
+        raise CannotStartError(describe_requirement(requirement, PROTOCOL), EXIT_PROTOCOL)
 
 
 def _wire_loop(
@@ -223,6 +264,16 @@ def _node_key(config: Config) -> bytes:
     return PublicKey(Keystore(config.home.keys).entry(NODE_KEY).public_key)
 
 
+def _credentials(config: Config, genesis: Genesis, delegate: KeySigner | None) -> Credentials:
+    """What peers know this node by.  The node key signs here, once, and nothing keeps it."""
+    node = KeySigner(Keystore(config.home.keys).load(NODE_KEY, None))
+    if delegate is not None and delegate.public_key == node.public_key:
+        raise CannotStartError(
+            f"the keys '{NODE_KEY}' and '{config.delegate.key}' are the same: a node needs a key of its own for its links"
+        )
+    return make_credentials(node, genesis.chain_id, secrets.token_bytes(DH_BYTES))
+
+
 def _clock() -> int:
     return time.time_ns() // 1_000_000
 
@@ -244,6 +295,7 @@ async def _live(node: Node) -> None:
     manager = ServiceManager.from_environment(os.environ)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_stop_on_signal, nursery.cancel_scope, manager, node.logger)
+        nursery.start_soon(_stop_when_outgrown, nursery.cancel_scope, manager, node)
         nursery.start_soon(node.loop.run)
         if node.api is not None:
             await nursery.start(node.api.run)
@@ -262,6 +314,13 @@ async def _stop_on_signal(scope: trio.CancelScope, manager: ServiceManager, logg
             manager.stopping()
             scope.cancel()
             return
+
+
+async def _stop_when_outgrown(scope: trio.CancelScope, manager: ServiceManager, node: Node) -> None:
+    await node.ending.has_come.wait()
+    node.logger.info("stopping", reason="protocol_too_old")
+    manager.stopping()
+    scope.cancel()
 
 
 async def _report(node: Node, manager: ServiceManager) -> None:
@@ -285,7 +344,7 @@ def _condition(node: Node) -> str:
     return f"final {core.tree.root.height}, head {core.head.height}, {len(core.peers)} peers; {text}"
 
 
-def _publish(hub: EventHub, logger: FilteringBoundLogger, publication: Publication) -> None:
+def _publish(hub: EventHub, ending: Ending, logger: FilteringBoundLogger, publication: Publication) -> None:
     hub.publish(publication)
     match publication:
         case BlockFinal(block, latency_ms):
@@ -296,5 +355,8 @@ def _publish(hub: EventHub, logger: FilteringBoundLogger, publication: Publicati
             logger.debug("head changed", height=subject.height, slot=subject.slot)
         case Noted(level, event, fields):
             logger.log({"info": 20, "warning": 30}[level], event, **fields)
-        case ContradictionSeen(voter, slot, what):
-            logger.warning("contradicting signatures seen", voter=voter, slot=slot, what=what)
+        case ContradictionSeen(offence):
+            logger.warning("contradicting signatures seen", voter=offence.key, slot=offence.slot, what=offence.kind.value)
+        case ProtocolOutgrown(version, height, supported):
+            logger.error("protocol outgrown", wanted=version, height=height, supported=supported)
+            ending.outgrow(publication)

@@ -127,12 +127,27 @@ def test_a_mistake_in_the_file_is_told_even_where_it_is_overridden(tmp_path: Pat
         'seeds = "a.example:1"',
         'seeds = ["a.example:0"]',
         "seeds = [1]",
+        f'seeds = ["{"0a" * 31}@a.example:1"]',
+        f'seeds = ["{"0g" * 32}@a.example:1"]',
+        f'persistent_peers = ["{"0a" * 32}@{"0a" * 32}@a.example:1"]',
+        'persistent_peers = ["@a.example:1"]',
+        f'persistent_peers = ["{"0a" * 32}@"]',
+        f'listen = "{"0a" * 32}@127.0.0.1:1"',
     ],
 )
 def test_a_value_of_another_kind_is_refused(tmp_path: Path, line: str) -> None:
     write(tmp_path, f"[p2p]\n{line}\n")
     (problem,) = problems_of(tmp_path)
     assert problem.key == f"p2p.{line.partition(' ')[0]}"
+
+
+def test_peers_may_be_named_with_the_key_that_they_must_prove(tmp_path: Path) -> None:
+    keyed = f"{'0a' * 32}@a.example:1"
+    write(tmp_path, f'[p2p]\nseeds = ["{keyed}", "b.example:2"]\npersistent_peers = ["{"0A" * 32}@[::1]:3"]\n')
+    config = load_config(tmp_path, {})
+    assert config.p2p.seeds == (keyed, "b.example:2")
+    assert config.p2p.persistent_peers == (f"{'0A' * 32}@[::1]:3",)
+    assert load_config(tmp_path, {"P2PCHAIN_P2P_SEEDS": f"{keyed}, c:1"}).p2p.seeds == (keyed, "c:1")
 
 
 @pytest.mark.parametrize(

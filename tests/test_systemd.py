@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from p2pchain.daemon import EXIT_PROTOCOL
+
 UNITS = Path(__file__).parent.parent / "systemd"
 EXPOSURE_MAX = 1.1
 
@@ -80,3 +82,7 @@ def test_the_user_of_the_units_is_the_one_that_the_fragments_make() -> None:
     assert "User=p2pchain\n" in (UNITS / "p2pchain.service").read_text(encoding="utf-8")
     assert "\nu p2pchain - " in (UNITS / "p2pchain.sysusers").read_text(encoding="utf-8")
     assert "\nd /var/lib/p2pchain 0700 p2pchain p2pchain -" in (UNITS / "p2pchain.tmpfiles").read_text(encoding="utf-8")
+
+
+def test_a_node_that_its_network_outgrew_is_left_stopped(unit: Path) -> None:
+    assert f"\nRestartPreventExitStatus=2 {EXIT_PROTOCOL}\n" in unit.read_text(encoding="utf-8")

@@ -29,23 +29,23 @@ from p2pchain.chain.address import decode_address
 from p2pchain.node.views import At
 
 TURNS_MAX = 1_000
-_TIPS: tuple[At, ...] = ("head", "final")
+TIPS: tuple[At, ...] = ("head", "final")
 
 
 async def get_account(context: Context, request: Request) -> Response:
-    at = choice(query_of(request, "at"), "at", _TIPS)
+    at = choice(query_of(request, "at"), "at", TIPS)
     account = decode_address(context.spec.address_prefix, request.path_params["address"])
     return JsonResponse(account_view(context.queries.account(account, at), context.addresses))
 
 
 async def get_delegates(context: Context, request: Request) -> Response:
-    at = choice(query_of(request, "at"), "at", _TIPS)
+    at = choice(query_of(request, "at"), "at", TIPS)
     delegates = context.queries.delegates(at)
     return JsonResponse({"delegates": [delegate_view(delegate, context.addresses) for delegate in delegates]})
 
 
 async def get_schedule(context: Context, request: Request) -> Response:
-    round_slots = context.spec.genesis_params.delegates
+    round_slots = context.queries.terms("head").terms.params.delegates
     turns = integer(query_of(request, "turns"), "turns", round_slots, low=1, high=TURNS_MAX)
     schedule = context.queries.schedule(context.clock(), turns)
     return JsonResponse(schedule_view(schedule, context.spec, context.addresses))
@@ -61,6 +61,8 @@ _DELEGATE = record(
     retired=TRUTH,
     produced=INTEGER,
     missed=INTEGER,
+    convicted=TRUTH,
+    slashed_bps=INTEGER,
 )
 _ACCOUNT = record(
     address=ADDRESS,
@@ -76,7 +78,7 @@ _ACCOUNT = record(
     hash=HASH,
 )
 _TURN = record(slot=INTEGER, round=INTEGER, starts_ms=INTEGER, delegate=ADDRESS, consensus_key=HASH)
-_AT = Parameter("at", one_of("head", "final") | {"default": "head"}, "As of the head, or of the last final block")
+AT = Parameter("at", one_of("head", "final") | {"default": "head"}, "As of the head, or of the last final block")
 
 ENDPOINTS = (
     Endpoint(
@@ -85,7 +87,7 @@ ENDPOINTS = (
         get_account,
         "An account; one that nobody ever used has a balance of zero",
         (Answer(200, "The account as of the block that the answer names", _ACCOUNT),),
-        (Parameter("address", ADDRESS, "The account"), _AT),
+        (Parameter("address", ADDRESS, "The account"), AT),
         (400,),
     ),
     Endpoint(
@@ -94,7 +96,7 @@ ENDPOINTS = (
         get_delegates,
         "All registered delegates, the heaviest first",
         (Answer(200, "Delegates", record(delegates=array(_DELEGATE))),),
-        (_AT,),
+        (AT,),
         (400,),
     ),
     Endpoint(

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from p2pchain.api import accounts, blocks, metrics, probes, status, streams, transactions
+from p2pchain.api import accounts, blocks, evidence, metrics, probes, status, streams, terms, transactions
 from p2pchain.api.context import Context
 from p2pchain.api.edge import Edge
 from p2pchain.api.errors import ApiError, JsonResponse, error_response, from_refusal
@@ -30,7 +30,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *status.ENDPOINTS,
     *transactions.ENDPOINTS,
     *accounts.ENDPOINTS,
+    *terms.ENDPOINTS,
     *blocks.ENDPOINTS,
+    *evidence.ENDPOINTS,
     *streams.ENDPOINTS,
     *probes.ENDPOINTS,
     *metrics.ENDPOINTS,

@@ -100,6 +100,7 @@ _BLOCK = record(
     confirms=or_null(_CERTIFICATE),
     time_ms=INTEGER,
     bytes=INTEGER,
+    failed=array(record(id=HASH, index=INTEGER, code=TEXT)),
 )
 
 ENDPOINTS = (

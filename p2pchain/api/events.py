@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -17,7 +17,9 @@ import trio
 
 from p2pchain.api.errors import ApiError
 from p2pchain.api.tally import Tally
+from p2pchain.api.views import failed_view
 from p2pchain.chain.block import Block
+from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.votes import Subject
 from p2pchain.node.effects import BlockFinal, HeadChanged, Publication
 
@@ -106,15 +108,15 @@ class EventHub:
 
 def event_of(publication: Publication) -> Event | None:
     match publication:
-        case BlockFinal(block, latency_ms):
-            return final_event(block, latency_ms)
+        case BlockFinal(block, latency_ms, failed):
+            return final_event(block, latency_ms, failed)
         case HeadChanged(subject):
             return head_event(subject)
         case _:
             return None
 
 
-def final_event(block: Block, latency_ms: int | None) -> Event:
+def final_event(block: Block, latency_ms: int | None, failed: Sequence[Failure] = ()) -> Event:
     """`latency_ms` is None in a replay: how long it took is not on record."""
     height = block.header.height
     text = _text(
@@ -123,6 +125,7 @@ def final_event(block: Block, latency_ms: int | None) -> Event:
         slot=block.header.slot,
         hash=block.id.hex(),
         transactions=[transaction.id.hex() for transaction in block.transactions],
+        failed=failed_view(block, failed),
         latency_ms=latency_ms,
     )
     return Event(height, text)

@@ -76,6 +76,13 @@ class NodeCollector:
             ("mempool_bytes", "Bytes of the transactions that wait for a block", status.pool_bytes),
             ("syncing", "1 while the node catches up", int(status.syncing)),
             ("producing", "1 while the node produces blocks in its slots", int(status.producing)),
+            ("protocol", "Version of the protocol that the next block takes", status.protocol),
+            ("protocol_supported", "Newest version of the protocol that this node knows", status.protocol_supported),
+            (
+                "protocol_required_height",
+                "Height from which on a version is scheduled that this node does not know: it ends before; 0 where there is none",
+                status.requirement.height if status.requirement is not None else 0,
+            ),
         )
         for name, words, value in gauges:
             yield GaugeMetricFamily(_PREFIX + name, words, value)

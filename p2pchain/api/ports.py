@@ -14,9 +14,11 @@ from p2pchain.node.views import (
     BlockReference,
     BlockView,
     DelegateView,
+    EvidenceView,
     PoolView,
     ScheduleView,
     StatusView,
+    TermsView,
     TransactionView,
 )
 from p2pchain.wire.messages import Tips
@@ -40,7 +42,11 @@ class Reads(Protocol):
 
     def delegates(self, at: At) -> list[DelegateView]: ...
 
+    def evidence(self) -> list[EvidenceView]: ...
+
     def schedule(self, now_ms: int, turns: int) -> ScheduleView: ...
+
+    def terms(self, at: At) -> TermsView: ...
 
     def pool(self, limit: int) -> PoolView: ...
 

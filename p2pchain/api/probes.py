@@ -55,7 +55,7 @@ def _reasons(context: Context, status: StatusView, behind: int, *, behind_max: i
 
 def _quiet_slots_max(context: Context) -> int:
     """Even an idle chain has a block in every heartbeat slot whose delegate is there."""
-    params = context.spec.genesis_params
+    params = context.queries.terms("head").terms.params
     return _HEARTBEATS_MISSED_MAX * params.heartbeat_slots + params.delegates
 
 

@@ -94,6 +94,9 @@ _STATUS = record(
     delegate=or_null(ADDRESS),
     producing=TRUTH,
     condition=TEXT,
+    protocol=INTEGER,
+    protocol_supported=INTEGER,
+    requirement=or_null(record(version=INTEGER, height=INTEGER)),
 )
 _PEER = record(
     node_id=HASH,

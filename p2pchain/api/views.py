@@ -5,18 +5,32 @@ and keys as hex, accounts as bech32m text.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from p2pchain.api.errors import error_view
 from p2pchain.chain.actions import Action
 from p2pchain.chain.address import encode_address
+from p2pchain.chain.block import Block
+from p2pchain.chain.changing import Change, named_values
 from p2pchain.chain.errors import Evidence
+from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
-from p2pchain.node.views import AccountView, BlockView, DelegateView, PoolView, ScheduleView, StatusView, TransactionView
+from p2pchain.node.views import (
+    AccountView,
+    BlockView,
+    DelegateView,
+    EvidenceView,
+    PoolView,
+    ScheduleView,
+    StatusView,
+    TermsView,
+    TransactionView,
+)
 from p2pchain.wire.messages import Tips
 
 Json = dict[str, object]
@@ -67,7 +81,25 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "delegate": addresses.or_none(status.delegate),
         "producing": status.producing,
         "condition": status.condition,
+        "protocol": status.protocol,
+        "protocol_supported": status.protocol_supported,
+        "requirement": None if status.requirement is None else status.requirement._asdict(),
     }
+
+
+def terms_view(view: TermsView, addresses: Addresses) -> Json:
+    return {
+        "version": view.terms.version,
+        "params": {name: value for name, value, _, _ in view.terms.params.bounds()},
+        "votes_needed": view.votes_needed,
+        "proposals": [{**change_view(change), "voters": [addresses(voter) for voter in voters]} for change, voters in view.proposals],
+        "scheduled": [change_view(change) for change in view.scheduled],
+        **subject_view(view.subject),
+    }
+
+
+def change_view(change: Change) -> Json:
+    return {"height": change.height, "version": change.version, "values": named_values(change)}
 
 
 def account_view(account: AccountView, addresses: Addresses) -> Json:
@@ -98,6 +130,8 @@ def delegate_view(delegate: DelegateView, addresses: Addresses) -> Json:
         "retired": delegate.retired,
         "produced": delegate.produced,
         "missed": delegate.missed,
+        "convicted": delegate.convicted,
+        "slashed_bps": delegate.slashed_bps,
     }
 
 
@@ -133,6 +167,27 @@ def block_view(view: BlockView, *, with_proofs: bool) -> Json:
         "confirms": certificate_view(view.confirms, with_raw=with_proofs),
         "time_ms": view.time_ms,
         "bytes": len(block.raw),
+        "failed": failed_view(block, view.failed),
+    }
+
+
+def failed_view(block: Block, failed: Sequence[Failure]) -> list[Json]:
+    """The transactions of a block that paid their fee and did nothing else."""
+    return [{"id": block.transactions[each.position].id.hex(), "index": each.position, "code": each.code} for each in failed]
+
+
+def evidence_view(view: EvidenceView, addresses: Addresses) -> Json:
+    """The id is short enough to be typed: nobody signs the same kind twice in one slot but in one offence."""
+    offence = view.offence
+    return {
+        "id": f"{offence.key.hex()[:16]}-{offence.kind}-{offence.slot}",
+        "delegate": addresses.or_none(view.delegate),
+        "consensus_key": offence.key.hex(),
+        "signed": offence.kind.value,
+        "slot": offence.slot,
+        "convicted": view.convicted,
+        "first": view.first.hex(),
+        "second": view.second.hex(),
     }
 
 

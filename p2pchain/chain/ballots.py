@@ -53,6 +53,10 @@ class Ballots:
         slots = self._by_voter.get((kind, voter))
         return slots[max(slots)] if slots else None
 
+    def slots_kept_most(self) -> int:
+        """Slots of the voter and kind of whom most are kept: what `SLOTS_PER_VOTER_MAX` bounds."""
+        return max((len(slots) for slots in self._by_voter.values()), default=0)
+
     def forget_until(self, slot: int) -> None:
         """Everything up to the last final slot is decided."""
         for slots in self._by_voter.values():

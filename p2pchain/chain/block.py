@@ -13,15 +13,14 @@ from typing import NamedTuple
 from p2pchain.chain.codec import decode_array, decode_byte_strings, encode, require_bytes, require_int
 from p2pchain.chain.crypto import Domain, SignatureCheck, digest, merkle_root, signed_message
 from p2pchain.chain.errors import Code, Invalid
-from p2pchain.chain.params import Params
+from p2pchain.chain.params import BLOCK_ENVELOPE_BYTES, Params
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import HASH_BYTES, KEY_BYTES, SIGNATURE_BYTES, BlockId, ChainId, Hash, Height, PublicKey, Signature, Slot
-from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX, Certificate, Kind, certificate_hash, decode_certificate
+from p2pchain.chain.votes import Certificate, Kind, certificate_hash, decode_certificate
 
 VERSION = 1
 BYTES_CEILING = Params.ceiling("block_bytes_max")
 TRANSACTIONS_CEILING = Params.ceiling("block_transactions_max")
-_ENVELOPE_BYTES = CERTIFICATE_BYTES_MAX + 512
 
 
 class Header(NamedTuple):
@@ -143,4 +142,4 @@ def validate_size(block: Block, params: Params) -> None:
 
 def transactions_bytes_max(params: Params) -> int:
     """Room for transactions in a block: its limit less the header and the largest certificate."""
-    return params.block_bytes_max - _ENVELOPE_BYTES
+    return params.block_bytes_max - BLOCK_ENVELOPE_BYTES

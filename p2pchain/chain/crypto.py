@@ -35,6 +35,7 @@ class Domain(Enum):
     SEED = b"p2pchain/seed/1"
     SHUFFLE = b"p2pchain/shuffle/1"
     DELEGATE_KEY = b"p2pchain/delegate-key/1"
+    NODE_LINK = b"p2pchain/node-link/1"
     RECOVERY = b"p2pchain/recovery/1"
 
 

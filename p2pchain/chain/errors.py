@@ -2,6 +2,9 @@
 
 `Invalid` never becomes right: whoever signed or sent it is at fault.  `NotYet` may become right by itself (a parent
 still on its way, a nonce ahead of its turn, a full pool): nobody is at fault and nobody may be punished for it.
+
+Some of what is invalid can only be found out by executing it.  It is `Charged`: a block includes the transaction as
+one that failed, and its sender pays for the work.
 """
 
 from __future__ import annotations
@@ -48,6 +51,10 @@ class Code(StrEnum):
     NO_SUCH_STAKE = "no_such_stake"
     TOO_MANY_POSITIONS = "too_many_positions"
     NOTHING_TO_CLAIM = "nothing_to_claim"
+    DELEGATE_CONVICTED = "delegate_convicted"
+    BAD_EVIDENCE = "bad_evidence"
+    STALE_EVIDENCE = "stale_evidence"
+    KNOWN_EVIDENCE = "known_evidence"
     UNKNOWN_PARENT = "unknown_parent"
     WRONG_HEIGHT = "wrong_height"
     WRONG_SLOT = "wrong_slot"
@@ -58,6 +65,12 @@ class Code(StrEnum):
     FUTURE_SLOT = "future_slot"
     BELOW_FINAL = "below_final"
     UNFINAL_LIMIT = "unfinal_limit"
+    NOT_ACTIVE = "not_active"
+    BAD_PARAMETER = "bad_parameter"
+    CHANGE_TOO_SOON = "change_too_soon"
+    CHANGES_FULL = "changes_full"
+    NO_OPEN_VOTE = "no_open_vote"
+    PROTOCOL_TOO_OLD = "protocol_too_old"
     NOT_RECOVERED = "not_recovered"
 
 
@@ -76,6 +89,10 @@ class Refusal(Exception):  # noqa: N818  (the field's word; `except Refusal` rea
 
 class Invalid(Refusal):
     """Never right, now or later: the sender is at fault."""
+
+
+class Charged(Invalid):
+    """Invalid, and included all the same: the fee is paid, the nonce is used, and nothing else has happened."""
 
 
 class NotYet(Refusal):

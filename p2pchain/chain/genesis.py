@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from p2pchain.chain.block import transactions_bytes_max
 from p2pchain.chain.codec import encode
 from p2pchain.chain.crypto import Domain, digest, is_valid_key
 from p2pchain.chain.errors import Code, Invalid
@@ -76,10 +75,6 @@ class Genesis:
             f"{self.address_prefix!r}, 1 to 16 of a-z and 0-9 wanted, a letter first",
         )
         _require(0 < self.genesis_ms < 2**53, "time", f"{self.genesis_ms}, a Unix time in milliseconds wanted")
-        room, largest = transactions_bytes_max(self.params), self.params.transaction_bytes_max
-        _require(
-            room >= largest, "params.block_bytes_max", f"{self.params.block_bytes_max}, {largest - room} more wanted for one transaction"
-        )
         self._validate_accounts()
         self._validate_delegates()
 

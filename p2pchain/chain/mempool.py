@@ -14,13 +14,14 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from enum import StrEnum, unique
+from functools import partial
 from typing import NamedTuple
 
 from p2pchain.chain.account_queue import AccountQueue
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.params import ChainSpec
-from p2pchain.chain.staking import matured_amount
-from p2pchain.chain.state import ACCOUNTS, EMPTY_ACCOUNT, STAKES, Account, View
+from p2pchain.chain.penalty import matured_amount
+from p2pchain.chain.state import ACCOUNTS, DELEGATES, EMPTY_ACCOUNT, STAKES, Account, View
 from p2pchain.chain.transaction import Transaction, validate_for_slot
 from p2pchain.chain.types import TransactionId
 
@@ -163,12 +164,29 @@ class Mempool:
 
     def expire(self, slot: int, view: View) -> None:
         """Drop what may no longer be included in `slot` or later, and is not included as of `view`, the state at the head."""
+        included = []
         while self._expiring and self._expiring[0][0] < slot:
-            _, item = heapq.heappop(self._expiring)
-            transaction = self._by_id.get(item)
-            if transaction is not None and (ACCOUNTS.load(view, transaction.sender) or EMPTY_ACCOUNT).nonce <= transaction.nonce:
-                text = f"valid until slot {transaction.valid_until}, it is slot {slot}"
-                self.reject(transaction, Code.EXPIRED, text, ending=Ending.EXPIRED)
+            entry = heapq.heappop(self._expiring)
+            transaction = self._by_id.get(entry[1])
+            if transaction is None:
+                continue
+            if (ACCOUNTS.load(view, transaction.sender) or EMPTY_ACCOUNT).nonce > transaction.nonce:
+                included.append(entry)
+                continue
+            text = f"valid until slot {transaction.valid_until}, it is slot {slot}"
+            self.reject(transaction, Code.EXPIRED, text, ending=Ending.EXPIRED)
+        # their block may yet fall away
+        for entry in included:
+            heapq.heappush(self._expiring, entry)
+
+    def review(self, slot: int, view: View) -> None:
+        """Drop what the parameters, which have just changed, do not allow, and what is not included as of `view`."""
+        for transaction in list(self):
+            try:
+                validate_for_slot(transaction, min(slot, transaction.valid_until), self.params)
+            except Refusal as refusal:
+                if (ACCOUNTS.load(view, transaction.sender) or EMPTY_ACCOUNT).nonce <= transaction.nonce:
+                    self.reject(transaction, refusal.code, refusal.message)
 
     def reject(self, transaction: Transaction, code: Code, message: str, *, ending: Ending = Ending.REJECTED) -> None:
         """Drop a transaction with its reason, and what its sender queued after it, which now has a gap before it."""
@@ -195,7 +213,7 @@ class Mempool:
         balance = account.balance
         if account.staker:
             stakes = STAKES.load(view, transaction.sender)
-            balance += matured_amount(stakes, slot) if stakes else 0
+            balance += matured_amount(stakes, slot, partial(DELEGATES.load, view)) if stakes else 0
         waiting = queue.spends_from(account.nonce) - (old.spends if old else 0)
         if waiting + transaction.spends > balance:
             text = f"balance is {balance}, {transaction.spends} wanted beside {waiting} for transactions that wait"

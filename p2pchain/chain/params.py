@@ -7,9 +7,15 @@ state, never from the genesis.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 from p2pchain.chain.errors import Code, Invalid
+from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX
+
+BLOCK_ENVELOPE_BYTES = CERTIFICATE_BYTES_MAX + 512
+"""What a block may hold beside its transactions: the largest certificate, header, signature and lengths."""
 
 
 def _parameter(default: int, low: int, high: int, doc: str) -> int:
@@ -29,7 +35,9 @@ class Params:
     unfinal_blocks_max: int = _parameter(32, 2, 128, "How many blocks the chain grows beyond the last final one while there is no quorum.")
     block_bytes_max: int = _parameter(1 << 20, 1 << 16, 4 << 20, "Largest block in bytes.")
     block_transactions_max: int = _parameter(5_000, 1, 20_000, "Most transactions in a block.")
-    transaction_bytes_max: int = _parameter(4_096, 256, 65_536, "Largest transaction in bytes.")
+    transaction_bytes_max: int = _parameter(
+        4_096, 1_024, 65_536, "Largest transaction in bytes; one that holds evidence has room in any network."
+    )
     transaction_actions_max: int = _parameter(16, 1, 256, "Most actions in a transaction.")
     validity_slots_max: int = _parameter(172_800, 1, 100_000_000, "How far ahead of the current slot a transaction may stay valid.")
     fee_per_byte: int = _parameter(1, 0, 1_000_000_000, "Least fee for each byte of a transaction.")
@@ -49,17 +57,9 @@ class Params:
     notice_blocks: int = _parameter(20, 1, 1_000_000, "Least number of blocks from a change being agreed until it is in force.")
 
     def __post_init__(self) -> None:
-        for name, value, low, high in self.bounds():
-            if type(value) is not int or not low <= value <= high:
-                raise Invalid(Code.BAD_GENESIS, f"parameter {name} is {value!r}, {low} to {high} wanted", key=f"params.{name}")
-        if self.candidates_max < self.delegates:
-            raise Invalid(
-                Code.BAD_GENESIS, f"parameter candidates_max is {self.candidates_max}, at least delegates ({self.delegates}) wanted"
-            )
-        if self.block_bytes_max < 2 * self.transaction_bytes_max:
-            raise Invalid(
-                Code.BAD_GENESIS, f"parameter block_bytes_max is {self.block_bytes_max}, at least twice transaction_bytes_max wanted"
-            )
+        wrong = find_wrong([getattr(self, item.name) for item in fields(self)])
+        if wrong is not None:
+            raise Invalid(Code.BAD_GENESIS, f"parameter {wrong}", key=f"params.{wrong.name}")
 
     def bounds(self) -> list[tuple[str, int, int, int]]:
         """(name, value, low, high) of every parameter, in encoding order."""
@@ -73,6 +73,45 @@ class Params:
         """The most that any network may ever set a parameter to: what a decoder allows that does not know the network's."""
         most: int = next(item.metadata["high"] for item in fields(cls) if item.name == name)
         return most
+
+
+class Wrong(NamedTuple):
+    """A parameter that may not have the value that was found."""
+
+    name: str
+    found: object
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"{self.name} is {self.found!r}, {self.wanted} wanted"
+
+
+def parameter_names() -> tuple[str, ...]:
+    """In encoding order: the parameter with number 1 comes first."""
+    return tuple(item.name for item in fields(Params))
+
+
+def find_out_of_bounds(number: int, value: object) -> Wrong | None:
+    """Whether the parameter with this number (the first is 1) may ever have this value."""
+    item = fields(Params)[number - 1]
+    low, high = item.metadata["low"], item.metadata["high"]
+    return None if type(value) is int and low <= value <= high else Wrong(item.name, value, f"{low} to {high}")
+
+
+def find_wrong(values: Sequence[int]) -> Wrong | None:
+    """The first value, in encoding order, that is out of its bounds or does not go with another; None where all is well."""
+    for number, value in enumerate(values, 1):
+        if wrong := find_out_of_bounds(number, value):
+            return wrong
+    value_of = dict(zip(parameter_names(), values, strict=True))
+    if value_of["candidates_max"] < value_of["delegates"]:
+        return Wrong("candidates_max", value_of["candidates_max"], f"at least delegates ({value_of['delegates']})")
+    largest, block = value_of["transaction_bytes_max"], value_of["block_bytes_max"]
+    if block < 2 * largest:
+        return Wrong("block_bytes_max", block, f"at least twice transaction_bytes_max ({2 * largest})")
+    if block < largest + BLOCK_ENVELOPE_BYTES:
+        return Wrong("block_bytes_max", block, f"at least {largest + BLOCK_ENVELOPE_BYTES} (room for one transaction and a certificate)")
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def elect(ledger: Ledger, params: Params, seated: tuple[ActiveDelegate, ...]) ->
 
     Weight is delegated stake over total stake; as the divisor is common, the stakes themselves are compared.  A seat
     takes at least `stake_min`: nobody votes for the price of a registration.  Where nobody has that much, those who
-    sit stay, because a chain without delegates could never elect any again.
+    sit stay, because a chain without delegates could never elect any again; of them even the convicted, if no other sits.
     """
     candidates = []
     for account in candidate_ids(ledger.get(CANDIDATES)):
@@ -97,7 +97,13 @@ def elect(ledger: Ledger, params: Params, seated: tuple[ActiveDelegate, ...]) ->
         if delegate.stake >= params.stake_min:
             candidates.append(ActiveDelegate(account, delegate.consensus_key, delegate.stake))
     candidates.sort(key=lambda member: (-member.stake, member.account))
-    return tuple(candidates[: params.delegates]) or seated
+    return tuple(candidates[: params.delegates]) or _seated_still(ledger, seated) or seated
+
+
+def _seated_still(ledger: Ledger, seated: tuple[ActiveDelegate, ...]) -> tuple[ActiveDelegate, ...]:
+    """Those who sit and were not convicted."""
+    rows = [(member, ledger.get(DELEGATES, member.account)) for member in seated]
+    return tuple(member for member, row in rows if row is not None and not row.convicted_slot)
 
 
 def next_seed(seed: bytes, slot: int) -> bytes:

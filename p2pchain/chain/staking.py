@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from p2pchain.chain.coins import credit
 from p2pchain.chain.errors import Code, Invalid, NotYet
+from p2pchain.chain.penalty import burn, matured_amount, position_amount
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, STAKES, Delegate, Ledger, Position, Stakes, Unbonding
 
 POSITIONS_MAX = 16
@@ -40,31 +41,31 @@ def put_stakes(ledger: Ledger, account: bytes, stakes: Stakes) -> None:
 
 
 def release_matured(ledger: Ledger, account: bytes, slot: int) -> None:
-    """Credit all unbonding coins whose time has come.  Runs when the account sends a transaction."""
+    """Credit all unbonding coins whose time has come and burn what a conviction took of them.
+
+    Runs when the account sends a transaction.
+    """
     if not ledger.account(account).staker:
         return
     stakes = stakes_of(ledger, account)
-    matured = matured_amount(stakes, slot)
-    if matured:
+    locked = sum(entry.amount for entry in stakes.unbonding if entry.release_slot <= slot)
+    if locked:
+        matured = matured_amount(stakes, slot, lambda item: ledger.get(DELEGATES, item))
         waiting = tuple(entry for entry in stakes.unbonding if entry.release_slot > slot)
         put_stakes(ledger, account, stakes._replace(unbonding=waiting))
         credit(ledger, account, matured)
-
-
-def matured_amount(stakes: Stakes, slot: int) -> int:
-    """How much of what is unbonding may be spent in `slot`."""
-    return sum(entry.amount for entry in stakes.unbonding if entry.release_slot <= slot)
+        burn(ledger, locked - matured)
 
 
 def change_stake(ledger: Ledger, account: bytes, delegate_account: bytes, amount: int) -> int:
-    """Add `amount` (negative: take away) to a position, settle its rewards and return them.
+    """Add `amount` (negative: take away) to a position, settle its rewards and its penalty, and return the rewards.
 
     Raises `Invalid`/`NotYet` where the position is missing, too small, or one too many.
     """
     delegate = require_delegate(ledger, delegate_account)
     stakes = stakes_of(ledger, account)
     old = next((p for p in stakes.positions if p.delegate == delegate_account), None)
-    held = old.amount if old else 0
+    held = position_amount(old, delegate) if old else 0
     if held + amount < 0:
         raise NotYet(Code.NO_SUCH_STAKE, f"stake with this delegate is {held}, {-amount} wanted", found=held, wanted=-amount)
     if old is None and len(stakes.positions) >= POSITIONS_MAX:
@@ -72,7 +73,8 @@ def change_stake(ledger: Ledger, account: bytes, delegate_account: bytes, amount
     reward = unsettled_reward(old, delegate) if old else 0
     others = [p for p in stakes.positions if p.delegate != delegate_account]
     if held + amount:
-        others.append(Position(delegate_account, held + amount, delegate.reward_per_stake))
+        slashed = 1 if delegate.convicted_slot else 0
+        others.append(Position(delegate_account, held + amount, delegate.reward_per_stake, slashed))
     put_stakes(ledger, account, stakes._replace(positions=tuple(sorted(others))))
     ledger.put(DELEGATES, delegate_account, delegate._replace(stake=delegate.stake + amount, reward_pool=delegate.reward_pool - reward))
     if amount:
@@ -82,17 +84,26 @@ def change_stake(ledger: Ledger, account: bytes, delegate_account: bytes, amount
     return reward
 
 
-def begin_unbonding(ledger: Ledger, account: bytes, amount: int, release_slot: int) -> None:
-    """Lock `amount` until `release_slot`."""
+def held_with(ledger: Ledger, account: bytes, delegate_account: bytes) -> int:
+    """What an account has at stake with a delegate now."""
+    position = next((p for p in stakes_of(ledger, account).positions if p.delegate == delegate_account), None)
+    return 0 if position is None else position_amount(position, require_delegate(ledger, delegate_account))
+
+
+def begin_unbonding(ledger: Ledger, account: bytes, entry: Unbonding) -> None:
+    """Lock what was unstaked until its release."""
     stakes = stakes_of(ledger, account)
     if len(stakes.unbonding) >= POSITIONS_MAX:
         first = min(entry.release_slot for entry in stakes.unbonding)
         raise NotYet(Code.TOO_MANY_POSITIONS, f"account has {POSITIONS_MAX} amounts unbonding, the first until slot {first}", slot=first)
-    put_stakes(ledger, account, stakes._replace(unbonding=(*stakes.unbonding, Unbonding(amount, release_slot))))
+    put_stakes(ledger, account, stakes._replace(unbonding=(*stakes.unbonding, entry)))
 
 
 def unsettled_reward(position: Position, delegate: Delegate) -> int:
-    """What a position has earned since it was last settled, rounded down."""
+    """What a position has earned since it was last settled, rounded down.
+
+    A convicted delegate earns nothing for its stakers any more, so all of it was earned by the whole amount.
+    """
     gained = int.from_bytes(delegate.reward_per_stake, "big") - int.from_bytes(position.mark, "big")
     return position.amount * gained >> _SCALE_BITS
 

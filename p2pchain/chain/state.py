@@ -41,13 +41,19 @@ class Position(NamedTuple):
     amount: int
     mark: bytes
     """The delegate's `reward_per_stake` up to which rewards of this position are settled."""
+    slashed: int = 0
+    """1 where the delegate was convicted and its penalty is taken out of `amount` already."""
 
 
 class Unbonding(NamedTuple):
     """Coins on their way back from a stake."""
 
     amount: int
+    """As it was unstaked: what a later conviction takes of it is burned at the release."""
     release_slot: int
+    delegate: bytes = b""
+    """Whose stake it was; empty where no conviction can reach it any more."""
+    began_slot: int = 0
 
 
 class Stakes(NamedTuple):
@@ -77,6 +83,12 @@ class Delegate(NamedTuple):
     produced: int = 0
     missed: int = 0
     """Heartbeat slots of this delegate that stayed empty."""
+    convicted_slot: int = 0
+    """Slot of the block that convicted it; 0 where it is not."""
+    offence_slot: int = 0
+    """Slot in which it contradicted itself."""
+    slashed_bps: int = 0
+    """Share of its stake, in 1/10000, that the conviction took."""
 
 
 class ActiveDelegate(NamedTuple):
@@ -141,7 +153,7 @@ STAKES = Table(b"S", Stakes)
 DELEGATES = Table(b"D", Delegate)
 DELEGATE_BY_KEY = Table(b"K", Single)
 CANDIDATES = Table(b"C", Single)
-"""One row: the account ids of all delegates that are not retired, concatenated, sorted."""
+"""One row: the account ids of all delegates that are not retired, concatenated, sorted; empty once the last was convicted."""
 GLOBALS = Table(b"G", Globals)
 
 EMPTY_ACCOUNT = Account()

@@ -1,8 +1,9 @@
 """What a block does to the state.
 
 `execute` applies transactions one after the other, then pays the producer, counts missed heartbeats, and closes the
-round where the slot says so.  The same function builds a block (dropping what is refused) and checks one (where a
-single refusal makes the block invalid), so the two cannot disagree.
+round where the slot says so.  A transaction whose refusal is `Charged` is part of the block all the same: it pays its
+fee, its nonce is used, and nothing else has happened.  The same function builds a block (dropping what is refused
+otherwise) and checks one (where a single such refusal makes the block invalid), so the two cannot disagree.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from p2pchain.chain.actions.context import Context
+from p2pchain.chain.changing import settle_changes
 from p2pchain.chain.coins import credit, debit
-from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
+from p2pchain.chain.errors import Charged, Code, Invalid, NotYet, Refusal
+from p2pchain.chain.outcomes import FAILURES, Failure, FailuresRow
 from p2pchain.chain.params import ChainSpec, Params
 from p2pchain.chain.recovery import Recovery, apply_recovery
-from p2pchain.chain.schedule import Schedule, elect, next_seed
+from p2pchain.chain.schedule import Schedule, elect, next_seed, quorum
 from p2pchain.chain.staking import add_reward, release_matured
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, Account, Changes, Globals, Ledger, View
 from p2pchain.chain.transaction import Transaction, validate_for_slot
@@ -63,10 +66,11 @@ def execute(parent: Parent, slot: int, transactions: Iterable[Transaction], spec
     place = Place(spec, parent.schedule.terms.params, parent.height + 1, slot)
     included: list[Transaction] = []
     refused: list[tuple[Transaction, Refusal]] = []
+    failed: list[Failure] = []
     fees = 0
     for transaction in transactions:
         try:
-            apply_transaction(ledger, transaction, place)
+            code = run_transaction(ledger, transaction, place)
         except Refusal as refusal:
             ledger.drop()
             if not building:
@@ -74,14 +78,35 @@ def execute(parent: Parent, slot: int, transactions: Iterable[Transaction], spec
             refused.append((transaction, refusal))
             continue
         ledger.keep()
+        if code is not None:
+            failed.append(Failure(len(included), code.value))
         fees += transaction.fee
         included.append(transaction)
+    if failed:
+        ledger.put(FAILURES, b"", FailuresRow(place.height, tuple(failed)))
     schedule = _end_block(ledger, parent, place, fees)
     return Executed(ledger.changes(parent.state_root), schedule, included, refused)
 
 
-def apply_transaction(ledger: Ledger, transaction: Transaction, place: Place) -> None:
-    """Apply all actions or raise; the caller keeps or drops what was written (S6, S7)."""
+def run_transaction(ledger: Ledger, transaction: Transaction, place: Place) -> Code | None:
+    """Apply all actions, or none of them: then the code for which the fee is paid all the same (S6, S7).
+
+    Every other refusal is raised.  The caller keeps or drops what was written.
+    """
+    _charge(ledger, transaction, place)
+    context = Context(ledger, place.spec, place.params, transaction.sender, place.height, place.slot)
+    try:
+        for action in transaction.actions:
+            action.apply(context)
+    except Charged as refusal:
+        ledger.drop()
+        _charge(ledger, transaction, place)
+        return refusal.code
+    return None
+
+
+def _charge(ledger: Ledger, transaction: Transaction, place: Place) -> None:
+    """What happens whether or not the actions succeed: matured coins are released, the fee is paid, the nonce is used."""
     validate_for_slot(transaction, place.slot, place.params)
     sender = transaction.sender
     release_matured(ledger, sender, place.slot)
@@ -89,9 +114,6 @@ def apply_transaction(ledger: Ledger, transaction: Transaction, place: Place) ->
     debit(ledger, sender, transaction.fee)
     row = ledger.account(sender)
     ledger.put(ACCOUNTS, sender, Account(row.balance, row.nonce + 1, row.staker))
-    context = Context(ledger, place.spec, place.params, sender, place.height, place.slot)
-    for action in transaction.actions:
-        action.apply(context)
 
 
 def validate_nonce(account: Account, nonce: int) -> None:
@@ -106,15 +128,24 @@ def _end_block(ledger: Ledger, parent: Parent, place: Place, fees: int) -> Sched
     slot, params = place.slot, place.params
     totals = ledger.get(GLOBALS)
     assert totals is not None, "the globals row is written by the genesis"
-    minted = min(params.reward_per_block, AMOUNT_MAX - totals.issued)
-    _pay_producer(ledger, parent.schedule.turn(slot).delegate.account, fees, minted)
+    producer = parent.schedule.turn(slot).delegate.account
+    minted = _minted(ledger, producer, min(params.reward_per_block, AMOUNT_MAX - totals.issued))
+    _pay_producer(ledger, producer, fees, minted)
     _count_missed(ledger, parent, slot, params.heartbeat_slots)
     totals = totals._replace(issued=totals.issued + minted, next_seed=next_seed(totals.next_seed, slot))
     if parent.schedule.closes_round(slot):
         totals = _close_round(ledger, totals, parent.schedule.turn(slot).round, slot, params)
     ledger.put(GLOBALS, b"", totals)
+    governors = [member.account for member in parent.schedule.active]
+    terms = settle_changes(ledger, place.height, governors, quorum(len(governors)))
     ledger.keep()
-    return Schedule(totals, parent.schedule.terms)
+    return Schedule(totals, terms)
+
+
+def _minted(ledger: Ledger, producer: bytes, most: int) -> int:
+    """A convicted delegate that still sits earns no reward: so its stakers' accounts end where their stake was cut."""
+    delegate = ledger.get(DELEGATES, producer)
+    return 0 if delegate is not None and delegate.convicted_slot else most
 
 
 def _pay_producer(ledger: Ledger, producer: bytes, fees: int, minted: int) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from p2pchain.chain.block import Block, validate_size
 from p2pchain.chain.errors import Code, Invalid, NotYet
+from p2pchain.chain.params import Params
 from p2pchain.chain.recovery import Recovery, recovered_schedule, validate_fit
 from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import Changes, StackedView, View
@@ -93,6 +94,7 @@ class Tree:
         self._view = view
         self._nodes: dict[BlockId, Node] = {self.root.id: self.root}
         self._received = 0
+        self._room = self.terms_bound
         self.durable = self.root
         """The last final block that is known to be on disk: what is told to anybody outside."""
         self.settling: list[Node] = []
@@ -100,7 +102,14 @@ class Tree:
 
     @property
     def unfinal_blocks_max(self) -> int:
-        """As the last final block's terms have it."""
+        """As the last final block's terms have it, or more while branches that grew under earlier terms are longer.
+
+        Delegates may be locked on their tips: without room there, a lowered bound could end the chain.
+        """
+        return max(self.terms_bound, self._room)
+
+    @property
+    def terms_bound(self) -> int:
         return self.root.schedule.terms.params.unfinal_blocks_max
 
     @property
@@ -212,7 +221,8 @@ class Tree:
 
     def voters(self, node: Node) -> frozenset[PublicKey]:
         """Everybody whose ballot on `node` counts."""
-        return frozenset().union(*(member.governors for member in self.path(node)))
+        sets = {member.governors for member in self.path(node)}
+        return sets.pop() if len(sets) == 1 else frozenset().union(*sets)
 
     def certify(self, node: Node, certificate: Certificate) -> bool:
         """Attach a certificate that has a quorum; false where it has none or the block had one already."""
@@ -247,6 +257,7 @@ class Tree:
         self.settling = path[::-1] + self.settling
         self.root = node
         node.parent = None
+        self._fit_room(self._room)
         return path, dropped
 
     def recover(self, recovery: Recovery) -> list[Node]:
@@ -256,7 +267,17 @@ class Tree:
         root.schedule, root.recovery = recovered_schedule(recovery, view), recovery
         dropped = list(self.nodes())
         self._nodes, root.children = {root.id: root}, []
+        self._fit_room(self._room)
         return dropped
+
+    def restored(self) -> None:
+        """All stored blocks are back: what bound their branches grew under is not known, so they get what they need."""
+        self._fit_room(Params.ceiling("unfinal_blocks_max"))
+
+    def _fit_room(self, most: int) -> None:
+        """As much room as the longest branch needs; never more than before, so that no branch makes room for itself."""
+        longest = max((self.depth(node) for node in self.nodes()), default=0)
+        self._room = max(self.terms_bound, min(most, longest))
 
     def settled(self) -> None:
         """The base view holds what was finalised: its changes need no longer lie above it."""

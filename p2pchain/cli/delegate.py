@@ -1,4 +1,4 @@
-"""`delegate`: standing for election, and leaving."""
+"""`delegate`: standing for election, leaving, and voting on the terms."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from p2pchain.cli.home_making import DELEGATE_KEY
 from p2pchain.cli.options import current_home
 from p2pchain.cli.passphrases import load_key
 from p2pchain.cli.sending import SendOptions, send, send_options
+from p2pchain.cli.vote_change import vote_change
 from p2pchain.config import Home
 from p2pchain.keystore import Keystore
 
 
 @click.group()
 def delegate() -> None:
-    """Register and retire a delegate."""
+    """Register and retire a delegate, vote on the terms."""
+
+
+delegate.add_command(vote_change)
 
 
 @delegate.command()

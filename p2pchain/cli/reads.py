@@ -52,6 +52,15 @@ def schedule(*, as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--at", type=click.Choice(["head", "final"]), default="head", show_default=True, help="As of which block.")
+@json_option
+@node_option
+def params(at: str, *, as_json: bool) -> None:
+    """Show the parameters in force, and what delegates want to change."""
+    _ask(lambda client: client.terms("final" if at == "final" else "head"), as_json=as_json)
+
+
+@click.command()
 @json_option
 @node_option
 def peers(*, as_json: bool) -> None:

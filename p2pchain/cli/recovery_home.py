@@ -126,7 +126,7 @@ def _engine(place: Place) -> Iterator[tuple[Engine, StoredChain]]:
     with read_store(place.config.data_path, place.genesis) as store:
         recovered = store.recovered()
         recoveries, identity = Recoveries(place.recoveries), Identity(place.key, place.sign)
-        engine = Engine(place.genesis.spec(), recovered.root, store, identity, Limits(), _now_ms(), recoveries)
+        engine = Engine(place.genesis.spec(), recovered.root, store, identity, Limits(), _now_ms(), recoveries=recoveries)
         intake = Intake(engine.core)
         engine.restore([(intake.read_block(item.raw)[0], intake.read_certificate(item.certificate)) for item in recovered.unfinal])
         yield engine, store

@@ -66,14 +66,16 @@ def send(build: Callable[[ChainSpec, bytes], Sequence[Action]], options: SendOpt
     signer = KeySigner(load_key(Keystore(Home(current_home()).keys), options["key"], options["passphrase_file"]))
     with NodeClient(current_node()) as client:
         spec = client.spec()
+        params = client.params()
         sender = encode_address(spec.address_prefix, AccountId(signer.public_key))
         raw = build_transaction(
             signer,
             spec,
             build(spec, signer.public_key),
             nonce=client.account(sender)["next_nonce"] if options["nonce"] is None else options["nonce"],
-            valid_until=client.status()["slot"] + min(options["valid_slots"], spec.genesis_params.validity_slots_max),
+            valid_until=client.status()["slot"] + min(options["valid_slots"], params.validity_slots_max),
             fee=options["fee"],
+            params=params,
         )
         _print(_outcome(client, raw, options), as_json=options["as_json"])
 
@@ -89,6 +91,9 @@ def _outcome(client: NodeClient, raw: bytes, options: SendOptions) -> dict[str, 
     if found["status"] in _REFUSED:
         reason = found["error"]["message"] if found["error"] else "no reason given"
         raise Failure(f"transaction {result['id']} is {found['status']}: {reason}")
+    if failure := found.get("error"):
+        reason = f"{failure['code']}: {failure['message']}"
+        raise Failure(f"transaction {result['id']} is {found['status']} and failed, its fee is paid: {reason}")
     return {"id": result["id"], "status": found["status"], "height": found["height"]}
 
 

@@ -40,6 +40,10 @@ class Status(TypedDict):
     producing: bool
     condition: str
     """In words: what the node is doing, or what it waits for and why."""
+    protocol: int
+    protocol_supported: int
+    requirement: Json | None
+    """`version` and `height` of what this node cannot follow."""
 
 
 class ErrorAnswer(TypedDict):

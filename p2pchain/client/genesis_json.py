@@ -25,6 +25,18 @@ def decode_genesis(answer: Json) -> Genesis:
     return genesis
 
 
+def decode_params(answer: Json) -> Params:
+    """The parameters in force; `NodeError` (`bad_params`) where the answer has others than this program knows."""
+    try:
+        return _build_params(answer)
+    except (TypeError, ValueError, AttributeError, Refusal) as error:
+        raise NodeError("bad_params", f"the node's parameters cannot be used ({type(error).__name__}: {error})") from error
+
+
+def _build_params(answer: Json) -> Params:
+    return Params(**{name: int(value) for name, value in answer.items()})
+
+
 def _build(answer: Json) -> Genesis:
     prefix = answer["address_prefix"]
     accounts = [GenesisAccount(decode_address(prefix, item["address"]), int(item["balance"])) for item in answer["accounts"]]
@@ -37,5 +49,5 @@ def _build(answer: Json) -> Genesis:
         )
         for item in answer["delegates"]
     ]
-    params = Params(**{name: int(value) for name, value in answer["params"].items()})
+    params = _build_params(answer["params"])
     return Genesis(answer["name"], prefix, int(answer["genesis_ms"]), params, tuple(accounts), tuple(delegates))

@@ -9,10 +9,10 @@ from typing import Literal, Self, TypeAlias, cast
 
 from p2pchain.chain.codec import encode
 from p2pchain.chain.genesis import Genesis
-from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.params import ChainSpec, Params
 from p2pchain.client.answers import Account, Json, Status, SubmitResult, TransactionAnswer
 from p2pchain.client.errors import NodeError, NotInTimeError
-from p2pchain.client.genesis_json import decode_genesis
+from p2pchain.client.genesis_json import decode_genesis, decode_params
 from p2pchain.client.http_door import HttpDoor
 
 TIMEOUT_S = 10.0
@@ -71,8 +71,20 @@ class NodeClient:
     def delegates(self) -> Json:
         return cast("Json", self._door.get("/v1/delegates"))
 
+    def evidence(self) -> Json:
+        """Contradicting signatures that the node has seen."""
+        return cast("Json", self._door.get("/v1/evidence"))
+
     def schedule(self) -> Json:
         return cast("Json", self._door.get("/v1/schedule"))
+
+    def terms(self, at: Literal["head", "final"] = "head") -> Json:
+        """Protocol version and parameters in force, and the changes that are proposed and scheduled."""
+        return cast("Json", self._door.get("/v1/params", at=at))
+
+    def params(self) -> Params:
+        """The parameters in force: what the next block takes a transaction by."""
+        return decode_params(self.terms()["params"])
 
     def peers(self) -> Json:
         return cast("Json", self._door.get("/v1/peers"))

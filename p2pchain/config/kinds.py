@@ -14,6 +14,7 @@ _ENDPOINT = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+)):(?
 _DOTTED_NUMBERS = re.compile(r"[0-9.]+")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
+_NODE_KEY = re.compile(r"[0-9A-Fa-f]{64}")
 _PORT_MAX = 65_535
 
 
@@ -116,8 +117,30 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoints:
-    each: Endpoint = Endpoint()
+class PeerAddress:
+    """`host:port`, or `NODE_KEY@host:port` where only the node with this key will do."""
+
+    endpoint: Endpoint = Endpoint()
+
+    @property
+    def wanted(self) -> str:
+        return f"{self.endpoint.wanted}, if wished after NODE_KEY@, the 64 hex digits of the key that the node must prove"
+
+    def check(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise UnfitError
+        key, at, endpoint = value.rpartition("@")
+        if at and _NODE_KEY.fullmatch(key) is None:
+            raise UnfitError
+        self.endpoint.check(endpoint)
+        return value
+
+    from_text = check
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAddresses:
+    each: PeerAddress = PeerAddress()
 
     @property
     def wanted(self) -> str:

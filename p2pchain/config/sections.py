@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from p2pchain.config.home import Home
-from p2pchain.config.kinds import Choice, Endpoint, Endpoints, Kind, Text, Truth, Whole
+from p2pchain.config.kinds import Choice, Endpoint, Kind, PeerAddresses, Text, Truth, Whole
 
 _Value = TypeVar("_Value")
 
@@ -40,14 +40,14 @@ class NodeSection:
 
 @dataclass(frozen=True, slots=True)
 class P2pSection:
-    """The links to other nodes."""
+    """The links to other nodes. They are always encrypted, and each node proves its node key on them (p2pchain keys show node)."""
 
     listen: str = _key("0.0.0.0:28656", Endpoint(0), "Where peers reach this node. Port 0 takes a free one.")
     seeds: tuple[str, ...] = _key(
-        (), Endpoints(), "Nodes to ask for further peers when the address book has none. DNS names are resolved anew."
+        (), PeerAddresses(), "Nodes to ask for further peers when the address book has none. DNS names are resolved anew."
     )
     persistent_peers: tuple[str, ...] = _key(
-        (), Endpoints(), "Nodes to stay connected with: they are dialled again for ever, after every loss."
+        (), PeerAddresses(), "Nodes to stay connected with: they are dialled again for ever, after every loss."
     )
     peers_in_max: int = _key(64, Whole(0, 1_000), "At most this many peers that dialled this node.")
     peers_out_max: int = _key(16, Whole(0, 1_000), "At most this many peers that this node dialled.")

@@ -13,7 +13,7 @@ from p2pchain.chain.params import Params
 from p2pchain.chain.recovery import Recovery
 from p2pchain.chain.staking import COMMISSION_WHOLE
 from p2pchain.chain.types import AMOUNT_MAX
-from p2pchain.config.kinds import Endpoints, Text, Whole
+from p2pchain.config.kinds import PeerAddresses, Text, Whole
 from p2pchain.config.problems import Problem
 from p2pchain.genesis_file.kinds import PREFIX, Address, HexKey, Moment
 from p2pchain.genesis_file.recoveries import KEYS as RECOVERY_KEYS
@@ -82,7 +82,7 @@ def loads_bundle(text: str, source: str) -> Bundle:
         raise GenesisFileError([Problem(source, "", f"a syntax error ({error})", "TOML")]) from None
     genesis = _read_genesis(root, problems)
     network = root.table("network", ["seeds"]) if root.has("network") else None
-    seeds = network.value("seeds", Endpoints()) if network else ()
+    seeds = network.value("seeds", PeerAddresses()) if network else ()
     read = [read_recovery(table, problems) for table in root.tables("recoveries", RECOVERY_KEYS)]
     if genesis is None or seeds is None or problems:
         raise GenesisFileError(problems)

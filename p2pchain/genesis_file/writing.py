@@ -22,7 +22,10 @@ _GENESIS = (
     " says, not of how it is written; one coin more is another network. Check it with: p2pchain config check"
 )
 _BUNDLE = "A join bundle: the genesis of a p2pchain network, and nodes to begin with. Use it with: p2pchain join THIS_FILE"
-_NETWORK = "Nodes of the network that a newcomer dials first, as host:port; DNS names are welcome."
+_NETWORK = (
+    "Nodes of the network that a newcomer dials first, as host:port; DNS names are welcome. After the key of the node, as"
+    " NODE_KEY@host:port (its operator sees it with: p2pchain keys show node), nobody else is taken for it."
+)
 _RECOVERIES = "How the network went on without delegates that were gone for good; see docs/recovery.md."
 _CHAIN = (
     "name: 1 to 48 of a-z, 0-9 and -. address_prefix: what its addresses begin with, 1 to 16 of a-z and 0-9, a letter first."
@@ -42,7 +45,7 @@ def dumps_genesis(genesis: Genesis) -> str:
 
 
 def dumps_bundle(genesis: Genesis, seeds: Sequence[str], recoveries: Sequence[Recovery] = ()) -> str:
-    """`seeds` are `host:port`."""
+    """`seeds` are `host:port`, better `NODE_KEY@host:port`."""
     network = _section(_NETWORK, {"network": {"seeds": list(seeds)}})
     tables = [recovery_table(recovery, genesis.address_prefix) for recovery in recoveries]
     recovered = [_section(_RECOVERIES, {"recoveries": tables})] if tables else []

@@ -3,10 +3,10 @@
 Decides which connections live (limits, duplicates, silence, slowness) and in which order queued frames leave; never
 what a message means.  It knows the node through `node.ports.Inlet` alone, and the node knows it as `node.ports.Network`.
 
-Places that are kept free:
+The keys of each handshake and the deadlines come from here; what is done with the bytes is `wire.secure_connection`'s.
 
-- Encryption and proof of identity lie between frames and socket: a `trio.abc.HalfCloseableStream` around the socket's
-  stream (as `trio.SSLStream` is one), put in where `network` wraps a fresh stream in a `Link`; nothing else changes.
+A place that is kept free:
+
 - The address book and peer exchange are a source of addresses for `Dialler` and a consumer of `peers()`; today's
   sources are the two lists of the settings.
 """

@@ -1,7 +1,8 @@
 """Keeps the configured addresses connected: dials, waits for the end, waits a growing pause, dials again.
 
 Persistent peers are dialled for ever; seeds while there are fewer outbound connections than wanted.  An address is left
-alone while the node behind it is connected in any way, and for good once it turned out to be this node itself.
+alone while the node behind it is connected in any way, and for good once it turned out to be this node itself.  An
+address may name the node key that must be there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from p2pchain.net.backoff import AFTER_HANDSHAKE_MS, Backoff
 from p2pchain.net.connect import connect
-from p2pchain.net.endpoint import parse_endpoint
+from p2pchain.net.endpoint import PeerAddress, parse_peer
 from p2pchain.net.errors import Unreachable
 from p2pchain.net.session import Session
 from p2pchain.net.settings import NetworkSettings
@@ -33,7 +34,7 @@ class Dialler:
         self,
         settings: NetworkSettings,
         *,
-        enter: Callable[[trio.SocketStream, str], Session],
+        enter: Callable[[trio.SocketStream, PeerAddress], Session],
         find: Callable[[bytes], Session | None],
         random: Random,
         logger: FilteringBoundLogger,
@@ -62,7 +63,7 @@ class Dialler:
 
     async def _keep_connected(self, address: str, is_wanted: Callable[[], bool]) -> None:
         backoff = Backoff(self._settings.backoff_max_ms, self._random)
-        node_key: bytes | None = None
+        node_key = parse_peer(address).node_key
         while True:
             present = None if node_key is None else self._find(node_key)
             if present is not None:
@@ -72,7 +73,7 @@ class Dialler:
                 if session.ending is not None and session.ending.reason == Reason.SELF:
                     self._logger.info("address is this node itself", address=address)
                     return
-                node_key = session.theirs.node_key if session.theirs is not None else node_key
+                node_key = parse_peer(address).node_key or session.node_key or node_key
                 _adjust(backoff, session)
             await trio.sleep(backoff.next_ms() / 1000)
 
@@ -80,9 +81,10 @@ class Dialler:
         """One connection until its end; None where none came about."""
         self._outbound += 1
         try:
-            stream = await connect(parse_endpoint(address), self._resolving)
+            peer = parse_peer(address)
+            stream = await connect(peer.endpoint, self._resolving)
             self._complaints.pop(address, None)
-            session = self._enter(stream, address)
+            session = self._enter(stream, peer)
             await session.ended.wait()
         except Unreachable as error:
             self._complain(address, str(error))

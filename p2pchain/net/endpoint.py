@@ -1,7 +1,8 @@
-"""`host:port` as text, IPv6 hosts in brackets.  The configuration has checked what arrives here."""
+"""`host:port` as text, IPv6 hosts in brackets, and which network a host is in.  The configuration has checked what arrives here."""
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 
 
@@ -16,6 +17,29 @@ class Endpoint(NamedTuple):
 def parse_endpoint(text: str) -> Endpoint:
     host, _, port = text.rpartition(":")
     return Endpoint(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+class PeerAddress(NamedTuple):
+    """Where to dial, and who must be there, if anybody in particular."""
+
+    node_key: bytes | None
+    endpoint: Endpoint
+
+
+def parse_peer(text: str) -> PeerAddress:
+    """`host:port` or `node key in hex@host:port`."""
+    key, _, endpoint = text.rpartition("@")
+    return PeerAddress(bytes.fromhex(key) or None, parse_endpoint(endpoint))
+
+
+def group_of(host: str) -> bytes | None:
+    """The network of an address: IPv4 /24, IPv6 /48.  None for this machine, whose processes are not each other's strangers."""
+    address = ip_address(host)
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_loopback:
+        return None
+    return address.packed[: 6 if isinstance(address, IPv6Address) else 3]
 
 
 def socket_endpoint(name: Any) -> Endpoint:  # noqa: ANN401  (two numbers more for IPv6; the socket module types it so)

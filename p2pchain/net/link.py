@@ -25,17 +25,22 @@ def _losses_named() -> Iterator[None]:
 class Link:
     """Sends, receives and counts.  `LinkLost` where the other end is gone."""
 
-    __slots__ = ("_stream", "bytes_in", "bytes_out")
+    __slots__ = ("_stream", "bytes_in", "bytes_out", "is_torn")
 
     def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
         self._stream = stream
         self.bytes_in = 0
         self.bytes_out = 0
+        self.is_torn = False
+        """Whether a write was given up: an unknown part of it is on its way, and nothing more can be said."""
 
     async def send(self, data: bytes) -> None:
-        """After a cancellation an unknown part of `data` is on its way: nothing more can be sent."""
+        """Nothing more once one of them was cancelled."""
+        assert not self.is_torn, "nothing can be said in the middle of a write"
+        self.is_torn = True
         with _losses_named():
             await self._stream.send_all(data)
+        self.is_torn = False
         self.bytes_out += len(data)
 
     async def receive(self) -> bytes:

@@ -15,19 +15,22 @@ import trio
 from structlog.typing import FilteringBoundLogger
 
 from p2pchain.net.dial import Dialler
-from p2pchain.net.endpoint import Endpoint, socket_endpoint
+from p2pchain.net.endpoint import Endpoint, PeerAddress, socket_endpoint
 from p2pchain.net.link import Link
 from p2pchain.net.listen import listening_endpoint, open_listeners
+from p2pchain.net.lobby import Lobby
 from p2pchain.net.outbox import is_urgent
 from p2pchain.net.refusals import Refusals, reason_name
 from p2pchain.net.roster import Roster
 from p2pchain.net.session import Session, printable
-from p2pchain.net.settings import GOODBYE_S, HANDSHAKES_MAX, LEAVE_S, NetworkSettings
+from p2pchain.net.settings import GOODBYE_S, LEAVE_S, NetworkSettings
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import Inlet, PeerRefusal, PeerView
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
-from p2pchain.wire.messages import PROTOCOL_VERSION, Hello, Message
+from p2pchain.wire.handshake import Handshake
+from p2pchain.wire.messages import Hello, Message
+from p2pchain.wire.noise import DH_BYTES
 
 _QUIET = frozenset({None, Reason.SHUTTING_DOWN, Reason.ALREADY_CONNECTED})
 """Endings that are nobody's fault and need nobody's attention."""
@@ -48,12 +51,11 @@ class PeerNetwork:
         self._inlet = inlet
         self._clock = clock
         self._logger = logger
-        self._roster = Roster(settings.node_key, peers_in_max=settings.peers_in_max)
+        self._roster = Roster(settings.credentials.node_key, peers_in_max=settings.peers_in_max)
         self._refusals = Refusals()
         self._dialler = Dialler(settings, enter=self._enter, find=self._roster.find, random=random, logger=logger)
         self._sessions: set[Session] = set()
-        self._strangers: dict[Session, None] = {}
-        """Inbound and not admitted, the oldest first."""
+        self._lobby = Lobby[Session]()
         self._closing = trio.Event()
         self._room: trio.Nursery | None = None
         self._endpoint: Endpoint | None = None
@@ -137,45 +139,37 @@ class PeerNetwork:
         except OSError:
             return  # gone before it was looked at
         session = self._new_session(stream, host, outbound=False)
-        if len(self._strangers) >= HANDSHAKES_MAX:
-            oldest = next(iter(self._strangers))
-            del self._strangers[oldest]
-            oldest.abort()
-        self._strangers[session] = None
+        displaced = self._lobby.enter(session, host)
+        if displaced is not None:
+            displaced.abort()
         await self._host(session)
 
-    def _enter(self, stream: trio.SocketStream, address: str) -> Session:
+    def _enter(self, stream: trio.SocketStream, address: PeerAddress) -> Session:
         """A connection went out."""
         assert self._room is not None
-        session = self._new_session(stream, address, outbound=True)
+        session = self._new_session(stream, str(address.endpoint), outbound=True, wanted=address.node_key)
         self._room.start_soon(self._host, session)
         return session
 
-    def _new_session(self, stream: trio.SocketStream, address: str, *, outbound: bool) -> Session:
-        session = Session(Link(stream), self._hello(), address=address, outbound=outbound, outbox_bytes_max=self._settings.outbox_bytes_max)
+    def _new_session(self, stream: trio.SocketStream, address: str, *, outbound: bool, wanted: bytes | None = None) -> Session:
+        settings = self._settings
+        handshake = Handshake(settings.credentials, secrets.token_bytes(DH_BYTES), dials=outbound, wanted=wanted)
+        session = Session(
+            Link(stream), handshake, self._hello(), address=address, outbound=outbound, outbox_bytes_max=settings.outbox_bytes_max
+        )
         self._sessions.add(session)
         return session
 
     def _hello(self) -> Hello:
         assert self._endpoint is not None
-        settings = self._settings
-        challenge = secrets.token_bytes(16)
-        return Hello(
-            PROTOCOL_VERSION,
-            settings.chain_id,
-            settings.node_key,
-            printable(settings.agent)[:64],
-            self._endpoint.port,
-            challenge,
-            self._inlet.tips(),
-        )
+        return Hello(printable(self._settings.agent)[:64], self._endpoint.port, self._inlet.tips())
 
     async def _host(self, session: Session) -> None:
         try:
             await session.run(self._inlet, self._admit)
         finally:
             self._sessions.discard(session)
-            self._strangers.pop(session, None)
+            self._lobby.leave(session)
             self._roster.leave(session)
         self._take_note(session)
 
@@ -183,7 +177,7 @@ class PeerNetwork:
         replaced = await self._roster.admit(newcomer)
         if replaced is not None:
             replaced.end(Reason.ALREADY_CONNECTED, "replaced by another connection")
-        self._strangers.pop(newcomer, None)
+        self._lobby.leave(newcomer)
         newcomer.connected_ms = self._clock()
         self._logger.info("peer connected", address=newcomer.address, node=_node_id(newcomer), outbound=newcomer.outbound)
 
@@ -201,7 +195,7 @@ class PeerNetwork:
 
 
 def _node_id(session: Session) -> str:
-    return session.theirs.node_key.hex() if session.theirs is not None else ""
+    return session.node_key.hex() if session.node_key is not None else ""
 
 
 def _view(peer: Peer, session: Session) -> PeerView:

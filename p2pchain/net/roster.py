@@ -39,8 +39,8 @@ class Roster:
 
     async def admit(self, newcomer: Session) -> Session | None:
         """Give the newcomer its number, or raise `ConnectionRefused`; the session that it replaces, if any."""
-        assert newcomer.theirs is not None
-        node_key = newcomer.theirs.node_key
+        node_key = newcomer.node_key
+        assert node_key is not None, "who it is was proven before it said hello"
         present = self.find(node_key)
         while present is not None and self._keeps(present, newcomer, node_key):
             if await present.is_alive():
@@ -55,10 +55,10 @@ class Roster:
         return present
 
     def leave(self, session: Session) -> None:
-        if session.peer is not None and session.theirs is not None:
+        if session.peer is not None and session.node_key is not None:
             del self._by_peer[session.peer]
-            if self._by_key.get(session.theirs.node_key) is session:
-                del self._by_key[session.theirs.node_key]
+            if self._by_key.get(session.node_key) is session:
+                del self._by_key[session.node_key]
 
     def _keeps(self, present: Session, newcomer: Session, node_key: bytes) -> bool:
         is_crossed = present.outbound != newcomer.outbound

@@ -1,8 +1,9 @@
 """One connection from its first byte to its last: the handshake, then a reader and a writer, then a goodbye.
 
-    greeting -> hello heard -> admitted -> joined -> ... -> ended
+    secure -> hello heard -> admitted -> joined -> ... -> ended
 
-The dialling end says hello first, the other answers once it has decided, so that a hello back means yes.  Whatever ends
+Nothing but the handshake is ever sent in clear: before the link is secure it can only be closed.  Then the dialling end
+says hello, the other answers once it has decided, so that a hello back means yes.  Whatever ends
 a connection (the peer, the wire rules, the node, silence, slowness) is written down once, in `ending`, and nothing of
 it leaves `run`; any other error does, and ends the process.  Only the writer writes: a goodbye waits for the frame that
 is under way, because nothing can be said in the middle of one.
@@ -19,13 +20,15 @@ from p2pchain.net.endpoint import Endpoint
 from p2pchain.net.errors import LinkLost
 from p2pchain.net.link import Link
 from p2pchain.net.outbox import Outbox, is_urgent
-from p2pchain.net.settings import GOODBYE_S, HANDSHAKE_S, KEEPALIVE_S, PROBE_S, SEND_BYTES_PER_S, SEND_S, SILENCE_S
+from p2pchain.net.settings import GOODBYE_S, HANDSHAKE_S, KEEPALIVE_S, PROBE_S, SEAL_BYTES, SEND_BYTES_PER_S, SEND_S, SILENCE_S
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import Inlet
 from p2pchain.wire.connection import Connection, State
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.framing import encode_frame
+from p2pchain.wire.handshake import Handshake
 from p2pchain.wire.messages import Goodbye, Hello, Message, Ping, Pong
+from p2pchain.wire.secure_connection import SecureConnection
 
 
 class Ending(NamedTuple):
@@ -38,7 +41,7 @@ class Ending(NamedTuple):
 
 
 class Session:
-    def __init__(self, link: Link, hello: Hello, *, address: str, outbound: bool, outbox_bytes_max: int) -> None:
+    def __init__(self, link: Link, handshake: Handshake, hello: Hello, *, address: str, outbound: bool, outbox_bytes_max: int) -> None:
         self.link = link
         self._origin = address
         self.outbound = outbound
@@ -50,6 +53,7 @@ class Session:
         self.ending: Ending | None = None
         self.ended = trio.Event()
         self._connection = Connection(hello)
+        self._secure = SecureConnection(handshake, self._connection)
         self._outbox = Outbox(outbox_bytes_max)
         self._whole = trio.CancelScope()
         self._hearing = trio.CancelScope()
@@ -61,6 +65,11 @@ class Session:
     def theirs(self) -> Hello | None:
         """What the other end said first."""
         return self._connection.theirs
+
+    @property
+    def node_key(self) -> bytes | None:
+        """Who the other end has proven to be."""
+        return self._secure.node_key
 
     @property
     def address(self) -> str:
@@ -86,7 +95,7 @@ class Session:
             self._conclude(reason, text, by_us=True)
             self._parted_s = trio.current_time() + GOODBYE_S
             self._writing.deadline = self._parted_s
-            self._outbox.close(self._farewell(reason, text))
+            self._outbox.close(self._connection.farewell(make_goodbye(reason, text)))
 
     def abort(self) -> None:
         """Close at once; only for a connection that has not been admitted."""
@@ -109,7 +118,7 @@ class Session:
                 await self._hear(lambda: self._shake_hands(admit))
                 if self.ending is None:
                     await self._converse(inlet)
-                elif self.ending.by_us:
+                elif self.ending.by_us and self._secure.is_secure and not self.link.is_torn:
                     await self._write()
                 if self.joined_s is not None and self.peer is not None:
                     await inlet.peer_left(self.peer)
@@ -123,17 +132,35 @@ class Session:
     async def _shake_hands(self, admit: Callable[[Session], Awaitable[None]]) -> None:
         try:
             with trio.fail_after(HANDSHAKE_S):
+                await self._become_secure()
                 if self.outbound:
-                    await self.link.send(self._connection.greeting())
+                    await self._send(self._connection.greeting())
                 message = await self._hear_first()
                 if isinstance(message, Goodbye):
                     self._conclude(*message, by_us=False)
                     return
                 await admit(self)
                 if not self.outbound:
-                    await self.link.send(self._connection.greeting())
+                    await self._send(self._connection.greeting())
         except trio.TooSlowError:
-            raise ConnectionRefused(Reason.TIMEOUT, f"no hello within {HANDSHAKE_S:.0f} s") from None
+            raise ConnectionRefused(Reason.TIMEOUT, f"no handshake and hello within {HANDSHAKE_S:.0f} s") from None
+
+    async def _become_secure(self) -> None:
+        """The dialler's last word is left for `_send`, to go with its hello."""
+        await self._say_in_clear()
+        while not self._secure.is_secure:
+            data = await self.link.receive()
+            try:
+                self._secure.shake_hands(data)
+            except ConnectionRefused:
+                await self._say_in_clear()  # so that a node of another network or version learns why
+                raise
+            if not self._secure.is_secure:
+                await self._say_in_clear()
+
+    async def _say_in_clear(self) -> None:
+        if said := self._secure.take():
+            await self.link.send(said)
 
     async def _converse(self, inlet: Inlet) -> None:
         async with trio.open_nursery() as nursery:
@@ -169,9 +196,12 @@ class Session:
                 self._conclude(None, "the node is stopping", by_us=False)
 
     async def _hear_first(self) -> Message:
+        data = b""  # what came right after the handshake waits in the channel
         while True:
-            for message in self._connection.receive(await self.link.receive()):
+            await trio.lowlevel.checkpoint_if_cancelled()  # it may have ended while these bytes were on their way to this task
+            for message in self._secure.receive(data):
                 return message
+            data = await self.link.receive()
 
     async def _read(self, inlet: Inlet) -> None:
         assert self.peer is not None
@@ -198,7 +228,7 @@ class Session:
     async def _take_in(self, data: bytes, peer: Peer, inlet: Inlet) -> None:
         if self.ending is not None:
             return
-        for message in self._connection.receive(data):
+        for message in self._secure.receive(data):
             match message:
                 case Ping(token):
                     self.send(Pong(token))
@@ -217,11 +247,17 @@ class Session:
             with self._writing:
                 while batch := await self._next_batch():
                     with trio.fail_after(SEND_S + len(batch) / SEND_BYTES_PER_S):
-                        await self.link.send(batch)
+                        await self._send(batch)
         except LinkLost as lost:
             self._conclude(None, str(lost), by_us=False)
         except trio.TooSlowError:
             self._conclude(Reason.TOO_SLOW, f"a write was not taken within {SEND_S:.0f} s", by_us=True)
+
+    async def _send(self, frames: bytes) -> None:
+        """Encrypted once, and in one write up to `SEAL_BYTES`."""
+        for start in range(0, len(frames), SEAL_BYTES):
+            await trio.lowlevel.checkpoint_if_cancelled()  # what is sealed and not sent would make all that follows unreadable
+            await self.link.send(self._secure.seal(frames[start : start + SEAL_BYTES], int(trio.current_time() * 1000)))
 
     async def _next_batch(self) -> bytes:
         while True:
@@ -229,12 +265,6 @@ class Session:
                 return await self._outbox.take()
             if self.ending is None:
                 return encode_frame(Ping(0))
-
-    def _farewell(self, reason: Reason, text: str) -> bytes:
-        # a peer that says hello to the wrong node learns whom it met
-        greets = not self.outbound and self.peer is None and self.theirs is not None and reason is not Reason.TOO_MANY_PEERS
-        greeting = self._connection.greeting() if greets else b""
-        return greeting + self._connection.farewell(make_goodbye(reason, text))
 
     # the end
 

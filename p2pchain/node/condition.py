@@ -5,13 +5,20 @@ from __future__ import annotations
 from p2pchain.chain.schedule import quorum
 from p2pchain.node.core import Core
 from p2pchain.node.engine import Engine
+from p2pchain.node.upgrading import describe_requirement
 
 STALL_SLOTS = 3
 """Slots without a new final block, while there are unfinal ones, before the status speaks of waiting."""
 
 
 def describe_condition(engine: Engine, slot: int) -> str:
-    """What the node is doing, or what it waits for and why, in one line."""
+    """What the node is doing, or what it waits for and why, in one line; first of all that it must be replaced soon."""
+    core = engine.core
+    text = _describe(engine, slot)
+    return text if core.requirement is None else f"{describe_requirement(core.requirement, core.supported)}; {text}"
+
+
+def _describe(engine: Engine, slot: int) -> str:
     core, root = engine.core, engine.core.tree.root
     if core.awaits_base or (core.refused_final or 0) > root.height:
         return _recovery_condition(core)

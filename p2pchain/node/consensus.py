@@ -5,14 +5,15 @@ Our own ballots come back through `count`, by the same door as a stranger's, aft
 
 from __future__ import annotations
 
-from p2pchain.chain.ballots import Contradiction
+from p2pchain.chain.outcomes import failures_in
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import PublicKey, Signature
 from p2pchain.chain.votes import VOTERS_MAX, Ballot, Certificate, Kind, make_certificate
 from p2pchain.chain.voting import Hold, Proposal, SignState, after_confirm, after_vote, hold_vote, may_confirm
 from p2pchain.node.core import Core
-from p2pchain.node.effects import BlockFinal, ContradictionSeen, SignBallot
+from p2pchain.node.effects import BlockFinal, SignBallot
 from p2pchain.node.events import Peer
+from p2pchain.node.witness import Witness
 from p2pchain.wire.messages import BallotMessage, CertificateMessage
 
 SILENT_MARGIN_SLOTS = 4
@@ -26,6 +27,7 @@ class Consensus:
     def __init__(self, core: Core, started_slot: int) -> None:
         self._core = core
         self._started_slot = started_slot
+        self.witness = Witness(core, self.known_voters)
         self.last_seen: dict[PublicKey, int] = {}
         """Slot of the newest ballot of each active delegate: what status and metrics show."""
         self.last_final_ms: int | None = None
@@ -40,13 +42,10 @@ class Consensus:
         """Take a verified ballot."""
         core = self._core
         subject = ballot.subject
+        self.witness.see_ballots([ballot])
         if subject.slot <= core.tree.root.slot or subject.slot > core.slot + 1 or ballot.voter not in self.known_voters():
             return
-        added = core.ballots.add(ballot)
-        if isinstance(added, Contradiction):
-            core.effects.publish.append(ContradictionSeen(ballot.voter, subject.slot, ballot.kind.name.lower()))
-            return
-        if not added:
+        if core.ballots.add(ballot) is not True:
             return
         self.last_seen[ballot.voter] = max(subject.slot, self.last_seen.get(ballot.voter, 0))
         core.broadcast(BallotMessage(ballot), but=peer)
@@ -58,6 +57,7 @@ class Consensus:
 
     def accept_certificate(self, certificate: Certificate) -> bool:
         """Take a verified certificate of either kind; false where it says nothing new or its block is not known."""
+        self.witness.see_certificate(certificate)
         node = self._core.tree.get(certificate.subject.block)
         if node is None or node.subject != certificate.subject or node is self._core.tree.root:
             return False
@@ -89,6 +89,7 @@ class Consensus:
 
     def certify_carried(self, certificate: Certificate) -> None:
         """Believe the certificate that a block carries for its ancestor, if its votes are a quorum."""
+        self.witness.see_certificate(certificate)
         ancestor = self._core.tree.get(certificate.subject.block)
         if ancestor is not None and ancestor.subject == certificate.subject:
             self._certify(ancestor, certificate)
@@ -101,6 +102,7 @@ class Consensus:
         hold = hold_vote(core.sign, proposal, in_window=self._in_window(node.slot))
         if hold is not None:
             if hold is Hold.AGAINST_LOCK:
+                core.note("info", "vote_held", slot=node.slot, reason=str(hold))
                 self._answer_lock()
             return
         core.sign = after_vote(core.sign, proposal)
@@ -196,7 +198,8 @@ class Consensus:
             assert member.block is not None, "only the root has no block"
             core.pool.settle(member.block.transactions)
             latency = max(0, core.now_ms - core.spec.slot_start_ms(member.slot))
-            core.effects.publish.append(BlockFinal(member.block, latency))
+            failed = failures_in(member.changes.rows) if member.changes is not None else ()
+            core.effects.publish.append(BlockFinal(member.block, latency, failed))
         core.ballots.forget_until(node.slot)
         if core.sign is not None and node.slot > core.sign.lock.slot:
             core.sign = core.sign._replace(lock=node.subject)
@@ -206,7 +209,8 @@ class Consensus:
     def known_voters(self) -> frozenset[PublicKey]:
         """Everybody whose signature can mean something now: the sets at the final block, at the head and between."""
         head, root = self._core.head, self._core.tree.root
-        return head.schedule.keys | root.schedule.keys | self._core.tree.voters(head)
+        sets = {head.schedule.keys, root.schedule.keys, self._core.tree.voters(head)}  # one set but while it changes
+        return sets.pop() if len(sets) == 1 else frozenset().union(*sets)
 
     def _forget_strangers(self) -> None:
         known = self.known_voters() if self._core.head.id in self._core.tree else self._core.tree.root.schedule.keys

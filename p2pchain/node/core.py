@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from p2pchain.chain.ballots import Ballots
+from p2pchain.chain.changing import Requirement
 from p2pchain.chain.mempool import Mempool
 from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.recovery import Recoveries
 from p2pchain.chain.state import StackedView
+from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Node, Tree
 from p2pchain.chain.types import Height, PublicKey
 from p2pchain.chain.voting import SignState
 from p2pchain.node.effects import Broadcast, Effects, Noted, Outgoing, Send
 from p2pchain.node.events import Peer
+from p2pchain.node.watch import Watch
 from p2pchain.wire.messages import Message, Tips
 
 
@@ -26,11 +29,16 @@ class Core:
         self.spec = spec
         self.tree = tree
         self.ballots = Ballots()
+        self.watch = Watch()
         self.pool = pool
         self.key = key
         """The consensus key that this node signs with, if any."""
         self.sign = sign
         """None while this node must stay silent because it does not know what it has signed."""
+        self.supported = PROTOCOL
+        """The newest version of the protocol that this node knows."""
+        self.requirement: Requirement | None = None
+        """What the head's branch will take, or takes, that this node does not know."""
         self.now_ms = 0
         self.effects = Effects()
         self.head: Node = tree.head()
@@ -39,6 +47,15 @@ class Core:
     @property
     def slot(self) -> int:
         return self.spec.slot_at(self.now_ms)
+
+    @property
+    def is_outgrown(self) -> bool:
+        """Whether the head is the last block that this node can judge: what it cannot read now may be sound."""
+        return self.head.schedule.terms.version > self.supported
+
+    def is_beyond(self, height: int) -> bool:
+        """Whether blocks at a height take a version that this node does not know: it need not fetch them."""
+        return self.requirement is not None and height >= self.requirement.height
 
     @property
     def awaits_base(self) -> bool:

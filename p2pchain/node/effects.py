@@ -13,6 +13,8 @@ from typing import NamedTuple, TypeAlias
 
 from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Code, Evidence
+from p2pchain.chain.evidence import Offence
+from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.state import Changes
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import BlockId, Height, TransactionId
@@ -120,6 +122,8 @@ class BlockFinal(NamedTuple):
 
     block: Block
     latency_ms: int
+    failed: tuple[Failure, ...] = ()
+    """Its transactions that paid their fee and did nothing else."""
 
 
 class HeadChanged(NamedTuple):
@@ -135,16 +139,25 @@ class Noted(NamedTuple):
 
 
 class ContradictionSeen(NamedTuple):
-    """Two contradicting signatures of one delegate."""
+    """Two contradicting signatures of one delegate: told once for each key, kind and slot."""
 
-    voter: bytes
-    slot: int
-    what: str
+    offence: Offence
+    first: bytes
+    """The signed messages as they go into evidence."""
+    second: bytes
+
+
+class ProtocolOutgrown(NamedTuple):
+    """The next block takes a version of the protocol that this node does not know: it can do nothing more, and must end."""
+
+    version: int
+    height: int
+    supported: int
 
 
 SignRequest: TypeAlias = SignBlock | SignBallot
 Outgoing: TypeAlias = Send | Broadcast | SendFinalBlocks | Disconnect
-Publication: TypeAlias = BlockFinal | HeadChanged | Noted | ContradictionSeen
+Publication: TypeAlias = BlockFinal | HeadChanged | Noted | ContradictionSeen | ProtocolOutgrown
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from p2pchain.chain.mempool import Limits, Mempool
 from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.recovery import Recoveries
 from p2pchain.chain.state import View
+from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Node, Root, Tree
 from p2pchain.chain.types import BlockId, PublicKey
 from p2pchain.chain.votes import Certificate, Kind
@@ -36,6 +37,7 @@ from p2pchain.node.gossip import Gossip
 from p2pchain.node.importer import Importer
 from p2pchain.node.producer import Producer, takes
 from p2pchain.node.sync import Sync
+from p2pchain.node.upgrading import Upgrading
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.messages import BlockMessage, CertificateMessage
 
@@ -71,12 +73,16 @@ class Engine:
         identity: Identity,
         limits: Limits,
         now_ms: int,
+        *,
+        supported: int = PROTOCOL,
         recoveries: Recoveries = NOT_RECOVERED,
     ) -> None:
+        """`supported` is the newest version of the protocol that this node knows."""
         tree = Tree(root, view)
         self.core = Core(spec, tree, Mempool(spec, limits), identity.key, identity.sign)
         self.core.now_ms = now_ms
-        self.core.pool.params = root.schedule.terms.params
+        self.core.supported = supported
+        self.core.pool.params = self._params_reviewed = root.schedule.terms.params
         self.consensus = Consensus(self.core, spec.slot_at(now_ms))
         self.core.recoveries = recoveries
         self.consensus.recover()
@@ -84,6 +90,7 @@ class Engine:
         self.producer = Producer(self.core)
         self.gossip = Gossip(self.core)
         self.sync = Sync(self.core)
+        self.upgrading = Upgrading(self.core, self.sync)
         self.admission = Admission(self.core, self.gossip)
         self._catching_up = CatchingUp(self.core, self.sync, self.importer, self.consensus, partial(self._block_received, asked=True))
         self._waiting: dict[BlockId, Waiting] = {}
@@ -102,6 +109,7 @@ class Engine:
                 continue
             if node is not None and certificate is not None:
                 self.core.tree.certify(node, certificate)
+        self.core.tree.restored()
         self.core.effects = Effects()
         self.core.head = self.core.tree.head()
 
@@ -126,6 +134,11 @@ class Engine:
         """When `TimeReached` is due at the latest."""
         due = [self.core.spec.slot_start_ms(self.core.slot + 1), self.gossip.next_ms(), self.sync.next_ms(), self.producer.next_ms()]
         return min(moment for moment in due if moment is not None)
+
+    @property
+    def waiting(self) -> int:
+        """Blocks kept for a missing parent or for their time."""
+        return len(self._waiting)
 
     def _resume(self) -> None:
         """After a restart, say again what was said last (V1: resend, never decide again)."""
@@ -190,11 +203,21 @@ class Engine:
             self.gossip.tell_status()
         head = core.head = core.tree.head()
         core.pool.params = head.schedule.terms.params
+        self._review_pool()
+        self.upgrading.look()
         if head is not self._head_told:
             self._head_told = head
             core.effects.publish.append(HeadChanged(head.subject))
         protected = {head.id} if core.sign is None else {head.id, core.sign.lock.block, core.sign.voted.block}
         core.effects.commit.dropped += [node.id for node in core.tree.prune(protected)]
+
+    def _review_pool(self) -> None:
+        """Once new parameters are final, what they do not allow leaves the pool: no leader would ever include it."""
+        core = self.core
+        params = core.tree.root.schedule.terms.params
+        if params != self._params_reviewed:
+            self._params_reviewed = params
+            core.pool.review(core.slot, core.head_view())
 
     # --- peers
 
@@ -216,12 +239,15 @@ class Engine:
     def _look_at(self, peer: Peer) -> None:
         """Fetch what leads to a peer's head, once its final blocks are no longer ahead of ours."""
         tips, tree = self.core.peers[peer], self.core.tree
+        if self.core.is_beyond(tips.head.height):
+            return
         if tips.head.height > tree.root.height and tips.head.block not in tree and not self.sync.is_behind:
             self.sync.ask_branch(peer, tips.head.block)
 
     # --- blocks and certificates
 
     def _block_received(self, peer: Peer | None, block: Block, *, asked: bool = False) -> None:
+        self.consensus.witness.see_block(block)
         try:
             self._import(peer, block, asked=asked)
         except NotYet as refusal:
@@ -247,6 +273,8 @@ class Engine:
         self.core.head = self.core.tree.head()
 
     def _keep_waiting(self, peer: Peer | None, block: Block, refusal: NotYet) -> None:
+        if self.core.is_beyond(block.header.height):
+            return
         is_by_delegate = block.header.producer in self.consensus.known_voters()
         if refusal.code in (Code.UNKNOWN_PARENT, Code.FUTURE_SLOT) and is_by_delegate:
             self._waiting[block.id] = Waiting(peer, block)
@@ -282,4 +310,6 @@ class Engine:
 
     def _leads_above(self, certificate: Certificate) -> bool:
         """Whether a certificate is for a block above the final one that this node has never seen."""
-        return certificate.subject.height > self.core.tree.root.height and certificate.subject.block not in self.core.tree
+        height = certificate.subject.height
+        is_above = height > self.core.tree.root.height and not self.core.is_beyond(height)
+        return is_above and certificate.subject.block not in self.core.tree

@@ -40,6 +40,7 @@ class Importer:
         core = self._core
         if block.id in core.tree:
             return None
+        self._validate_version(block)
         parent = core.tree.parent_of(block, bounded=not in_sync, asked=asked)
         self._validate_time(block)
         if executed is None:
@@ -52,6 +53,14 @@ class Importer:
         node = core.tree.add(parent, block, executed)
         core.effects.commit.blocks.append(StoredBlock(block, executed.changes))
         return node
+
+    def _validate_version(self, block: Block) -> None:
+        """Before any other rule: those of a version that this node does not know are not its to judge."""
+        parent, supported = self._core.tree.get(block.header.parent), self._core.supported
+        if parent is not None and parent.schedule.terms.version > supported:
+            version = parent.schedule.terms.version
+            text = f"block {block.header.height} takes protocol version {version}, this node knows versions up to {supported}"
+            raise NotYet(Code.PROTOCOL_TOO_OLD, text, found=supported, wanted=version)
 
     def _execute(self, parent: Node, block: Block) -> Executed:
         """In a block even what might become right later is the producer's fault now."""

@@ -28,6 +28,10 @@ _SIGNATURE_TAIL = 66
 """A canonical transaction ends in two bytes of length and 64 of signature."""
 
 
+_GOSSIP = messages.BlockMessage, messages.BallotMessage, messages.CertificateMessage, messages.Transactions
+"""What comes unasked, as new as its sender is."""
+
+
 class Opened(NamedTuple):
     """A decoded message: check these, then `finish` with the answers gives the event, or raises `Invalid`."""
 
@@ -52,8 +56,21 @@ class Intake:
         self._spec = core.spec
         self._chain_id = ChainId(core.spec.chain_id)
 
-    def open(self, peer: Peer, message: Message) -> Opened | None:  # noqa: PLR0911  (the table of messages, one line each)
+    def open(self, peer: Peer, message: Message) -> Opened | None:
         """The event in a message; None where there is nothing to do.  `Invalid` where it is malformed."""
+        try:
+            return self._open(peer, message)
+        except Invalid:
+            if self._core.is_outgrown or (isinstance(message, _GOSSIP) and self._is_ahead(peer)):
+                return None
+            raise
+
+    def _is_ahead(self, peer: Peer) -> bool:
+        """Whether a peer claims final blocks that are missing here: between them and these a new version may lie."""
+        tips = self._core.peers.get(peer)
+        return tips is not None and tips.final.height > self._core.tree.root.height + 1
+
+    def _open(self, peer: Peer, message: Message) -> Opened | None:  # noqa: PLR0911  (the table of messages, one line each)
         match message:
             case messages.Status():
                 return _plain(events.StatusReceived(peer, message.tips))
@@ -162,8 +179,14 @@ class Intake:
         checks: list[SignatureCheck] = []
         parts: list[tuple[Block, int, Certificate | None, int]] = []
         for raw, proof in zip(message.items[::2], message.items[1::2], strict=True):
-            block, wanted = self.read_block(raw)
-            certificate = decode_certificate(proof) if proof else None
+            try:
+                block, wanted = self.read_block(raw)
+                certificate = decode_certificate(proof) if proof else None
+            except Invalid:
+                # The blocks before it may say that from here on another version is in force.
+                if not parts:
+                    raise
+                break
             proof_checks = self._certificate_checks(certificate) if certificate is not None else []
             parts.append((block, len(wanted), certificate, len(proof_checks)))
             checks += wanted + proof_checks

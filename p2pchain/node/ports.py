@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
+from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.chain.voting import SignState
@@ -102,6 +103,8 @@ class FinalBlock(NamedTuple):
 
     raw: bytes
     certificate: bytes
+    failed: tuple[Failure, ...] = ()
+    """Its transactions that paid their fee and did nothing else."""
 
 
 class Location(NamedTuple):

@@ -41,6 +41,8 @@ class Producer:
         if core.key is None or core.sign is None or core.awaits_base or slot <= core.sign.produced.slot or slot <= core.head.slot:
             return False
         schedule = self._base().schedule
+        if schedule.terms.version > core.supported:
+            return False
         return slot >= schedule.start_slot and schedule.turn(slot).delegate.consensus_key == core.key
 
     def produce(self) -> None:
@@ -81,13 +83,13 @@ class Producer:
         return is_first or is_heartbeat or is_unfinal
 
     def _base(self) -> Node:
-        """What the next block stands on: the head, or its parent where the bound of unfinal blocks is reached."""
-        core = self._core
-        if core.tree.has_room(core.head):
-            return core.head
-        parent = core.head.parent
-        assert parent is not None, "the bound is at least two blocks"
-        return parent
+        """What the next block stands on: the head, or its ancestor with room where the bound of unfinal blocks is reached."""
+        tree = self._core.tree
+        base = self._core.head
+        while not tree.has_room(base):
+            assert base.parent is not None, "the root has room: the bound is at least two blocks"
+            base = base.parent
+        return base
 
     def _build(self, base: Node, slot: int, *, empty: bool) -> None:
         core = self._core

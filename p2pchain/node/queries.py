@@ -5,11 +5,18 @@ Every read says as of which block it speaks.  Nothing here changes anything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 from p2pchain.chain.actions.delegate import candidate_ids
 from p2pchain.chain.block import Envelope, decode_envelope
-from p2pchain.chain.staking import matured_amount, unsettled_reward
+from p2pchain.chain.changing import load_proposals, load_scheduled
+from p2pchain.chain.outcomes import MEANINGS, Failure, failure_at, failures_in
+from p2pchain.chain.penalty import DelegateOf, matured_amount, position_amount, unbonding_amount
+from p2pchain.chain.schedule import quorum
+from p2pchain.chain.staking import unsettled_reward
 from p2pchain.chain.state import (
     ACCOUNTS,
     CANDIDATES,
@@ -20,9 +27,11 @@ from p2pchain.chain.state import (
     STAKES,
     Globals,
     Position,
+    Stakes,
     View,
 )
-from p2pchain.chain.transaction import decode_transaction
+from p2pchain.chain.terms import load_terms
+from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import AccountId, BlockId, TransactionId
 from p2pchain.chain.votes import Subject, decode_certificate
@@ -35,10 +44,12 @@ from p2pchain.node.views import (
     BlockReference,
     BlockView,
     DelegateView,
+    EvidenceView,
     PoolView,
     PositionView,
     ScheduleView,
     StatusView,
+    TermsView,
     TransactionView,
     UnbondingView,
 )
@@ -46,8 +57,13 @@ from p2pchain.wire.messages import Tips
 
 RANGE_BYTES_MAX = 1 << 20
 """Block bytes that one read of a range looks at (one block at least): about 30 ms of decoding."""
-ENVELOPES_MAX = 4
+SPLITS_MAX = 4
 """Blocks kept split, because whoever asks for one transaction of a block asks for the next: at most 16 MiB."""
+
+
+class SplitBlock(NamedTuple):
+    envelope: Envelope
+    failed: Sequence[Failure]
 
 
 class Queries:
@@ -60,7 +76,7 @@ class Queries:
         self._network = network
         self._node_id = node_id
         self._version = version
-        self._envelopes: dict[int, Envelope] = {}
+        self._splits: dict[int, SplitBlock] = {}
 
     def status(self, now_ms: int) -> StatusView:
         core, sync = self._core, self._engine.sync
@@ -82,6 +98,9 @@ class Queries:
             delegate=self._own_account(),
             producing=core.key in schedule.keys and core.sign is not None and not self._engine.producer.paused,
             condition=describe_condition(self._engine, slot),
+            protocol=schedule.terms.version,
+            protocol_supported=core.supported,
+            requirement=core.requirement,
         )
 
     def account(self, account: AccountId, at: At) -> AccountView:
@@ -89,12 +108,13 @@ class Queries:
         row = ACCOUNTS.load(view, account) or EMPTY_ACCOUNT
         stakes = STAKES.load(view, account) if row.staker else None
         slot = self._core.slot
+        delegate_of = partial(DELEGATES.load, view)
         return AccountView(
             account=account,
-            balance=row.balance + (matured_amount(stakes, slot) if stakes else 0),
+            balance=row.balance + (matured_amount(stakes, slot, delegate_of) if stakes else 0),
             nonce=row.nonce,
             positions=tuple(_position(position, view) for position in stakes.positions) if stakes else (),
-            unbonding=tuple(UnbondingView(*u) for u in stakes.unbonding if u.release_slot > slot) if stakes else (),
+            unbonding=_unbonding(stakes, slot, delegate_of) if stakes else (),
             delegate=self._delegate(account, view, None),
             next_nonce=self._core.pool.next_nonce(account, row.nonce),
             subject=subject,
@@ -127,14 +147,15 @@ class Queries:
         """Where a transaction is: final first, then in a block, then waiting, then ended."""
         location = self._store.transaction(item)
         if location is not None:
-            raw = self._envelope(location.height).transactions[location.position]
-            transaction = decode_transaction(raw, self._core.spec)
-            return TransactionView(item, "final", location.height, location.position, None, "", transaction)
+            envelope, failed = self._split(location.height)
+            transaction = decode_transaction(envelope.transactions[location.position], self._core.spec)
+            return _included(transaction, "final", location.height, location.position, failed)
         for node in self._not_durable():
             assert node.block is not None
             for index, transaction in enumerate(node.block.transactions):
                 if transaction.id == item:
-                    return TransactionView(item, "included", node.height, index, None, "", transaction)
+                    failed = failures_in(node.changes.rows) if node.changes is not None else ()
+                    return _included(transaction, "included", node.height, index, failed)
         waiting = self._core.pool.get(item)
         if waiting is not None:
             return TransactionView(item, "pending", None, None, None, "", waiting)
@@ -148,12 +169,30 @@ class Queries:
         found = [self._delegate(account, view, totals) for account in candidate_ids(CANDIDATES.load(view))]
         return sorted((d for d in found if d is not None), key=lambda d: (-d.stake, d.account))
 
+    def evidence(self) -> list[EvidenceView]:
+        """Contradicting signatures that this node has seen since it began, oldest first."""
+        view = self._core.head_view()
+        found = []
+        for offence, (first, second) in self._core.watch.pairs().items():
+            owner = DELEGATE_BY_KEY.load(view, offence.key)
+            row = DELEGATES.load(view, owner.data) if owner is not None else None
+            found.append(EvidenceView(offence, first, second, owner.data if owner else None, row is not None and row.convicted_slot > 0))
+        return found
+
     def schedule(self, now_ms: int, turns: int) -> ScheduleView:
         schedule = self._core.head.schedule
         slot = self._core.spec.slot_at(now_ms)
         first = max(slot, schedule.start_slot)
         listed = [schedule.turn(first + i) for i in range(turns)]
         return ScheduleView(listed[0].round if listed else schedule.round, slot, listed, self._core.head.subject)
+
+    def terms(self, at: At) -> TermsView:
+        """What rules above a tip, and what is proposed or agreed to change it."""
+        view, subject = self._view(at)
+        totals = GLOBALS.load(view)
+        assert totals is not None, "the globals row is written by the genesis"
+        scheduled, proposals = load_scheduled(view).changes, load_proposals(view).open
+        return TermsView(load_terms(view), scheduled, proposals, quorum(len(totals.active)), subject)
 
     def pool(self, limit: int) -> PoolView:
         pool = self._core.pool
@@ -197,36 +236,50 @@ class Queries:
         active = any(member.account == account for member in totals.active)
         weight = row.stake / totals.total_stake if totals.total_stake else 0.0
         terms = (row.consensus_key, row.commission_bps, row.stake, weight, active, bool(row.retired), row.produced, row.missed)
-        return DelegateView(account, *terms)
+        return DelegateView(account, *terms, bool(row.convicted_slot), row.slashed_bps)
 
     def _unfinal(self, node: Node) -> BlockView:
         assert node.block is not None
-        return BlockView(node.block, "unfinal", node.certificate, None, self._core.spec.slot_start_ms(node.slot))
+        failed = failures_in(node.changes.rows) if node.changes is not None else ()
+        return BlockView(node.block, "unfinal", node.certificate, None, self._core.spec.slot_start_ms(node.slot), failed)
 
     def _final(self, height: int | None) -> BlockView | None:
         stored = self._store.final_block(height) if height else None
         return None if stored is None else self._decode_final(stored)
 
-    def _envelope(self, height: int) -> Envelope:
+    def _split(self, height: int) -> SplitBlock:
         """A final block, split and not decoded further."""
-        envelope = self._envelopes.get(height)
-        if envelope is None:
+        split = self._splits.get(height)
+        if split is None:
             stored = self._store.final_block(height)
             assert stored is not None, "an indexed transaction lies in a stored block"
-            envelope = self._envelopes[height] = decode_envelope(stored.raw)
-            if len(self._envelopes) > ENVELOPES_MAX:
-                del self._envelopes[next(iter(self._envelopes))]
-        return envelope
+            split = self._splits[height] = SplitBlock(decode_envelope(stored.raw), stored.failed)
+            if len(self._splits) > SPLITS_MAX:
+                del self._splits[next(iter(self._splits))]
+        return split
 
     def _decode_final(self, stored: FinalBlock) -> BlockView:
         spec = self._core.spec
         envelope = decode_envelope(stored.raw)
         block = envelope.with_transactions([decode_transaction(raw, spec) for raw in envelope.transactions])
         confirms = decode_certificate(stored.certificate) if stored.certificate else None
-        return BlockView(block, "final", None, confirms, spec.slot_start_ms(envelope.header.slot))
+        return BlockView(block, "final", None, confirms, spec.slot_start_ms(envelope.header.slot), stored.failed)
+
+
+def _included(transaction: Transaction, status: str, height: int, position: int, failed: Sequence[Failure]) -> TransactionView:
+    """A transaction in a block: it succeeded unless it is listed as failed."""
+    failure = failure_at(failed, position)
+    code = None if failure is None else failure.code
+    return TransactionView(transaction.id, status, height, position, code, "" if code is None else MEANINGS[code], transaction)
 
 
 def _position(position: Position, view: View) -> PositionView:
     delegate = DELEGATES.load(view, position.delegate)
     assert delegate is not None, "a position names a registered delegate"
-    return PositionView(position.delegate, position.amount, unsettled_reward(position, delegate))
+    return PositionView(position.delegate, position_amount(position, delegate), unsettled_reward(position, delegate))
+
+
+def _unbonding(stakes: Stakes, slot: int, delegate_of: DelegateOf) -> tuple[UnbondingView, ...]:
+    """What will be released after `slot`, less what a conviction took of it."""
+    waiting = (entry for entry in stakes.unbonding if entry.release_slot > slot)
+    return tuple(UnbondingView(unbonding_amount(entry, delegate_of), entry.release_slot) for entry in waiting)

@@ -71,9 +71,13 @@ class Sync:
 
     @property
     def target(self) -> int:
-        """The greatest final height that a peer claims and can be believed in for now."""
-        claims = (tips.final for peer, tips in self._core.peers.items() if self._doubted.get(peer, 0) <= self._core.now_ms)
-        return max((claim.height for claim in claims if self._is_possible(claim)), default=0)
+        """The greatest final height that a peer claims and can be believed in for now; our own where nobody claims more."""
+        best: int = self._core.tree.root.height
+        for peer, tips in self._core.peers.items():  # after every event, so what claims no more than that costs nothing
+            claim = tips.final
+            if claim.height > best and self._doubted.get(peer, 0) <= self._core.now_ms and self._is_possible(claim):
+                best = claim.height
+        return best
 
     def _is_possible(self, claim: Subject) -> bool:
         """Blocks take slots: nobody is further ahead in blocks than in slots, and nobody is ahead of the clock."""
@@ -84,6 +88,11 @@ class Sync:
     def is_behind(self) -> bool:
         """Whether some peer has final blocks that this node lacks, beyond what votes will settle in a moment."""
         return self.target > self._core.tree.root.height + 1
+
+    @property
+    def under_way(self) -> int:
+        """Questions without an answer and answers that wait for their turn."""
+        return len(self._asked) + len(self._answers)
 
     def plan(self) -> None:
         """Ask for every range that is missing and that a peer can be asked for."""

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from p2pchain.chain.block import Block
+from p2pchain.chain.changing import Change, Proposal, Requirement
+from p2pchain.chain.evidence import Offence
+from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.schedule import Turn
+from p2pchain.chain.terms import Terms
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Certificate, Subject
@@ -34,6 +38,12 @@ class StatusView(NamedTuple):
     producing: bool
     condition: str
     """In words: what the node is doing, or what it waits for and why."""
+    protocol: int
+    """Version that the next block takes."""
+    protocol_supported: int
+    """Newest version that this node knows."""
+    requirement: Requirement | None
+    """A version beyond that, once it is scheduled."""
 
 
 class PositionView(NamedTuple):
@@ -73,6 +83,10 @@ class DelegateView(NamedTuple):
     retired: bool
     produced: int
     missed: int
+    convicted: bool = False
+    """It contradicted itself and never stands again."""
+    slashed_bps: int = 0
+    """Share of its stake, in 1/10000, that this took."""
 
 
 class BlockView(NamedTuple):
@@ -83,6 +97,8 @@ class BlockView(NamedTuple):
     confirms: Certificate | None
     """The proof that made it final, where it has its own."""
     time_ms: int
+    failed: Sequence[Failure] = ()
+    """Its transactions that paid their fee and did nothing else."""
 
 
 class TransactionView(NamedTuple):
@@ -92,8 +108,21 @@ class TransactionView(NamedTuple):
     height: int | None
     position: int | None
     code: str | None
+    """Why it ended without effect, also where a block includes it."""
     message: str
     transaction: Transaction | None
+
+
+class EvidenceView(NamedTuple):
+    """Two contradicting messages that this node has seen, ready to be submitted."""
+
+    offence: Offence
+    first: bytes
+    second: bytes
+    delegate: bytes | None
+    """Account of whoever signed, if it is a registered delegate."""
+    convicted: bool
+    """As of the head: submitting it again would only cost the fee."""
 
 
 class PoolView(NamedTuple):
@@ -110,6 +139,17 @@ class ScheduleView(NamedTuple):
     round: int
     slot: int
     turns: Sequence[Turn]
+    subject: Subject
+
+
+class TermsView(NamedTuple):
+    """The terms above a block, and how they will change."""
+
+    terms: Terms
+    scheduled: Sequence[Change]
+    proposals: Sequence[Proposal]
+    votes_needed: int
+    """For a proposal to be agreed to."""
     subject: Subject
 
 

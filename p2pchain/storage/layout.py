@@ -1,7 +1,7 @@
 """What lies where in the ledger's databases.  All integers in keys are big-endian, so that keys sort by them.
 
     meta          name                            -> see META_*
-    blocks        height (8) || block id (32)     -> [block, encoded rows, state root], written once and never changed
+    blocks        height (8) || block id (32)     -> [block, encoded rows, state root, failures], written once and never changed
     certificates  height (8) || block id (32) || kind (1) -> certificate
     final         height (8)                      -> block id
     heights       block id (32)                   -> height (8), final blocks only
@@ -21,13 +21,15 @@ from typing import NamedTuple, cast
 import msgpack
 
 from p2pchain.chain.codec import encode
+from p2pchain.chain.outcomes import Failure, as_failures, failures_in
 from p2pchain.chain.transaction import transaction_id
 from p2pchain.chain.types import Hash, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.ports import Location
 from p2pchain.storage.errors import DamagedStore
 
-FORMAT = 1
+FORMAT = 2
+"""2: rows know of convictions, a block of its failed transactions."""
 
 META_FORMAT = b"format"
 """Version of this layout, as decimal text."""
@@ -61,6 +63,8 @@ class Record(NamedTuple):
     raw: bytes
     rows: bytes
     state_root: Hash
+    failed: tuple[Failure, ...]
+    """What the rows say of failed transactions, so that nobody has to decode them to know it."""
 
 
 def height_key(height: int) -> bytes:
@@ -103,12 +107,13 @@ def decode_progress(data: bytes) -> Progress:
 
 
 def encode_record(raw: bytes, rows: Mapping[bytes, bytes], state_root: Hash) -> bytes:
-    return encode((raw, encode(dict(rows)), state_root))
+    return encode((raw, encode(dict(rows)), state_root, failures_in(rows)))
 
 
 def decode_record(data: bytes, key: bytes) -> Record:
     try:
-        return Record(*msgpack.unpackb(data, use_list=False))
+        raw, rows, root, failed = msgpack.unpackb(data, use_list=False)
+        return Record(raw, rows, root, as_failures(failed))
     except _DECODE_ERRORS as error:
         raise _damaged(key, error) from error
 

@@ -10,6 +10,7 @@ from p2pchain.chain.votes import Kind
 from p2pchain.node.ports import FinalBlock, Location, UnfinalBlock
 from p2pchain.storage.environment import Environment, Transaction
 from p2pchain.storage.layout import (
+    Record,
     block_key,
     certificate_key,
     decode_locations,
@@ -37,7 +38,10 @@ class View(NamedTuple):
 
     def final_block(self, height: int) -> FinalBlock | None:
         key = self._final_key(height)
-        return None if key is None else FinalBlock(self._raw(key), self._certificate(key, Kind.CONFIRM))
+        if key is None:
+            return None
+        record = self._record(key)
+        return FinalBlock(record.raw, self._certificate(key, Kind.CONFIRM), record.failed)
 
     def final_blocks(self, heights: range) -> Iterator[FinalBlock]:
         """Final blocks from the first of `heights` to the last that there is."""
@@ -71,10 +75,10 @@ class View(NamedTuple):
         assert block is not None, f"height {height} is final and has no row"
         return block_key(height, block)
 
-    def _raw(self, key: bytes) -> bytes:
+    def _record(self, key: bytes) -> Record:
         value = self.txn.get(key, db=self.environment.blocks)
         assert value is not None, f"height {height_of(key)} is final and has no block"
-        return decode_record(value, key).raw
+        return decode_record(value, key)
 
     def _certificate(self, key: bytes, kind: Kind) -> bytes:
         return self.txn.get(certificate_key(key, kind), b"", db=self.environment.certificates)
@@ -82,4 +86,4 @@ class View(NamedTuple):
     def _is_at(self, item: TransactionId, location: Location) -> bool:
         """An index entry speaks of a prefix: only the block itself says whose it is."""
         key = self._final_key(location.height)
-        return key is not None and transaction_id_at(self._raw(key), location.position, key) == item
+        return key is not None and transaction_id_at(self._record(key).raw, location.position, key) == item

@@ -1,6 +1,6 @@
-"""One connection as a state machine without I/O.
+"""What is said on one connection as a state machine without I/O: frames in clear, which travel in the encrypted channel.
 
-    fresh --hello received and checked--> open --goodbye either way, or a violation--> closed
+    fresh --hello received--> open --goodbye either way, or a violation--> closed
 
 `receive` takes whatever bytes arrived and gives whole messages; `send` gives the bytes of a message.  A message that
 is not allowed in a state is a violation; using a closed connection is a bug of ours.
@@ -13,7 +13,6 @@ from enum import Enum, auto
 
 from p2pchain.wire.errors import ConnectionRefused, LocalMisuse
 from p2pchain.wire.framing import FrameReader, encode_frame
-from p2pchain.wire.handshake import check_hello
 from p2pchain.wire.messages import MESSAGES, Goodbye, Hello, Message
 
 
@@ -31,7 +30,7 @@ _ALLOWED = {
 
 
 class Connection:
-    """The protocol of one link, seen from our end."""
+    """The conversation on one link, seen from our end."""
 
     __slots__ = ("_reader", "hello", "state", "theirs")
 
@@ -77,7 +76,6 @@ class Connection:
     def _advance(self, message: Message) -> None:
         if isinstance(message, Hello):
             self.theirs = message
-            check_hello(self.hello, message)
             self.state = State.OPEN
         elif isinstance(message, Goodbye):
             self.state = State.CLOSED

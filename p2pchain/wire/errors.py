@@ -19,6 +19,8 @@ class Reason(IntEnum):
     TOO_SLOW = 8
     TIMEOUT = 9
     INVALID_DATA = 10
+    NOT_AUTHENTIC = 11
+    WRONG_NODE = 12
 
 
 class ConnectionRefused(Exception):  # noqa: N818  (a refusal is the field's word)
@@ -35,6 +37,13 @@ class RemoteViolation(ConnectionRefused):
 
     def __init__(self, message: str) -> None:
         super().__init__(Reason.PROTOCOL_VIOLATION, message)
+
+
+class NotAuthentic(ConnectionRefused):
+    """Encryption or proof of identity failed: the peer's fault or somebody's between us, nobody can tell."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.NOT_AUTHENTIC, message)
 
 
 class LocalMisuse(Exception):  # noqa: N818

@@ -20,10 +20,10 @@ from p2pchain.chain.codec import (
     require_text,
 )
 from p2pchain.chain.errors import Code, Invalid
-from p2pchain.chain.types import HASH_BYTES, KEY_BYTES, ZERO_HASH, BlockId, Height, Slot
+from p2pchain.chain.types import HASH_BYTES, ZERO_HASH, BlockId, Height, Slot
 from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX, Ballot, Subject, decode_ballot
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 BLOCK_BYTES_MAX = 4 << 20
 TRANSACTIONS_BYTES_MAX = 1 << 20
 TRANSACTIONS_MAX = 10_000
@@ -45,21 +45,15 @@ class Tips(NamedTuple):
 
 
 class _Hello(NamedTuple):
-    protocol: int
-    chain_id: bytes
-    node_key: bytes
-    """Ed25519 public key that names the node.  Claimed, not proven, until links are authenticated."""
     agent: str
     """Software and version, for people."""
     listen_port: int
     """Where the node accepts connections; 0 where it does not."""
-    challenge: bytes
-    """16 random bytes of this connection, for the proof of identity to come; nobody reads them yet."""
     tips: Tips
 
 
 class Hello(_Hello):
-    """First message in either direction: `[protocol, chain_id, node_key, agent, listen_port, challenge, tips]`."""
+    """First message in either direction: `[agent, listen_port, tips]`.  Who says it the handshake has proven."""
 
     __slots__ = ()
     TYPE: ClassVar[int] = 1
@@ -67,19 +61,15 @@ class Hello(_Hello):
 
     @classmethod
     def decode(cls, body: bytes) -> Hello:
-        protocol, chain_id, key, agent, port, challenge, tips = decode_array(body, what="hello", fields=7, bytes_max=cls.BYTES_MAX)
+        agent, port, tips = decode_array(body, what="hello", fields=3, bytes_max=cls.BYTES_MAX)
         return cls(
-            require_int(protocol, what="hello protocol", high=65_535),
-            require_bytes(chain_id, what="hello chain id", size=HASH_BYTES),
-            require_bytes(key, what="hello node key", size=KEY_BYTES),
             require_text(agent, what="hello agent", size_max=64),
             require_int(port, what="hello port", high=65_535),
-            require_bytes(challenge, what="hello challenge", size=16),
             _decode_tips(tips),
         )
 
     def encode(self) -> bytes:
-        return encode((*self[:6], self.tips.to_value()))
+        return encode((self.agent, self.listen_port, self.tips.to_value()))
 
 
 class _Status(NamedTuple):

@@ -14,9 +14,11 @@ from p2pchain.api.events import EventHub
 from p2pchain.api.server import ApiServer
 from p2pchain.api.settings import ApiSettings
 from p2pchain.chain.address import encode_address
+from p2pchain.chain.changing import Change, Proposal, Requirement
 from p2pchain.chain.errors import Code, Refusal
+from p2pchain.chain.evidence import Offence, Said
 from p2pchain.chain.transaction import Transaction, decode_transaction
-from p2pchain.chain.types import AccountId, TransactionId
+from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
@@ -26,10 +28,12 @@ from p2pchain.node.views import (
     BlockReference,
     BlockView,
     DelegateView,
+    EvidenceView,
     PoolView,
     PositionView,
     ScheduleView,
     StatusView,
+    TermsView,
     TransactionView,
     UnbondingView,
 )
@@ -60,6 +64,7 @@ class FakeReads:
         self.waiting: list[Transaction] = []
         self.pruned_below = 1
         self.failure: Exception | None = None
+        self.requirement: Requirement | None = None
 
     @property
     def tip(self) -> MadeBlock:
@@ -92,7 +97,16 @@ class FakeReads:
             delegate=None,
             producing=False,
             condition="in step",
+            protocol=1,
+            protocol_supported=1,
+            requirement=self.requirement,
         )
+
+    def terms(self, at: At) -> TermsView:
+        subject = (self.head or self.tip).subject if at == "head" else self.tip.subject
+        changes = Change(90, 1, ((3, 30), (10, 2))), Change(95, 2)
+        voters = (signer(2000).public_key, signer(2001).public_key)
+        return TermsView(self.tip.schedule.terms, changes[:1], (Proposal(changes[1], voters),), 3, subject)
 
     def account(self, account: AccountId, at: At) -> AccountView:
         subject = (self.head or self.tip).subject if at == "head" else self.tip.subject
@@ -126,6 +140,10 @@ class FakeReads:
     def delegates(self, at: At) -> list[DelegateView]:
         terms = [(item.account, item.consensus_key, item.commission_bps, item.stake) for item in self.genesis.delegates]
         return [DelegateView(*each, 0.25, True, False, 12, 1) for each in terms]
+
+    def evidence(self) -> list[EvidenceView]:
+        key = self.genesis.delegates[0].consensus_key
+        return [EvidenceView(Offence(PublicKey(key), Said.VOTE, Slot(9)), b"1", b"2", self.genesis.delegates[0].account, False)]
 
     def schedule(self, now_ms: int, turns: int) -> ScheduleView:
         schedule = self.maker.root.schedule

@@ -17,7 +17,8 @@ from p2pchain.api.following import Follower
 from p2pchain.api.settings import ApiSettings
 from p2pchain.api.submission import Admission
 from p2pchain.api.views import Addresses
-from p2pchain.chain.types import Height
+from p2pchain.chain.evidence import Offence, Said
+from p2pchain.chain.types import Height, PublicKey, Slot
 from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Noted
 from tests.api.fakes import LATENCY_MS, Node
 
@@ -127,6 +128,7 @@ async def test_a_final_block_is_told_with_its_transactions(node: Node, open_stre
             "slot": made.subject.slot,
             "hash": made.subject.block.hex(),
             "transactions": [item.id.hex() for item in made.made.transactions],
+            "failed": [],
             "latency_ms": LATENCY_MS,
         }
 
@@ -137,7 +139,7 @@ async def test_a_change_of_the_head_is_told(node: Node, open_stream: Any) -> Non
     async with open_stream(node) as stream:
         await until_followed(node)
         node.hub.publish(Noted("info", "not for here", {}))
-        node.hub.publish(ContradictionSeen(b"k", 1, "votes"))
+        node.hub.publish(ContradictionSeen(Offence(PublicKey(b"k"), Said.VOTE, Slot(1)), b"1", b"2"))
         node.hub.publish(HeadChanged(subject))
         assert await stream.next() == {"type": "head", "height": 1, "slot": subject.slot, "hash": subject.block.hex()}
 

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from p2pchain.api.app import ENDPOINTS
-from p2pchain.chain.types import Height
+from p2pchain.chain.evidence import Offence, Said
+from p2pchain.chain.types import Height, PublicKey, Slot
 from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import PeerView
@@ -79,7 +80,7 @@ async def test_metrics_add_up_what_is_published(node: Node) -> None:
     node.hub.publish(BlockFinal(first.made, 250))
     node.hub.publish(BlockFinal(second.made, 200_000))
     node.hub.publish(HeadChanged(second.subject))
-    node.hub.publish(ContradictionSeen(b"", 1, "votes"))
+    node.hub.publish(ContradictionSeen(Offence(PublicKey(b""), Said.VOTE, Slot(1)), b"1", b"2"))
     found = await scrape(node)
     assert found["p2pchain_final_blocks_total"] == 2
     assert found["p2pchain_final_transactions_total"] == 5
@@ -138,7 +139,8 @@ async def test_every_served_path_is_described(node: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/status", "/v1/genesis", "/v1/delegates", "/v1/schedule", "/v1/peers", "/v1/mempool", "/v1/blocks/1", "/v1/blocks"]
+    "path",
+    ["/v1/" + name for name in ("status", "genesis", "delegates", "schedule", "params", "peers", "mempool", "blocks/1", "blocks")],
 )
 async def test_answers_have_the_fields_that_are_described(node: Node, path: str) -> None:
     node.reads.grow(transfers=1)

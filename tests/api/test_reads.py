@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from p2pchain.chain.address import decode_address, encode_address
+from p2pchain.chain.changing import Requirement
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
 from p2pchain.chain.transaction import decode_transaction
 from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Kind, decode_certificate
+from p2pchain.client.genesis_json import decode_params
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import PeerRefusal, PeerView
 from p2pchain.node.views import TransactionView
@@ -40,7 +42,29 @@ async def test_the_status_has_every_promised_name(node: Node) -> None:
         "delegate": None,
         "producing": False,
         "condition": "in step",
+        "protocol": 1,
+        "protocol_supported": 1,
+        "requirement": None,
     }
+
+
+async def test_a_version_beyond_what_the_node_knows_is_shown_with_its_height(node: Node) -> None:
+    node.reads.requirement = Requirement(2, 120)
+    assert (await node.get("/v1/status"))["requirement"] == {"version": 2, "height": 120}
+    assert "p2pchain_protocol_required_height 120.0" in (await node.client.get("/metrics")).text
+
+
+async def test_the_terms_in_force_are_shown_with_what_is_to_change_them(node: Node) -> None:
+    node.reads.grow()
+    node.reads.grow()
+    shown = await node.get("/v1/params?at=final")
+    params = node.reads.genesis.params
+    assert shown["params"] == {name: value for name, value, _, _ in params.bounds()}
+    assert decode_params(shown["params"]) == params
+    assert (shown["version"], shown["votes_needed"], shown["height"]) == (1, 3, 2)
+    assert shown["scheduled"] == [{"height": 90, "version": 1, "values": {"heartbeat_slots": 30, "fee_per_byte": 2}}]
+    assert shown["proposals"] == [{"height": 95, "version": 2, "values": {}, "voters": [address(2000), address(2001)]}]
+    assert (await node.get("/v1/schedule"))["turns"][params.delegates - 1]
 
 
 async def test_an_account_shows_amounts_as_text_and_says_as_of_when(node: Node) -> None:
@@ -152,7 +176,25 @@ async def test_delegates_are_listed(node: Node) -> None:
         "retired",
         "produced",
         "missed",
+        "convicted",
+        "slashed_bps",
     }
+
+
+async def test_evidence_is_listed_ready_to_be_submitted(node: Node) -> None:
+    delegate = node.reads.genesis.delegates[0]
+    assert (await node.get("/v1/evidence"))["evidence"] == [
+        {
+            "id": f"{delegate.consensus_key.hex()[:16]}-vote-9",
+            "delegate": encode_address("p2p", AccountId(delegate.account)),
+            "consensus_key": delegate.consensus_key.hex(),
+            "signed": "vote",
+            "slot": 9,
+            "convicted": False,
+            "first": b"1".hex(),
+            "second": b"2".hex(),
+        }
+    ]
 
 
 async def test_the_schedule_shows_one_round_unless_asked_for_more(node: Node) -> None:

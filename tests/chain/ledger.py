@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from p2pchain.chain.actions import Action
 from p2pchain.chain.crypto import Domain
 from p2pchain.chain.genesis import Genesis
+from p2pchain.chain.penalty import position_amount
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.staking import stakes_of
-from p2pchain.chain.state import ACCOUNTS, DELEGATES, EMPTY_ACCOUNT, GLOBALS, STAKES, Account, Delegate, Globals, Ledger, Stakes
+from p2pchain.chain.state import ACCOUNTS, DELEGATES, EMPTY_ACCOUNT, GLOBALS, STAKES, Account, Delegate, Globals, Ledger, Position, Stakes
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
 from p2pchain.chain.transition import Executed, Parent, execute
 from p2pchain.chain.types import SIGNATURE_BYTES, ChainId, PublicKey, Signature
@@ -89,14 +90,32 @@ class Book:
         return [DELEGATES.decode(data) for key, data in self.view.rows.items() if key.startswith(DELEGATES.prefix)]
 
     def held(self) -> int:
-        """All coins that anybody has, wherever they are."""
+        """All coins that there are, wherever they are.
+
+        What a conviction leaves of a delegate's stake may be a few coins more than its stakers hold: rounding.  What it
+        takes of unbonding coins is burned at their release and is there until then.
+        """
         stakes = self.all_stakes()
         return (
             sum(row.balance for row in self.all_accounts())
-            + sum(position.amount for row in stakes for position in row.positions)
+            + sum(self.worth(position) for row in stakes for position in row.positions)
             + sum(entry.amount for row in stakes for entry in row.unbonding)
             + sum(row.reward_pool for row in self.all_delegates())
+            + sum(map(self.dust, self.convicted()))
         )
+
+    def dust(self, delegate: bytes) -> int:
+        """What rounding left in a convicted delegate's stake."""
+        positions = [position for row in self.all_stakes() for position in row.positions if position.delegate == delegate]
+        return self.delegate(delegate).stake - sum(map(self.worth, positions))
+
+    def worth(self, position: Position) -> int:
+        return position_amount(position, self.delegate(position.delegate))
+
+    def convicted(self) -> list[bytes]:
+        """Accounts of the convicted delegates."""
+        rows = ((key, data) for key, data in self.view.rows.items() if key.startswith(DELEGATES.prefix))
+        return [key[len(DELEGATES.prefix) :] for key, data in rows if DELEGATES.decode(data).convicted_slot]
 
     # --- writing
 

@@ -12,7 +12,7 @@ from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.errors import Code, Evidence, Invalid, NotYet, Refusal
 from p2pchain.chain.staking import POSITIONS_MAX
-from p2pchain.chain.state import CANDIDATES, DELEGATE_BY_KEY, DELEGATES
+from p2pchain.chain.state import CANDIDATES, DELEGATE_BY_KEY, DELEGATES, Delegate
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AMOUNT_MAX
 from tests.chain.ledger import Book, account_id, delegate_id
@@ -195,7 +195,7 @@ def test_refused_transactions_change_nothing(wishes: list[tuple[bytes, Sequence[
 
 def test_registering_makes_a_candidate_without_stake(book: Book) -> None:
     book.do(A, register())
-    assert book.delegate(A) == (NEW_KEY, 500, 0, bytes(16), 0, 0, 0, 0)
+    assert book.delegate(A) == Delegate(NEW_KEY, 500)
     assert candidates(book) == sorted([A, *(delegate_id(number) for number in range(4))])
     owner = DELEGATE_BY_KEY.load(book.view, NEW_KEY)
     assert owner is not None
@@ -381,7 +381,7 @@ def test_unstaking_and_claiming_name_a_delegate(book: Book) -> None:
 def test_unstaked_coins_can_be_spent_exactly_from_their_slot_on(book: Book) -> None:
     book.do(A, Stake(D0, 5_000), slot=1)
     book.do(A, Unstake(D0, 3_000), slot=2)
-    assert book.stakes(A).unbonding == ((3_000, 12),)
+    assert book.stakes(A).unbonding == ((3_000, 12, D0, 2),)
     everything = book.account(A).balance + 3_000 - 250
     transaction = book.transaction(A, Transfer(B, everything), fee=250)
     assert refusal_of(book, transaction, slot=11).code is Code.INSUFFICIENT_FUNDS
@@ -396,7 +396,7 @@ def test_only_what_is_due_is_released_and_the_rest_waits(book: Book) -> None:
     book.do(A, Unstake(D0, 2_000), slot=5)
     before = book.account(A).balance
     done = book.do(A, Transfer(B, 1), slot=14)
-    assert book.stakes(A).unbonding == ((2_000, 15),)
+    assert book.stakes(A).unbonding == ((2_000, 15, D0, 5),)
     assert book.account(A).balance == before + 1_000 - 1 - done.fee
     assert book.account(A).staker == 1
 

@@ -167,7 +167,7 @@ def test_a_signature_of_the_wrong_length_is_refused(length: int) -> None:
 
 
 def test_a_block_over_its_limits_is_refused() -> None:
-    small = Params(block_bytes_max=1 << 16, transaction_bytes_max=1 << 15, block_transactions_max=2)
+    small = Params(block_bytes_max=1 << 16, transaction_bytes_max=1 << 14, block_transactions_max=2)
     for transactions, code in (([b""] * 3, Code.OVERSIZED), ([bytes(1 << 15)] * 2, Code.OVERSIZED)):
         raw = encode_block(FIRST.made.header_raw, FIRST.made.signature, b"", transactions)
         envelope = decode_envelope(raw)

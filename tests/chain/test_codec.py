@@ -157,6 +157,11 @@ def test_a_frame_over_its_limit_is_refused_before_it_is_read() -> None:
     assert caught.value.evidence == {"found": 101, "wanted": 100}
 
 
+@pytest.mark.parametrize(("size", "code"), [(SMALL_BYTES_MAX, None), (SMALL_BYTES_MAX + 1, Code.OVERSIZED)])
+def test_what_may_nest_has_at_most_64_kib_unless_said(size: int, code: Code | None) -> None:
+    assert outcome(lambda: decode(encode(bytes(size - 3)), what="value")) is code
+
+
 @pytest.mark.parametrize(("items", "code"), [(10, None), (11, Code.MALFORMED)])
 def test_an_array_has_at_most_so_many_elements(items: int, code: Code | None) -> None:
     assert outcome(lambda: decode(encode((0,) * items), what="value", array_max=10)) is code

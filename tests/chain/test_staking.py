@@ -153,7 +153,7 @@ def test_unstaking_pays_the_reward_at_once_and_the_stake_later() -> None:
     assert book.account(A).balance == before + due
     for _ in range(10):
         book.block()
-    assert book.stakes(A).unbonding == ((10**9, 11),)
+    assert book.stakes(A).unbonding == ((10**9, 11, D0, 6),)
     book.do(A, Transfer(B, 1))
     assert book.account(A).balance == before + due + 10**9 - 1
 

@@ -247,7 +247,7 @@ def test_an_action_of_a_wrong_shape_is_refused(action: tuple[object, ...]) -> No
 
 
 def test_every_kind_of_action_has_a_number_a_name_a_price_and_a_view() -> None:
-    assert [kind.KIND for kind in KINDS] == list(range(1, len(KINDS) + 1))
+    assert len({kind.KIND for kind in KINDS}) == len(KINDS)
     assert len({kind.NAME for kind in KINDS}) == len(KINDS)
     for action in (TRANSFER, RegisterDelegate(KEY, 5, bytes(64)), RetireDelegate(), Stake(KEY, 5), Unstake(KEY, 5), ClaimRewards(KEY)):
         assert action.WORK > 0

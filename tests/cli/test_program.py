@@ -13,11 +13,12 @@ PROMISED = {
     "testnet": {"up", "status", "down", "stop", "start", "add", "bundle"},
     "keys": {"new", "list", "show", "import", "export"},
     "tx": {"transfer", "show"},
-    "delegate": {"register", "retire"},
+    "delegate": {"register", "retire", "vote-change"},
+    "evidence": {"list", "submit"},
     "recovery": {"inspect", "draft", "sign", "show", "install"},
     "config": {"check", "show"},
 }
-READS = ["status", "account x", "block 1", "delegates", "schedule", "peers", "mempool", "tx show x"]
+READS = ["status", "account x", "block 1", "delegates", "schedule", "params", "peers", "mempool", "tx show x", "evidence list"]
 
 
 def commands_of(group: click.Group) -> dict[str, click.Command]:

@@ -7,12 +7,13 @@ import pytest
 from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
+from p2pchain.chain.actions.vote_change import VoteChange
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.crypto import verify_batch
 from p2pchain.chain.transaction import Transaction, decode_transaction, fee_min, signature_checks
 from p2pchain.chain.types import ChainId
 from tests.cli.conftest import Run
-from tests.fakes.http_node import FakeNode, genesis_answer
+from tests.fakes.http_node import FakeNode, genesis_answer, terms_answer
 from tests.fakes.world import make_genesis, signer
 
 SPEC = make_genesis().spec()
@@ -27,6 +28,7 @@ def sender(run: Run, node: FakeNode, tmp_path: Path) -> str:
     run("keys", "new", "delegate", "--open")
     address: str = json.loads(run("keys", "show", "alice", "--prefix", "p2p", "--json").stdout)["address"]
     node.answers("/v1/genesis", genesis_answer())
+    node.answers("/v1/params", terms_answer())
     node.answers("/v1/status", {"slot": 40})
     node.answers(f"/v1/accounts/{address}", {"next_nonce": 7})
     node.answers("/v1/transactions", {"results": [{"id": ID, "status": "pending", "error": None}]}, status=202)
@@ -69,6 +71,54 @@ def test_nonce_fee_and_validity_may_be_chosen(run: Run, node: FakeNode, sender: 
 def test_each_verb_sends_its_action(run: Run, node: FakeNode, sender: str, arguments: list[object], kind: type) -> None:
     assert run(*arguments, "--from", "alice", "--node", node.url).exit_code == 0
     assert [type(action) for action in sent(node).actions] == [kind]
+
+
+def test_the_fee_is_the_least_under_the_parameters_in_force(run: Run, node: FakeNode, sender: str) -> None:
+    node.replace("/v1/params", terms_answer(fee_per_byte=3, validity_slots_max=9))
+    assert run("tx", "transfer", "--from", "alice", "--to", TO, "--amount", 5, "--node", node.url).exit_code == 0
+    transaction = sent(node)
+    assert (transaction.fee, transaction.valid_until) == (3 * len(transaction.raw) + Transfer.WORK, 49)
+
+
+VOTE = ["delegate", "vote-change", "--from", "alice"]
+
+
+def test_a_vote_names_parameters_and_keeps_the_version_that_will_be_in_force(run: Run, node: FakeNode, sender: str) -> None:
+    later = [{"height": 70, "version": 2, "values": {}}, {"height": 90, "version": 3, "values": {}}]
+    node.replace("/v1/params", terms_answer() | {"scheduled": later})
+    settings = ["--set", "fee_per_byte=5", "--set", "heartbeat_slots=30"]
+    assert run(*VOTE, "--height", 80, *settings, "--node", node.url).exit_code == 0
+    assert sent(node).actions == (VoteChange(80, 2, ((3, 30), (10, 5))),)
+
+
+def test_a_vote_for_a_version_and_its_withdrawal(run: Run, node: FakeNode, sender: str) -> None:
+    assert run(*VOTE, "--height", 61, "--version", 2, "--node", node.url).exit_code == 0
+    assert sent(node).actions == (VoteChange(61, 2, ()),)
+    node.bodies.clear()
+    assert run(*VOTE, "--withdraw", "--node", node.url).exit_code == 0
+    assert sent(node).actions == (VoteChange.withdrawal(),)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--height", 80, "--set", "heartbeat_slot=3"], "no parameter is called 'heartbeat_slot': did you mean heartbeat_slots?"),
+        (["--height", 80, "--set", "xyz=3"], "one of slot_ms, delegates,"),
+        (["--height", 80, "--set", "heartbeat_slots"], "found 'heartbeat_slots', wanted NAME=VALUE"),
+        (["--height", 80, "--set", "heartbeat_slots=x"], "heartbeat_slots is 'x', 1 to 1000000 wanted"),
+        (["--height", 80, "--set", "heartbeat_slots=0"], "heartbeat_slots is 0, 1 to 1000000 wanted"),
+        (["--height", 80, "--set", "heartbeat_slots=3", "--set", "heartbeat_slots=4"], "heartbeat_slots is given twice"),
+        (["--height", 80, "--set", "slot_ms=500"], "slot_ms never changes"),
+        (["--height", 60, "--set", "heartbeat_slots=3"], "60 is too soon: at least 61 wanted (the head is at 40, notice_blocks is 20)"),
+        (["--set", "heartbeat_slots=3"], "--height is missing"),
+        (["--height", 80, "--withdraw"], "--withdraw takes back"),
+    ],
+)
+def test_a_wrong_vote_is_wrong_use_and_nothing_is_sent(run: Run, node: FakeNode, sender: str, arguments: list[object], words: str) -> None:
+    result = run(*VOTE, *arguments, "--node", node.url)
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.replace("\n", " ").split())
+    assert node.bodies == []
 
 
 def test_waiting_gives_the_height(run: Run, node: FakeNode, sender: str) -> None:

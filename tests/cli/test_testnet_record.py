@@ -113,11 +113,13 @@ def test_a_testnet_that_does_not_run_is_shown_as_down(run: Run, folder: record.T
     assert "no node 'node-9'; it has: node-1, node-2, node-3" in run("testnet", "start", "node-9", "--dir", folder.path).stderr
 
 
-def test_the_bundle_names_all_delegates_as_seeds(run: Run, folder: record.TestnetFolder, net: record.Testnet, tmp_path: Path) -> None:
+def test_the_bundle_names_all_delegates_as_seeds_with_the_keys_that_they_must_prove(
+    run: Run, folder: record.TestnetFolder, net: record.Testnet, tmp_path: Path
+) -> None:
     (tmp_path / "net.toml").write_text(run("testnet", "bundle", "--dir", folder.path).stdout)
     bundle = load_bundle(tmp_path / "net.toml")
     assert bundle.genesis.chain_id.hex() == net.chain_id
-    assert bundle.seeds == tuple(node.p2p for node in net.nodes)
+    assert bundle.seeds == tuple(f"{Keystore(node.layout.keys).entry('node').public_key.hex()}@{node.p2p}" for node in net.nodes)
 
 
 def test_the_size_of_a_testnet_is_fixed_once_it_is_made(run: Run, folder: record.TestnetFolder, net: record.Testnet) -> None:

@@ -10,7 +10,7 @@ from p2pchain.cli.testnet.samples import Row, Watched, leader_name
 from p2pchain.cli.testnet.traffic import A_SECOND, SampleTransfer, Traffic
 from p2pchain.client import NodeClient
 from tests.cli.conftest import Run
-from tests.fakes.http_node import FakeNode, genesis_answer
+from tests.fakes.http_node import FakeNode, genesis_answer, terms_answer
 from tests.fakes.world import make_genesis
 
 METRICS = """# HELP p2pchain_final_blocks_total words
@@ -88,6 +88,7 @@ def test_sample_transfers_are_sent_in_bulk_and_followed_to_their_end(run: Run, n
         node.answers(f"/v1/accounts/{made['address']}", {"next_nonce": 4})
     node.answers("/v1/status", status())
     node.answers("/v1/genesis", genesis_answer())
+    node.answers("/v1/params", terms_answer())
     error = {"code": "pool_full", "message": "full"}
     results = [{"id": f"{i:064x}", "status": "pending", "error": None} for i in range(A_SECOND - 1)]
     node.answers("/v1/transactions", {"results": [*results, {"id": None, "status": "rejected", "error": error}]})

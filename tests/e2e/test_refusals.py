@@ -56,6 +56,12 @@ def test_a_port_in_use_is_refused_in_one_line(running: Path, tmp_path: Path, key
     assert not processes_of(other)
 
 
+def test_a_delegate_whose_node_key_is_its_signing_key_is_refused_in_one_line(home: Path) -> None:
+    (home / "keys" / "node.key").write_bytes((home / "keys" / "delegate.key").read_bytes())
+    told = command("run", "--home", str(home), expect=1).stderr
+    assert "p2pchain: the keys 'node' and 'delegate' are the same: a node needs a key of its own for its links\n" in told
+
+
 def test_a_broken_configuration_is_wrong_use_and_names_file_and_key(home: Path) -> None:
     file = home / "config" / "node.toml"
     file.write_text(file.read_text().replace('level = "info"', 'level = "loud"'))

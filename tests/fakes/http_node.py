@@ -71,6 +71,11 @@ def fake_node() -> Iterator[FakeNode]:
             thread.join()
 
 
+def terms_answer(**params: int) -> Json:
+    """The terms in force, with some parameters other than in the genesis."""
+    return {"version": 1, "params": genesis_answer()["params"] | params, "height": 40, "scheduled": [], "proposals": [], "votes_needed": 3}
+
+
 def genesis_answer() -> Json:
     genesis = make_genesis()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from p2pchain.chain.genesis import Genesis
+from p2pchain.chain.outcomes import failures_in
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, Hash, Height, Slot, TransactionId
@@ -82,7 +83,7 @@ class MemoryStore:
         header = block.header
         assert header.height == self._subject.height + 1, "blocks become final one after the other"
         self.rows.update(changes.rows)
-        self.final.append(FinalBlock(block.raw, b""))
+        self.final.append(FinalBlock(block.raw, b"", failures_in(changes.rows)))
         self.heights[block.id] = header.height
         for position, transaction in enumerate(block.transactions):
             self.locations[transaction.id] = Location(header.height, position)

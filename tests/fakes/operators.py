@@ -23,7 +23,7 @@ def inspect(node: SimNode) -> Report:
     world = node.world
     recovered = node.disk.recovered()
     identity = Identity(node.signer.public_key, node.disk.sign) if node.is_delegate else Identity()
-    engine = Engine(world.spec, recovered.root, node.disk, identity, Limits(), world.now_ms, Recoveries(node.recoveries))
+    engine = Engine(world.spec, recovered.root, node.disk, identity, Limits(), world.now_ms, recoveries=Recoveries(node.recoveries))
     intake = Intake(engine.core)
     engine.restore([(intake.read_block(item.raw)[0], intake.read_certificate(item.certificate)) for item in recovered.unfinal])
     chain = ChainId(world.spec.chain_id)

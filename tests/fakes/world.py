@@ -21,6 +21,7 @@ from p2pchain.chain.mempool import Limits
 from p2pchain.chain.params import Params
 from p2pchain.chain.recovery import Recoveries, Recovery
 from p2pchain.chain.state import ACCOUNTS, Account
+from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.transaction import Transaction, build_transaction
 from p2pchain.chain.types import BlockId, ChainId
 from p2pchain.chain.votes import Ballot, Kind, encode_subject
@@ -159,6 +160,9 @@ class SimNode:
         self.latencies_ms: list[int] = []
         """From the beginning of a block's slot until it was final here."""
         self.is_delegate = is_delegate
+        self.supported = PROTOCOL
+        """Newest version of the protocol that this node's program knows."""
+        self.outgrown: e.ProtocolOutgrown | None = None
         self.recoveries: tuple[Recovery, ...] = ()
         """What the operator of this node installed; read when it starts."""
 
@@ -173,7 +177,8 @@ class SimNode:
         spec = world.spec
         recovered = disk.recovered()
         identity = Identity(self.signer.public_key, disk.sign) if self.is_delegate else Identity()
-        self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms, Recoveries(self.recoveries))
+        recoveries = Recoveries(self.recoveries)
+        self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms, supported=self.supported, recoveries=recoveries)
         self.intake = Intake(self.engine.core, self.engine.sync.expects)
         read = self.intake.read_block, self.intake.read_certificate
         self.engine.restore([(read[0](item.raw)[0], read[1](item.certificate)) for item in recovered.unfinal])
@@ -208,16 +213,24 @@ class SimNode:
         account = ACCOUNTS.load(self.running.core.head_view(), key.public_key) or Account()
         chosen = self.running.core.pool.next_nonce(key.public_key, account.nonce) if nonce is None else nonce
         action = Transfer(signer(3000 + recipient).public_key, amount)
-        until = self.running.core.slot + 1000
-        return build_transaction(key, self.world.spec, [action], nonce=chosen, valid_until=until, fee=fee)
+        return self.build(key, action, nonce=chosen, fee=fee)
 
     def act(self, sender: int, *actions: Action) -> list[e.SubmitResult]:
         """Submit a transaction of an account of the genesis, with its next nonce."""
-        key = signer(3000 + sender)
+        return self.act_as(signer(3000 + sender), *actions)
+
+    def act_as(self, key: KeySigner, *actions: Action) -> list[e.SubmitResult]:
+        """Submit a transaction of any account, with its next nonce."""
         account = ACCOUNTS.load(self.running.core.head_view(), key.public_key) or Account()
         nonce = self.running.core.pool.next_nonce(key.public_key, account.nonce)
-        until = self.running.core.slot + 1000
-        return self.submit(build_transaction(key, self.world.spec, actions, nonce=nonce, valid_until=until))
+        return self.submit(self.build(key, *actions, nonce=nonce))
+
+    def build(self, key: KeySigner, *actions: Action, nonce: int, fee: int | None = None) -> bytes:
+        """Signed under the parameters in force at the head: by default at the least fee, valid for as long as they allow."""
+        core = self.running.core
+        params = core.head.schedule.terms.params
+        until = core.slot + min(1000, params.validity_slots_max)
+        return build_transaction(key, self.world.spec, actions, nonce=nonce, valid_until=until, fee=fee, params=params)
 
     def balance(self, account: int) -> int:
         """Final balance of an account of the genesis."""
@@ -269,7 +282,7 @@ class SimNode:
                     if other is not self and other.number not in out.but:
                         self.world.transmit(self.number, other.number, out.message)
             case e.SendFinalBlocks():
-                items = [part for block in self.final_range(out) for part in block]
+                items = [part for block in self.final_range(out) for part in (block.raw, block.certificate)]
                 self.world.transmit(self.number, out.peer, Blocks(out.request, items))
             case e.Disconnect():
                 self.disconnects.append(out)
@@ -287,6 +300,10 @@ class SimNode:
             self.latencies_ms.append(published.latency_ms)
         elif isinstance(published, e.ContradictionSeen):
             self.contradictions += 1
+        elif isinstance(published, e.ProtocolOutgrown):
+            self.outgrown = published
+            life = self.life
+            self.world.at(self.world.now_ms, lambda: self.crash() if self.life == life else None)
         elif isinstance(published, e.Noted):
             self.noted.append(published)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
 import structlog
 import trio
+from nacl.signing import SigningKey
 from structlog.processors import add_log_level
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-from p2pchain.chain.types import ZERO_HASH, BlockId, Height, Slot
+from p2pchain.chain.crypto import KeySigner
+from p2pchain.chain.types import ZERO_HASH, BlockId, ChainId, Height, Slot
 from p2pchain.chain.votes import Subject
 from p2pchain.net.endpoint import parse_endpoint
 from p2pchain.net.network import PeerNetwork
@@ -20,22 +23,37 @@ from p2pchain.node.effects import SubmitResult
 from p2pchain.node.events import Peer
 from p2pchain.wire.connection import Connection
 from p2pchain.wire.errors import ConnectionRefused
-from p2pchain.wire.messages import PROTOCOL_VERSION, Goodbye, Hello, Message, Ping, Pong, Tips
+from p2pchain.wire.handshake import Credentials, Handshake, make_credentials
+from p2pchain.wire.messages import Goodbye, Hello, Message, Ping, Pong, Tips
+from p2pchain.wire.secure_connection import SecureConnection
 
 GENESIS = Subject(Slot(0), Height(0), BlockId(ZERO_HASH))
 TIPS = Tips(GENESIS, GENESIS)
-CHAIN = b"\x07" * 32
+CHAIN = ChainId(b"\x07" * 32)
 DEADLINE_S = 30.0
 """For a machine under load; a test that waits this long has failed."""
 NOW_MS = 1_700_000_000_000
 
 
+# a greater number has a greater key: which of two crossing connections is kept depends on it
+_NODE_KEYS = sorted((KeySigner(SigningKey(bytes([number]) * 32)) for number in range(16)), key=lambda signer: signer.public_key)
+
+
 def key_of(number: int) -> bytes:
-    return bytes([number]) * 32
+    return _NODE_KEYS[number].public_key
 
 
-def hello_of(number: int, chain_id: bytes = CHAIN) -> Hello:
-    return Hello(PROTOCOL_VERSION, chain_id, key_of(number), f"stranger/{number}", 0, bytes(16), TIPS)
+def credentials_of(number: int, chain_id: ChainId = CHAIN) -> Credentials:
+    """Fresh, as of a process that has just started."""
+    return make_credentials(_NODE_KEYS[number], chain_id, secrets.token_bytes(32))
+
+
+def handshake_of(number: int, *, dials: bool, chain_id: ChainId = CHAIN) -> Handshake:
+    return Handshake(credentials_of(number, chain_id), secrets.token_bytes(32), dials=dials)
+
+
+def hello_of(number: int, listen_port: int = 0) -> Hello:
+    return Hello(f"stranger/{number}", listen_port, TIPS)
 
 
 class Pulse:
@@ -144,22 +162,21 @@ class World:
         self.nursery = nursery
         self.pulse = Pulse()
         self.logs: list[EventDict] = []
+        self.logger: FilteringBoundLogger = structlog.wrap_logger(
+            structlog.PrintLogger(), processors=[add_log_level, self._log], wrapper_class=structlog.make_filtering_bound_logger(0)
+        )
 
     def make(self, number: int, **changes: object) -> Node:
         """A node by its number, with changes to its settings."""
         values: dict[str, object] = {
             "listen": "127.0.0.1:0",
-            "node_key": key_of(number),
-            "chain_id": CHAIN,
+            "credentials": credentials_of(number),
             "agent": f"test/{number}",
             "backoff_max_ms": 200,
         }
         settings = NetworkSettings(**(values | changes))  # type: ignore[arg-type]
         inlet = Recorder(self.pulse)
-        logger: FilteringBoundLogger = structlog.wrap_logger(
-            structlog.PrintLogger(), processors=[add_log_level, self._log], wrapper_class=structlog.make_filtering_bound_logger(0)
-        )
-        network = PeerNetwork(settings, inlet=inlet, clock=lambda: NOW_MS, random=Random(number), logger=logger)
+        network = PeerNetwork(settings, inlet=inlet, clock=lambda: NOW_MS, random=Random(number), logger=self.logger)
         return Node(settings, inlet, network, trio.CancelScope(), trio.Event())
 
     async def start(self, number: int, **changes: object) -> Node:
@@ -183,26 +200,41 @@ class World:
 class Stranger:
     """The other end of a connection, frame by frame or byte by byte."""
 
-    def __init__(self, stream: trio.abc.HalfCloseableStream, hello: Hello) -> None:
+    def __init__(self, stream: trio.abc.HalfCloseableStream, handshake: Handshake, hello: Hello) -> None:
         self.stream = stream
         self.connection = Connection(hello)
+        self.secure = SecureConnection(handshake, self.connection)
         self._heard: Iterator[Message] = iter(())
 
+    async def become_secure(self) -> None:
+        """What it says last goes with its first frame, as a node does it."""
+        if said := self.secure.take():
+            await self.stream.send_all(said)
+        while not self.secure.is_secure:
+            self.secure.shake_hands(await self._receive())
+            if not self.secure.is_secure:
+                await self.stream.send_all(self.secure.take())
+        self._heard = self.secure.receive(b"")  # what came right behind the handshake
+
+    def sealed(self, frames: bytes) -> bytes:
+        return self.secure.seal(frames, NOW_MS)
+
+    async def send(self, frames: bytes) -> None:
+        await self.stream.send_all(self.sealed(frames))
+
     async def greet(self) -> None:
-        await self.stream.send_all(self.connection.greeting())
+        await self.become_secure()
+        await self.send(self.connection.greeting())
 
     async def say(self, message: Message) -> None:
-        await self.stream.send_all(self.connection.send(message))
+        await self.send(self.connection.send(message))
 
     async def hear(self) -> Message:
         """The next message."""
-        with trio.fail_after(DEADLINE_S):
-            while True:
-                for message in self._heard:
-                    return message
-                data = await self.stream.receive_some()
-                assert data, "closed by the other end"
-                self._heard = self.connection.receive(bytes(data))
+        while True:
+            for message in self._heard:
+                return message
+            self._heard = self.secure.receive(await self._receive())
 
     async def hear_goodbye(self) -> Goodbye:
         """Whatever comes before is passed over."""
@@ -223,15 +255,24 @@ class Stranger:
         while not isinstance(await self.hear(), Pong):
             pass
 
-    async def until_closed(self) -> None:
+    async def until_closed(self) -> bytes:
+        """What was still said, as bytes."""
+        said = bytearray()
         with trio.fail_after(DEADLINE_S):
             try:
-                while await self.stream.receive_some():
-                    pass
+                while data := await self.stream.receive_some():
+                    said += data
             except trio.BrokenResourceError:
                 pass
+        return bytes(said)
+
+    async def _receive(self) -> bytes:
+        with trio.fail_after(DEADLINE_S):
+            data = await self.stream.receive_some()
+        assert data, "closed by the other end"
+        return bytes(data)
 
 
-async def meet(address: str, number: int, chain_id: bytes = CHAIN) -> Stranger:
+async def meet(address: str, number: int, chain_id: ChainId = CHAIN) -> Stranger:
     stream = await trio.open_tcp_stream(*parse_endpoint(address))
-    return Stranger(stream, hello_of(number, chain_id))
+    return Stranger(stream, handshake_of(number, dials=True, chain_id=chain_id), hello_of(number))

@@ -6,17 +6,21 @@ from random import Random
 
 import pytest
 import trio
+from trio.testing import memory_stream_pair
 
-from p2pchain.net.endpoint import parse_endpoint
+from p2pchain.chain.types import ChainId
+from p2pchain.net.dial import Dialler
+from p2pchain.net.endpoint import PeerAddress, parse_endpoint
 from p2pchain.net.errors import ListenError
+from p2pchain.net.link import Link
+from p2pchain.net.session import Session
 from p2pchain.node.events import Peer
 from p2pchain.wire.errors import ConnectionRefused, Reason
-from p2pchain.wire.framing import encode_frame
-from p2pchain.wire.messages import BlockMessage, Goodbye, Hello, Ping, Pong, Status, Transactions
-from tests.net.fakes import DEADLINE_S, NOW_MS, TIPS, Node, Stranger, World, hello_of, key_of, meet
+from p2pchain.wire.messages import BlockMessage, Goodbye, Ping, Pong, Status, Transactions
+from tests.net.fakes import DEADLINE_S, NOW_MS, TIPS, Node, Stranger, World, credentials_of, handshake_of, hello_of, key_of, meet
 
 FDS = Path("/proc/self/fd")
-FOREIGN = b"\x08" * 32
+FOREIGN = ChainId(b"\x08" * 32)
 
 
 def open_descriptors() -> int:
@@ -38,7 +42,7 @@ async def refused(world: World, node: Node, reason: str) -> None:
 async def accept(listener: trio.SocketListener) -> Stranger:
     """Node 2, dialled by the node under test."""
     with trio.fail_after(DEADLINE_S):
-        stranger = Stranger(await listener.accept(), hello_of(2))
+        stranger = Stranger(await listener.accept(), handshake_of(2, dials=False), hello_of(2))
     await stranger.shake_hands()
     return stranger
 
@@ -59,7 +63,7 @@ async def test_two_nodes_connect_and_exchange_messages(world: World) -> None:
     two.network.broadcast(BlockMessage(b"block"), ())
     await world.until(lambda: two.inlet.messages == [(two.peer(), Status(TIPS))])
     await world.until(lambda: one.inlet.messages == [(one.peer(), BlockMessage(b"block"))])
-    assert one.inlet.joined[one.peer()].node_key == key_of(2)
+    assert one.inlet.joined[one.peer()].agent == "test/2"
 
 
 async def test_peers_shows_who_is_connected_where_and_since_when(world: World) -> None:
@@ -76,7 +80,7 @@ async def test_a_broadcast_leaves_out_those_named(world: World) -> None:
     one = await world.start(1)
     others = [await world.start(number, persistent_peers=(one.address,)) for number in (2, 3, 4)]
     await one.joined(3)
-    spared = next(peer for peer, hello in one.inlet.joined.items() if hello.node_key == key_of(3))
+    spared = next(peer for peer, hello in one.inlet.joined.items() if hello.agent == "test/3")
     one.network.broadcast(BlockMessage(b"first"), {spared})
     one.network.broadcast(BlockMessage(b"second"), ())
     for other, wanted in zip(others, ([b"first", b"second"], [b"second"], [b"first", b"second"]), strict=True):
@@ -113,11 +117,11 @@ async def test_what_is_said_to_a_peer_that_is_gone_is_dropped(world: World) -> N
 
 async def test_a_foreign_genesis_is_refused_and_listed_on_both_sides(world: World) -> None:
     one = await world.start(1)
-    two = await world.start(2, chain_id=FOREIGN, persistent_peers=(one.address,))
-    for node, other in ((one, two), (two, one)):
+    two = await world.start(2, credentials=credentials_of(2, FOREIGN), persistent_peers=(one.address,))
+    for node, address in ((one, "127.0.0.1"), (two, one.address)):
         await refused(world, node, "wrong_chain")
         (refusal,) = node.network.refusals()
-        assert (refusal.address, refusal.node_id, refusal.at_ms) == (other.address, other.settings.node_key.hex(), NOW_MS)
+        assert (refusal.address, refusal.node_id, refusal.at_ms) == (address, "", NOW_MS)
         assert "genesis differs" in refusal.message
         assert node.inlet.joined == {}
     assert len(world.logged("peer refused")) == 2
@@ -128,11 +132,11 @@ async def test_a_refusal_is_counted_each_time_and_logged_once(world: World) -> N
     for _ in range(3):
         stranger = await meet(one.address, 2, FOREIGN)
         async with stranger.stream:
-            await stranger.stream.send_all(encode_frame(stranger.connection.hello._replace(listen_port=9)))
-            await stranger.until_closed()
+            with pytest.raises(ConnectionRefused, match="genesis differs"):
+                await stranger.become_secure()
     await world.until(lambda: [refusal.times for refusal in one.network.refusals()] == [3])
     (refusal,) = one.network.refusals()
-    assert (refusal.address, refusal.reason) == ("127.0.0.1:9", "wrong_chain")
+    assert (refusal.address, refusal.reason) == ("127.0.0.1", "wrong_chain")
     await world.until(lambda: [entry["level"] for entry in world.logged("peer refused")] == ["warning", "debug", "debug"])
 
 
@@ -144,6 +148,73 @@ async def test_a_node_that_dials_itself_stops_doing_so(world: World) -> None:
     await refused(world, one, "self")
     await world.until(lambda: bool(world.logged("address is this node itself")))
     assert [refusal.times for refusal in one.network.refusals()] == [1]
+    assert one.inlet.joined == {}
+
+
+async def test_a_peer_dialled_by_its_key_is_taken_and_nobody_else_is(world: World) -> None:
+    one = await world.start(1)
+    right = await world.start(2, persistent_peers=(f"{key_of(1).hex()}@{one.address}",))
+    await right.joined()
+    assert (right.network.peers()[0].node_id, right.network.peers()[0].address) == (key_of(1).hex(), one.address)
+    wrong = await world.start(3, persistent_peers=(f"{key_of(4).hex()}@{one.address}",))
+    await refused(world, wrong, "wrong_node")
+    (refusal,) = wrong.network.refusals()
+    assert (refusal.address, refusal.node_id) == (one.address, key_of(1).hex())
+    assert refusal.message == f"found node {key_of(1).hex()}, wanted {key_of(4).hex()}"
+    assert wrong.inlet.joined == {}
+    assert len(one.inlet.joined) == 1
+
+
+async def test_a_peer_named_by_its_key_is_not_dialled_while_it_is_connected(world: World, nursery: trio.Nursery) -> None:
+    settings = world.make(1, persistent_peers=(f"{key_of(2).hex()}@192.0.2.1:1",)).settings
+    present = Session(
+        Link(memory_stream_pair()[0]), handshake_of(1, dials=False), hello_of(1), address="", outbound=False, outbox_bytes_max=1
+    )
+
+    def find(node_key: bytes) -> Session | None:
+        return present if node_key == key_of(2) else None
+
+    def enter(_stream: trio.SocketStream, _address: PeerAddress) -> Session:
+        raise AssertionError
+
+    nursery.start_soon(Dialler(settings, enter=enter, find=find, random=Random(1), logger=world.logger).run)
+    await trio.testing.wait_all_tasks_blocked()
+    assert present.ended.statistics().tasks_waiting == 1, "it waits until the connection is over"
+
+
+async def test_a_copy_of_a_node_elsewhere_is_told_that_it_is_one(world: World) -> None:
+    one = await world.start(1)
+    copy = await world.start(1, persistent_peers=(one.address,))
+    await refused(world, copy, "wrong_node")
+    assert "every node needs one of its own" in copy.network.refusals()[0].message
+    assert one.inlet.joined == copy.inlet.joined == {}
+
+
+@pytest.mark.parametrize("place", [0, 17, 18, 49], ids=["magic", "chain tag", "first byte of the key", "last byte of the key"])
+async def test_a_handshake_changed_on_the_way_costs_that_connection_alone(world: World, place: int) -> None:
+    one, _ = await connected(world)
+    stranger = await meet(one.address, 3)
+    async with stranger.stream:
+        changed = bytearray(stranger.secure.take())
+        changed[place] ^= 1
+        await stranger.stream.send_all(changed)
+        with pytest.raises((ConnectionRefused, AssertionError)):
+            await stranger.become_secure()
+        await stranger.stream.aclose()
+    await one.joined(1)
+
+
+async def test_who_claims_the_key_of_another_is_not_let_in(world: World) -> None:
+    one = await world.start(1)
+    stranger = await meet(one.address, 2)
+    async with stranger.stream:
+        handshake = stranger.secure._handshake
+        handshake._credentials = handshake._credentials._replace(node_key=key_of(3))
+        await stranger.become_secure()
+        await stranger.send(stranger.connection.greeting())
+        assert await stranger.until_closed() == b""
+    await refused(world, one, "not_authentic")
+    assert one.network.refusals()[0].node_id == "", "nobody is blamed who has proven nothing"
     assert one.inlet.joined == {}
 
 
@@ -168,13 +239,16 @@ async def test_a_peer_beyond_the_limit_is_told_so(world: World) -> None:
 )
 async def test_garbage_costs_its_sender_the_connection_and_nobody_else_anything(world: World, junk: bytes) -> None:
     one, two = await connected(world)
-    before, after = await meet(one.address, 3), await meet(one.address, 4)
-    async with before.stream, after.stream:
+    before, within, after = await meet(one.address, 3), await meet(one.address, 4), await meet(one.address, 5)
+    async with before.stream, within.stream, after.stream:
         await before.stream.send_all(junk)
-        assert (await before.hear_goodbye()).reason == Reason.PROTOCOL_VIOLATION
+        assert await before.until_closed() == b"", "who does not begin as a node gets no answer"
+        await within.shake_hands()
+        await within.send(junk)
+        assert (await within.hear_goodbye()).reason == Reason.PROTOCOL_VIOLATION
         await after.shake_hands()
-        await after.stream.send_all(junk)
-        assert (await after.hear_goodbye()).reason == Reason.PROTOCOL_VIOLATION
+        await after.stream.send_all(junk + bytes(100_000))
+        assert (await after.hear_goodbye()).reason == Reason.NOT_AUTHENTIC
     await one.joined(1)
     one.network.send(one.peer(), Status(TIPS))
     await world.until(lambda: bool(two.inlet.messages))
@@ -212,7 +286,7 @@ async def test_a_goodbye_heard_is_listed_with_its_reason(world: World) -> None:
     stranger = await meet(one.address, 2)
     async with stranger.stream:
         await stranger.shake_hands()
-        await stranger.stream.send_all(stranger.connection.farewell(Goodbye(77, "from a later version")))
+        await stranger.send(stranger.connection.farewell(Goodbye(77, "from a later version")))
         await stranger.until_closed()
     await refused(world, one, "reason_77")
     assert one.network.refusals()[0].message == "from a later version"
@@ -267,7 +341,7 @@ async def test_a_second_connection_against_the_rule_is_turned_away_while_the_fir
             async with second.stream, trio.open_nursery() as nursery:
                 nursery.start_soon(answer_pings, kept)
                 await second.greet()
-                assert isinstance(await second.hear(), Hello), "who says hello to a node learns whom it met"
+                assert second.secure.node_key == key_of(1), "who dials a node learns whom it met"
                 assert (await second.hear_goodbye()).reason == Reason.ALREADY_CONNECTED
                 nursery.cancel_scope.cancel()
             assert len(one.inlet.joined) == 1
@@ -384,7 +458,7 @@ async def test_a_stop_says_goodbye_and_leaves_no_open_socket(world: World) -> No
         async with trio.open_nursery() as nursery:
             nursery.start_soon(one.stop)
             assert (await stranger.hear_goodbye()).reason == Reason.SHUTTING_DOWN
-            assert (await fresh.hear_goodbye()).reason == Reason.SHUTTING_DOWN
+            assert await fresh.until_closed() == b"", "nothing is said in clear"
             await stranger.stream.aclose()
             await fresh.stream.aclose()
     await two.joined(0)

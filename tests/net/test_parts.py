@@ -7,10 +7,11 @@ import trio
 
 from p2pchain.chain.types import Height
 from p2pchain.net.backoff import AFTER_HANDSHAKE_MS, Backoff
-from p2pchain.net.endpoint import Endpoint, parse_endpoint
+from p2pchain.net.endpoint import Endpoint, parse_endpoint, parse_peer
+from p2pchain.net.lobby import Lobby
 from p2pchain.net.outbox import Outbox, is_urgent
 from p2pchain.net.refusals import REFUSALS_MAX, Refusals, reason_name
-from p2pchain.net.settings import BATCH_BYTES, OUTBOX_FRAMES_MAX
+from p2pchain.net.settings import BATCH_BYTES, HANDSHAKES_MAX, HANDSHAKES_PER_GROUP_MAX, OUTBOX_FRAMES_MAX
 from p2pchain.node.ports import PeerRefusal
 from p2pchain.wire.messages import BlockMessage, Blocks, CertificateMessage, GetBlocks, Ping, Transactions
 
@@ -116,6 +117,47 @@ def test_the_cap_holds_even_below_the_first_pause() -> None:
     assert max(backoff.next_ms() for _ in range(10)) <= 10
 
 
+# --- lobby ----------------------------------------------------------------------------------------------------------
+
+
+def test_one_more_guest_takes_the_place_of_the_oldest() -> None:
+    lobby = Lobby[int]()
+    assert [lobby.enter(number, f"10.0.{number}.1") for number in range(HANDSHAKES_MAX)] == [None] * HANDSHAKES_MAX
+    lobby.leave(0)
+    assert lobby.enter(100, "10.1.0.1") is None
+    assert lobby.enter(101, "10.1.1.1") == 1
+    assert lobby.enter(102, "10.1.2.1") == 2
+    assert len(lobby) == HANDSHAKES_MAX
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        ("192.0.2.1", "192.0.2.200", "192.0.2.3", "::ffff:192.0.2.4", "192.0.2.5"),
+        ("2001:db8:1::1", "2001:db8:1:ffff::2", "2001:db8:1:8000::3", "2001:db8:1::4", "2001:db8:1::5"),
+        ("fe80::1%eth0", "fe80::2%eth0", "fe80::3%eth0", "fe80::4%eth1", "fe80::5"),
+    ],
+    ids=["IPv4 /24", "IPv6 /48", "link-local"],
+)
+def test_a_network_takes_no_places_but_its_own(hosts: tuple[str, ...]) -> None:
+    lobby = Lobby[str]()
+    assert lobby.enter("neighbour", "192.0.3.1") is None
+    assert lobby.enter("other", "2001:db8:2::1") is None
+    assert [lobby.enter(host, host) for host in hosts[:HANDSHAKES_PER_GROUP_MAX]] == [None] * HANDSHAKES_PER_GROUP_MAX
+    assert lobby.enter(hosts[4], hosts[4]) == hosts[0]
+    assert lobby.enter("again", hosts[0]) == hosts[1]
+    lobby.leave(hosts[0])
+    lobby.leave(hosts[2])
+    assert lobby.enter(hosts[2], hosts[2]) is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_the_processes_of_this_machine_are_not_one_network(host: str) -> None:
+    lobby = Lobby[int]()
+    assert [lobby.enter(number, host) for number in range(HANDSHAKES_MAX)] == [None] * HANDSHAKES_MAX
+    assert lobby.enter(100, host) == 0
+
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
@@ -149,6 +191,11 @@ def test_reasons_of_later_versions_have_a_name_too() -> None:
 @pytest.mark.parametrize("text", ["127.0.0.1:28656", "[::1]:0", "seed.example:1", "[fe80::1]:65535"])
 def test_an_endpoint_is_read_and_shown_alike(text: str) -> None:
     assert str(parse_endpoint(text)) == text
+
+
+def test_an_address_may_name_the_node_that_must_be_there() -> None:
+    assert parse_peer("[::1]:80") == (None, Endpoint("::1", 80))
+    assert parse_peer("0A" * 32 + "@seed.example:1") == (b"\x0a" * 32, Endpoint("seed.example", 1))
 
 
 def test_an_ipv6_host_has_no_brackets() -> None:

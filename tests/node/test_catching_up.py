@@ -24,7 +24,7 @@ class Liar(SimNode):
 
     def send(self, out: object) -> None:
         if isinstance(out, SendFinalBlocks):
-            items = self.lie([part for block in self.final_range(out) for part in block])
+            items = self.lie([part for block in self.final_range(out) for part in (block.raw, block.certificate)])
             if items is not None:
                 self.world.transmit(self.number, out.peer, Blocks(out.request, items))
             return

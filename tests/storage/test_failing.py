@@ -131,7 +131,7 @@ def flip(value: bytes, at: int) -> bytes:
     return value[:at] + bytes((value[at] ^ 1,)) + value[at + 1 :]
 
 
-@pytest.mark.parametrize("part", ["header", "rows", "length", "root"])
+@pytest.mark.parametrize("part", ["header", "rows", "length", "root", "failed"])
 def test_a_damaged_tail_of_the_log_is_found_when_it_is_opened(tmp_path: Path, part: str) -> None:
     block = LINE[0].made
     some_row = LINE[0].changes.rows[b"G"]
@@ -139,7 +139,8 @@ def test_a_damaged_tail_of_the_log_is_found_when_it_is_opened(tmp_path: Path, pa
         store.commit(finalise(LINE[0]))
 
     def damage(value: bytes) -> bytes:
-        places = {"header": value.index(block.header_raw) + 40, "rows": value.index(some_row) + 30, "length": 2, "root": len(value) - 1}
+        places = {"header": value.index(block.header_raw) + 40, "rows": value.index(some_row) + 30, "length": 2}
+        places |= {"root": len(value) - 2, "failed": len(value) - 1}
         return flip(value, places[part])
 
     change_value(tmp_path, b"blocks", block_key(1, block.id), damage)

@@ -15,6 +15,7 @@ from pathlib import Path
 from p2pchain.chain.actions import Action
 from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
+from p2pchain.chain.actions.vote_change import VoteChange
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.block import encode_block
 from p2pchain.chain.codec import encode
@@ -28,7 +29,8 @@ from p2pchain.chain.votes import Kind, certificate_hash, encode_subject
 from p2pchain.wire import messages as wire
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
-from tests.vectors.refusals import missigned, refused, undecodable
+from tests.vectors.link import link_file
+from tests.vectors.refusals import charged, missigned, refused, undecodable
 from tests.vectors.showing import Json, globals_of, show_ballot, show_block, show_globals, show_rows, show_subject, show_transaction
 from tests.vectors.world import (
     ACCOUNTS,
@@ -42,7 +44,8 @@ from tests.vectors.world import (
     certify,
     chain,
     consensus,
-    key,
+    double_block,
+    double_vote,
     seed,
     signed,
     transfer,
@@ -53,7 +56,7 @@ TERMS = Terms(1, Params())
 
 
 def keys_file() -> Json:
-    names = [*ACCOUNTS, *DELEGATES, "node-1", *(f"{name} consensus" for name in (*DELEGATES, "alice"))]
+    names = [*ACCOUNTS, *DELEGATES, "node-1", "node-2", *(f"{name} consensus" for name in (*DELEGATES, "alice"))]
     good = encode_address(PREFIX, AccountId(account("alice")))
     other = encode_address("test", AccountId(account("alice")))
     return {
@@ -116,6 +119,11 @@ def transactions_file() -> Json:
         ("stake", "bob", 0, 120, None, [Stake(account("delegate-1"), 10**6)]),
         ("unstake", "delegate-2", 0, 120, None, [Unstake(account("delegate-2"), 10**6)]),
         ("claim_rewards", "delegate-2", 0, 120, None, [ClaimRewards(account("delegate-2"))]),
+        ("evidence of two votes", "alice", 0, 120, None, [double_vote("delegate-1", 12)]),
+        ("evidence of two headers", "alice", 0, 120, None, [double_block("delegate-1", 12)]),
+        ("vote_change", "delegate-1", 0, 120, None, [VoteChange(300, 1, ((3, 30), (10, 2)))]),
+        ("vote_change for a version", "delegate-1", 0, 120, None, [VoteChange(300, 2, ())]),
+        ("vote_change that withdraws", "delegate-1", 0, 120, None, [VoteChange.withdrawal()]),
         ("three actions", "alice", 7, 120, None, [transfer("bob", 1), transfer("carol", 2), Stake(account("delegate-3"), 1_000)]),
     ]
     widths = (127, 128, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**53 - 1)
@@ -131,12 +139,16 @@ def transactions_file() -> Json:
 
 
 def invalid_transactions_file() -> Json:
-    """What must be refused, at which stage: `decode` needs no state, `signature` no more than the chain id, `block` the state."""
+    """What must be refused, and at which stage.
+
+    `decode` needs no state, `signature` no more than the chain id, `block` the state.  What is `charged` is in a block
+    all the same, pays its fee and does nothing else.
+    """
     return {
         "chain_id": CHAIN_ID.hex(),
         "transactions": [
             {"name": name, "stage": stage, "slot": 10, "raw": raw.hex(), "family": family, "code": code}
-            for stage, cases in (("decode", undecodable()), ("signature", missigned()), ("block", refused()))
+            for stage, cases in (("decode", undecodable()), ("signature", missigned()), ("block", refused()), ("charged", charged()))
             for name, raw, family, code in cases
         ],
     }
@@ -151,7 +163,7 @@ def merkle_file() -> Json:
 
 
 def chain_file() -> Json:
-    """Five blocks on the genesis of genesis.json, with every row that each of them writes."""
+    """Six blocks on the genesis of genesis.json, with every row that each of them writes."""
     return {
         "chain_id": CHAIN_ID.hex(),
         "blocks": [
@@ -233,7 +245,7 @@ def frames_file() -> Json:
     assert votes is not None
     confirms = certify(Kind.CONFIRM, made[1].subject, GENESIS.schedule())
     tips = wire.Tips(made[1].subject, made[2].subject)
-    hello = wire.Hello(1, CHAIN_ID, key("node-1").public_key, "vectors/1", 28_656, bytes(range(16)), tips)
+    hello = wire.Hello("vectors/1", 28_656, tips)
     samples: list[wire.Message] = [
         hello,
         wire.Status(tips),
@@ -304,6 +316,7 @@ FILES: dict[str, Callable[[], Json]] = {
     "ballots": ballots_file,
     "certificates": certificates_file,
     "frames": frames_file,
+    "link": link_file,
     "schedules": schedules_file,
 }
 

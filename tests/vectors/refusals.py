@@ -6,11 +6,14 @@ from collections.abc import Iterable
 
 from p2pchain.chain.actions import Action
 from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
+from p2pchain.chain.actions.vote_change import VoteChange
 from p2pchain.chain.codec import encode
 from p2pchain.chain.crypto import Domain
+from p2pchain.chain.evidence import in_order
 from p2pchain.chain.types import ChainId
-from tests.vectors.world import CHAIN_ID, SPEC, account, consensus, key, signed, transfer
+from tests.vectors.world import CHAIN_ID, SPEC, account, consensus, double_block, double_vote, key, signed, transfer
 
 Refused = tuple[str, bytes, str, str]
 
@@ -58,6 +61,10 @@ def undecodable() -> Iterable[Refused]:
     yield "negative nonce", seal(body_of(nonce=-1)), "invalid", "malformed"
     yield "fee as a float", seal(body_of(fee=500.0)), "invalid", "malformed"
     yield "fee of 2**63", seal(body_of(fee=2**63)), "invalid", "malformed"
+    vote = double_vote("delegate-1", 9).first
+    yield "evidence with a message that is none", seal(body_of(actions=((8, vote, b"\x90"),))), "invalid", "malformed"
+    yield "evidence of one message", seal(body_of(actions=((8, vote),))), "invalid", "malformed"
+    yield "evidence with a message too long", seal(body_of(actions=((8, vote, bytes(585)),))), "invalid", "oversized"
     yield "no actions", seal(body_of(actions=())), "invalid", "malformed"
     yield "257 actions", seal(body_of(actions=(action,) * 257)), "invalid", "malformed"
     yield "unknown kind of action", seal(body_of(actions=((99,),))), "invalid", "unknown_action"
@@ -78,6 +85,9 @@ def missigned() -> Iterable[Refused]:
     yield "signed in another domain", encode((body, key("alice").sign(Domain.VOTE, CHAIN_ID, body))), "invalid", "bad_signature"
     proof = consensus("alice").sign(Domain.DELEGATE_KEY, CHAIN_ID, account("bob"))
     stolen = body_of(fee=20_000, actions=((2, consensus("alice").public_key, 0, proof),))
+    pair = double_vote("delegate-1", 9)
+    forged = (8, pair.first, pair.second[:-1] + bytes((pair.second[-1] ^ 1,)))
+    yield "evidence with a wrong signature", seal(body_of(fee=5_000, actions=(forged,))), "invalid", "bad_signature"
     yield "registration with the proof of another account", seal(stolen), "invalid", "bad_signature"
 
 
@@ -109,3 +119,27 @@ def refused() -> Iterable[Refused]:
     yield "register twice", case("delegate-1", again), "invalid", "delegate_exists"
     taken = RegisterDelegate.signed(consensus("delegate-1"), account("bob"), 1, CHAIN_ID)
     yield "register the key of another", case("bob", taken), "invalid", "delegate_key_in_use"
+    yield "vote without a seat", case("bob", VoteChange(300, 1, ((3, 30),))), "not_yet", "not_active"
+    yield "vote for a change too soon", case("delegate-1", VoteChange(20, 1, ((3, 30),))), "invalid", "change_too_soon"
+    yield "vote for two versions at once", case("delegate-1", VoteChange(300, 3, ())), "invalid", "bad_parameter"
+    yield "vote for fewer candidates than seats", case("delegate-1", VoteChange(300, 1, ((15, 3),))), "invalid", "bad_parameter"
+    yield "withdraw no vote", case("delegate-1", VoteChange.withdrawal()), "not_yet", "no_open_vote"
+
+
+def charged() -> Iterable[Refused]:
+    """In a block all the same, where they cost their fee; the chain is at its genesis and the block in slot 10."""
+
+    def case(*actions: Action) -> bytes:
+        return signed("alice", actions, nonce=0, valid_until=120).raw
+
+    pair = double_vote("delegate-1", 9)
+    yield "evidence of one message twice", case(SubmitEvidence(pair.first, pair.first)), "charged", "bad_evidence"
+    yield "evidence in descending order", case(SubmitEvidence(pair.second, pair.first)), "charged", "bad_evidence"
+    others = {"another slot": double_vote("delegate-1", 8), "another key": double_vote("delegate-2", 9)}
+    others["another kind"] = double_block("delegate-1", 9)
+    for name, other in others.items():
+        yield f"evidence with a message of {name}", case(SubmitEvidence(*in_order(pair.first, other.second))), "charged", "bad_evidence"
+    yield "evidence of an offence before the unbonding period", case(double_vote("delegate-1", 5)), "charged", "stale_evidence"
+    yield "evidence against nobody", case(double_vote("carol", 9)), "charged", "not_a_delegate"
+    yield "the same evidence twice", case(pair, pair), "charged", "known_evidence"
+    yield "a transfer before useless evidence", case(transfer("bob", 5), SubmitEvidence(pair.first, pair.first)), "charged", "bad_evidence"

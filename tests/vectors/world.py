@@ -1,4 +1,4 @@
-"""Keys, a genesis and a chain of five blocks, the same in every run: what the golden vectors show."""
+"""Keys, a genesis and a chain of six blocks, the same in every run: what the golden vectors show."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from nacl.signing import SigningKey
 
 from p2pchain.chain.actions import Action
 from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.block import Block, Header, decode_envelope, encode_block, encode_header
 from p2pchain.chain.crypto import Domain, KeySigner, merkle_root
+from p2pchain.chain.evidence import encode_ballot_statement, encode_header_statement, in_order
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
 from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import ActiveDelegate, Changes, StackedView
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
 from p2pchain.chain.transition import Parent, execute
-from p2pchain.chain.types import ZERO_HASH, Height, Slot
+from p2pchain.chain.types import ZERO_HASH, BlockId, Height, Slot
 from p2pchain.chain.votes import Ballot, Certificate, Kind, Subject, certificate_hash, encode_subject, make_certificate
 
 PREFIX = "p2p"
@@ -72,7 +74,7 @@ SPEC = GENESIS.spec()
 CHAIN_ID = GENESIS.chain_id
 
 
-# --- the chain of five blocks: what the other files take their blocks, ballots and certificates from
+# --- the chain of six blocks: what the other files take their blocks, ballots and certificates from
 
 
 class Made(NamedTuple):
@@ -98,6 +100,27 @@ def transfer(to: str, amount: int, memo: bytes = b"") -> Transfer:
     return Transfer(account(to), amount, memo)
 
 
+def ballot(kind: Kind, subject: Subject, signer: KeySigner) -> Ballot:
+    return Ballot(kind, subject, signer.public_key, signer.sign(kind.domain, CHAIN_ID, encode_subject(subject)))
+
+
+def double_vote(name: str, slot: int) -> SubmitEvidence:
+    """Evidence that a delegate voted for two blocks of one slot; the blocks need not exist."""
+    subjects = (Subject(Slot(slot), Height(5), BlockId(hashlib.sha256(text).digest())) for text in (b"one", b"another"))
+    votes = (encode_ballot_statement(ballot(Kind.VOTE, subject, consensus(name))) for subject in subjects)
+    return SubmitEvidence(*in_order(*votes))
+
+
+def double_block(name: str, slot: int) -> SubmitEvidence:
+    """Evidence that a delegate signed two headers for one slot, at different parents."""
+    signer = consensus(name)
+    parents = (BlockId(hashlib.sha256(text).digest()) for text in (b"one", b"another"))
+    headers = [
+        encode_header(Header(Height(5), Slot(slot), parent, signer.public_key, ZERO_HASH, ZERO_HASH, ZERO_HASH)) for parent in parents
+    ]
+    return SubmitEvidence(*in_order(*(encode_header_statement(raw, signer.sign(Domain.BLOCK, CHAIN_ID, raw)) for raw in headers)))
+
+
 CHAIN = (
     Plan(1, [("alice", 0, [transfer("bob", 1_000)]), ("bob", 0, [transfer("carol", 7, b"hi")]), ("alice", 1, [transfer("alice", 1)])]),
     # The new delegate's own stake is the largest, so the next election seats it and unseats delegate-4.
@@ -120,12 +143,15 @@ CHAIN = (
     Plan(5, [("bob", 2, [ClaimRewards(account("delegate-1")), Unstake(account("delegate-1"), 400_000)])]),
     # Rounds pass without a block; what bob unstaked in slot 5 is free from slot 9 on, so he can spend nearly all.
     Plan(13, [("bob", 3, [transfer("carol", 999_200_000)]), ("delegate-4", 0, [RetireDelegate()])]),
+    # delegate-1 voted twice in slot 12, and slot 14 is its own: it earns no reward for the block that convicts it.
+    # Alice reports it and gets her share; carol comes too late and pays her fee for it.
+    Plan(14, [("alice", 3, [double_vote("delegate-1", 12)]), ("carol", 1, [transfer("bob", 1), double_vote("delegate-1", 12)])]),
 )
 
 
 @cache
 def chain() -> tuple[Made, ...]:
-    """The genesis and the five blocks; each block carries the votes on the one below it."""
+    """The genesis and the six blocks; each block carries the votes on the one below it."""
     changes = GENESIS.changes()
     start = Subject(Slot(0), Height(0), GENESIS.block_id)
     made = [Made(start, None, changes, GENESIS.schedule(), StackedView([changes.rows], Changes({}, ZERO_HASH)), None)]
@@ -171,10 +197,6 @@ def signed(sender: str, actions: Sequence[Action], *, nonce: int, valid_until: i
 
 def consensus_of(member: ActiveDelegate) -> KeySigner:
     return next(consensus(name) for name in (*DELEGATES, "alice") if account(name) == member.account)
-
-
-def ballot(kind: Kind, subject: Subject, signer: KeySigner) -> Ballot:
-    return Ballot(kind, subject, signer.public_key, signer.sign(kind.domain, CHAIN_ID, encode_subject(subject)))
 
 
 def certify(kind: Kind, subject: Subject, schedule: Schedule) -> Certificate:

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from p2pchain.chain.types import BlockId, Height, PublicKey, Signature, Slot
 from p2pchain.chain.votes import Ballot, Kind, Subject
 from p2pchain.wire.messages import (
-    PROTOCOL_VERSION,
     BallotMessage,
     BlockMessage,
     Blocks,
@@ -24,12 +23,11 @@ from p2pchain.wire.messages import (
     Transactions,
 )
 
-CHAIN = b"\x07" * 32
 SUBJECT = Subject(Slot(9), Height(8), BlockId(b"\x01" * 32))
 TIPS = Tips(SUBJECT, Subject(Slot(12), Height(10), BlockId(b"\x02" * 32)))
 
-OURS = Hello(PROTOCOL_VERSION, CHAIN, b"\x0a" * 32, "p2pchain/0.1 ours", 28656, bytes(16), TIPS)
-THEIRS = Hello(PROTOCOL_VERSION, CHAIN, b"\x0b" * 32, "p2pchain/0.1 theirs", 0, b"\x01" * 16, TIPS)
+OURS = Hello("p2pchain/0.1 ours", 28656, TIPS)
+THEIRS = Hello("p2pchain/0.1 theirs", 0, TIPS)
 
 SAMPLES: tuple[Message, ...] = (
     THEIRS,
@@ -73,7 +71,5 @@ OPEN_MESSAGES: st.SearchStrategy[Message] = st.one_of(
 )
 """Everything that may be said in the middle of a conversation."""
 
-HELLOS: st.SearchStrategy[Hello] = st.builds(
-    Hello, st.integers(0, 65_535), _hashes, _hashes, _texts, st.integers(0, 65_535), st.binary(min_size=16, max_size=16), _tips
-)
+HELLOS: st.SearchStrategy[Hello] = st.builds(Hello, _texts, st.integers(0, 65_535), _tips)
 GOODBYES: st.SearchStrategy[Goodbye] = st.builds(Goodbye, st.integers(0, 255), st.text(max_size=100).filter(str.isprintable))

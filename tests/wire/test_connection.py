@@ -10,7 +10,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from p2pchain.wire.connection import Connection, State
 from p2pchain.wire.errors import ConnectionRefused, LocalMisuse, Reason, RemoteViolation
 from p2pchain.wire.framing import encode_frame
-from p2pchain.wire.handshake import check_hello
 from p2pchain.wire.messages import BY_TYPE, Goodbye, Hello, Message, Ping, Status
 from tests.wire.samples import GOODBYES, OPEN_MESSAGES, OURS, SAMPLES, THEIRS, TIPS
 
@@ -125,32 +124,6 @@ def test_nothing_is_sent_unless_the_connection_is_open(make: Callable[[], Connec
 def test_nothing_is_received_once_the_connection_is_closed() -> None:
     with pytest.raises(LocalMisuse):
         list(closed().receive(b"x"))
-
-
-# --- hellos ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("theirs", "reason", "text"),
-    [
-        (
-            THEIRS._replace(chain_id=bytes(32)),
-            Reason.WRONG_CHAIN,
-            f"peer is on chain {bytes(32).hex()}, this node on {OURS.chain_id.hex()}",
-        ),
-        (THEIRS._replace(protocol=2), Reason.WRONG_PROTOCOL, "peer speaks protocol 2, this node 1"),
-        (THEIRS._replace(node_key=OURS.node_key), Reason.SELF, "connected to itself"),
-    ],
-)
-def test_a_node_that_cannot_be_talked_to_is_refused_and_known(theirs: Hello, reason: Reason, text: str) -> None:
-    connection = fresh()
-    with pytest.raises(ConnectionRefused, match=text) as refusal:
-        list(connection.receive(encode_frame(theirs)))
-    assert refusal.value.reason is reason
-    assert not isinstance(refusal.value, RemoteViolation)
-    assert (connection.state, connection.theirs) == (State.CLOSED, theirs)
-    with pytest.raises(ConnectionRefused):
-        check_hello(theirs, OURS)
 
 
 # --- any bytes (F17) ------------------------------------------------------------------------------------------------

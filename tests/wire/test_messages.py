@@ -189,7 +189,7 @@ def test_the_largest_messages_that_the_limits_promise_fit_into_a_frame() -> None
         (9, [bytes(8), [b"block without its certificate"]], "1 items, pairs of block and certificate wanted"),
         (9, [bytes(8), [b""] * (2 * BLOCKS_MAX + 2)], ""),
         (2, [[[1, 1, bytes(32)]]], "tips has 1 elements"),
-        (1, [1], "hello has 1 elements, 7 wanted"),
+        (1, [1], "hello has 1 elements, 3 wanted"),
     ],
 )
 def test_a_value_out_of_its_bounds_is_named(number: int, value: object, why: str) -> None:

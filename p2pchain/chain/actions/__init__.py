@@ -1,7 +1,8 @@
 """The kinds of action, one module each, with one interface; a new kind touches none of the others.
 
 An action is `[kind, field, ...]` on the wire.  `decode` checks the shape, `apply` changes the ledger or raises a
-`Refusal` (the whole transaction then leaves no trace), `view` gives the fields that the API shows.
+`Refusal` (the whole transaction then leaves no trace, or none but its fee and nonce where it is `Charged`), `view` gives
+the fields that the API shows.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
+from p2pchain.chain.actions.vote_change import VoteChange
 from p2pchain.chain.codec import Value, require_array
 from p2pchain.chain.errors import Code, Invalid
 
-Action: TypeAlias = Transfer | RegisterDelegate | RetireDelegate | Stake | Unstake | ClaimRewards
-
-KINDS: tuple[type[Action], ...] = (Transfer, RegisterDelegate, RetireDelegate, Stake, Unstake, ClaimRewards)
+Action: TypeAlias = Transfer | RegisterDelegate | RetireDelegate | Stake | Unstake | ClaimRewards | SubmitEvidence | VoteChange
+KINDS: tuple[type[Action], ...] = (Transfer, RegisterDelegate, RetireDelegate, Stake, Unstake, ClaimRewards, SubmitEvidence, VoteChange)
 _BY_NUMBER = {kind.KIND: kind for kind in KINDS}
 
 

@@ -65,6 +65,9 @@ class RegisterDelegate(_RegisterFields, Plain):
         if owner is not None and owner.data != context.sender:
             raise Invalid(Code.DELEGATE_KEY_IN_USE, f"consensus key {self.consensus_key.hex()} belongs to another delegate")
         old = ledger.get(DELEGATES, context.sender)
+        if old is not None and old.convicted_slot:
+            slot = old.convicted_slot
+            raise Invalid(Code.DELEGATE_CONVICTED, f"this account was convicted in slot {slot} and never stands again", slot=slot)
         if old is not None and not old.retired:
             raise Invalid(Code.DELEGATE_EXISTS, "this account is a delegate already: retire it first to change its terms")
         _add_candidate(ledger, context.sender, context.params.candidates_max)

@@ -8,7 +8,8 @@ from p2pchain.chain.actions.context import Context, Plain
 from p2pchain.chain.codec import Value, require_array, require_bytes, require_int
 from p2pchain.chain.coins import credit, debit
 from p2pchain.chain.errors import Code, Invalid, NotYet
-from p2pchain.chain.staking import begin_unbonding, change_stake, require_delegate, stakes_of
+from p2pchain.chain.staking import begin_unbonding, change_stake, held_with, require_delegate, stakes_of
+from p2pchain.chain.state import Unbonding
 from p2pchain.chain.types import AMOUNT_MAX, KEY_BYTES
 
 
@@ -43,7 +44,11 @@ class Stake(_Fields, Plain):
         if self.amount < context.params.stake_min:
             least = context.params.stake_min
             raise Invalid(Code.BAD_AMOUNT, f"stake is {self.amount}, at least {least} wanted", found=self.amount, wanted=least)
-        if require_delegate(ledger, self.delegate).retired:
+        delegate = require_delegate(ledger, self.delegate)
+        if delegate.convicted_slot:
+            slot = delegate.convicted_slot
+            raise Invalid(Code.DELEGATE_CONVICTED, f"delegate {self.delegate.hex()} was convicted in slot {slot}", slot=slot)
+        if delegate.retired:
             raise NotYet(Code.DELEGATE_RETIRED, f"delegate {self.delegate.hex()} is retired")
         debit(ledger, context.sender, self.amount)
         credit(ledger, context.sender, change_stake(ledger, context.sender, self.delegate, self.amount))
@@ -69,12 +74,15 @@ class Unstake(_Fields, Plain):
 
     def apply(self, context: Context) -> None:
         ledger = context.ledger
-        held = next((p.amount for p in stakes_of(ledger, context.sender).positions if p.delegate == self.delegate), 0)
+        held = held_with(ledger, context.sender, self.delegate)
         left, least = held - self.amount, context.params.stake_min
         if 0 < left < least:
             raise Invalid(Code.BAD_AMOUNT, f"{left} of the stake would be left, 0 or at least {least} wanted", found=left, wanted=least)
         reward = change_stake(ledger, context.sender, self.delegate, -self.amount)
-        begin_unbonding(ledger, context.sender, self.amount, context.slot + context.params.unbonding_slots)
+        release_slot = context.slot + context.params.unbonding_slots
+        # what was cut is not cut again: no conviction can reach it any more
+        owner = b"" if require_delegate(ledger, self.delegate).convicted_slot else self.delegate
+        begin_unbonding(ledger, context.sender, Unbonding(self.amount, release_slot, owner, context.slot))
         credit(ledger, context.sender, reward)
 
     def view(self) -> dict[str, object]:

@@ -35,7 +35,8 @@ def _rewrite(node: NodeRecord, moved: Mapping[str, str]) -> None:
     config = load_config(Path(node.home))
 
     def new(text: str) -> str:
-        return moved.get(text, text)
+        key, at, endpoint = text.rpartition("@")
+        return key + at + moved.get(endpoint, endpoint)
 
     p2p = replace(
         config.p2p,

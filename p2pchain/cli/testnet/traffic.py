@@ -11,7 +11,7 @@ from pathlib import Path
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.address import decode_address
 from p2pchain.chain.crypto import KeySigner
-from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.params import ChainSpec, Params
 from p2pchain.chain.transaction import build_transaction
 from p2pchain.cli.testnet.record import AccountRecord
 from p2pchain.client import ClientError, NodeClient
@@ -66,8 +66,9 @@ class Traffic:
                 self._open.append(transfer)
 
     def _send(self, client: NodeClient) -> None:
-        valid_until = client.status()["slot"] + _VALID_SLOTS
-        built = [self._build(client, valid_until) for _ in range(A_SECOND)]
+        params = client.params()
+        valid_until = client.status()["slot"] + min(_VALID_SLOTS, params.validity_slots_max)
+        built = [self._build(client, valid_until, params) for _ in range(A_SECOND)]
         for (_, transfer), result in zip(built, client.submit([raw for raw, _ in built]), strict=True):
             transfer.id, transfer.status = result["id"] or "", result["status"]
             self.sent += 1
@@ -78,14 +79,14 @@ class Traffic:
                 transfer.status = f"{result['status']}: {result['error']['code']}"
                 self._nonces.pop(transfer.sender, None)
 
-    def _build(self, client: NodeClient, valid_until: int) -> tuple[bytes, SampleTransfer]:
+    def _build(self, client: NodeClient, valid_until: int, params: Params) -> tuple[bytes, SampleTransfer]:
         sender, recipient = (self._accounts[(self._turn + i) % len(self._accounts)] for i in (0, 1))
         self._turn += 1
         amount = 1 + secrets.randbelow(1_000)
         nonce = self._nonces[sender.name] if sender.name in self._nonces else client.account(sender.address)["next_nonce"]
         self._nonces[sender.name] = nonce + 1
         action = Transfer(decode_address(self._spec.address_prefix, recipient.address), amount)
-        raw = build_transaction(self._signer(sender), self._spec, [action], nonce=nonce, valid_until=valid_until)
+        raw = build_transaction(self._signer(sender), self._spec, [action], nonce=nonce, valid_until=valid_until, params=params)
         return raw, SampleTransfer("", sender.name, recipient.name, amount, "pending")
 
     def _signer(self, account: AccountRecord) -> KeySigner:

@@ -120,13 +120,18 @@ def bundle(folder: Path) -> None:
 
 
 def _bundle_text(testnet: Testnet) -> str:
+    from p2pchain.cli.home_making import NODE_KEY  # noqa: PLC0415
     from p2pchain.genesis_file import dumps_bundle, load_genesis, load_installed  # noqa: PLC0415
+    from p2pchain.keystore import Keystore  # noqa: PLC0415
 
-    seeds = [node.p2p for node in testnet.nodes if node.role == "delegate"]
+    def seed(node: NodeRecord) -> str:
+        return f"{Keystore(node.layout.keys).entry(NODE_KEY).public_key.hex()}@{node.p2p}"
+
     genesis = load_genesis(Path(testnet.genesis))
-    folders = [node.layout.recoveries for node in testnet.nodes]
-    installed = {item.id: item for folder in folders for item in load_installed(folder, genesis.chain_id)}
-    return dumps_bundle(genesis, seeds, sorted(installed.values(), key=lambda item: item.base.height))
+    living = [node for node in testnet.nodes if node.layout.keys.exists()]  # of some the home is gone for good
+    installed = {item.id: item for node in living for item in load_installed(node.layout.recoveries, genesis.chain_id)}
+    recoveries = sorted(installed.values(), key=lambda item: item.base.height)
+    return dumps_bundle(genesis, [seed(node) for node in living if node.role == "delegate"], recoveries)
 
 
 def _free_name(place: TestnetFolder, testnet: Testnet) -> str:

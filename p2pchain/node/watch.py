@@ -1,0 +1,62 @@
+"""Watching what delegates sign, for two messages that contradict each other.
+
+Every verified ballot and header of a known delegate passes here first, also one that comes too late to count: the second
+half of a contradiction usually does.  What is found is kept for whoever wants to submit it as evidence.
+
+Bounds: of each key and kind the newest slots, one message each; of contradictions one for each key, the newest, and of
+these the last few.  All of it is forgotten when the node ends.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from p2pchain.chain.evidence import Offence, Said, decode_statement, in_order
+from p2pchain.chain.types import PublicKey, Slot
+
+SLOTS_MAX = 64
+"""Of each key and kind: half a minute of slots, and 6 MB with 101 delegates that sign in every one."""
+KEYS_MAX = 404
+"""As many as may sign a certificate: those of the sets that govern unfinal blocks, however often they changed."""
+PAIRS_MAX = 128
+"""A quarter more than there are delegates; one conviction each is all there ever is."""
+
+
+class Watch:
+    """The newest signed messages of each delegate, and the contradictions among them."""
+
+    def __init__(self) -> None:
+        self._heard: OrderedDict[PublicKey, dict[Said, dict[Slot, bytes]]] = OrderedDict()
+        self._pairs: OrderedDict[PublicKey, tuple[Offence, tuple[bytes, bytes]]] = OrderedDict()
+
+    def pairs(self) -> dict[Offence, tuple[bytes, bytes]]:
+        """The contradictions, oldest first, each as the two messages in their order."""
+        return dict(self._pairs.values())
+
+    def hear(self, offence: Offence, message: bytes) -> tuple[bytes, bytes] | None:
+        """Take a signed message that was verified; a pair where it is the first to contradict an earlier one."""
+        slots = self._slots_of(offence)
+        known = slots.get(offence.slot)
+        if known is None:
+            slots[offence.slot] = message
+            if len(slots) > SLOTS_MAX:
+                del slots[min(slots)]
+            return None
+        if known == message or decode_statement(known).body == decode_statement(message).body:
+            return None
+        last = self._pairs.get(offence.key)
+        if last is not None and last[0] == offence:
+            return None
+        pair = in_order(known, message)
+        self._pairs[offence.key] = (offence, pair)
+        self._pairs.move_to_end(offence.key)
+        if len(self._pairs) > PAIRS_MAX:
+            self._pairs.popitem(last=False)
+        return pair
+
+    def _slots_of(self, offence: Offence) -> dict[Slot, bytes]:
+        kinds = self._heard.setdefault(offence.key, {})
+        self._heard.move_to_end(offence.key)
+        if len(self._heard) > KEYS_MAX:
+            self._heard.popitem(last=False)
+        return kinds.setdefault(offence.kind, {})

@@ -1,0 +1,47 @@
+"""What this node has seen delegates sign, whatever came of it: the way from verified messages to the watch.
+
+Blocks that are refused, ballots that come too late and the signatures inside of certificates count here like any others.
+Nothing from the future is heard, so nobody can push its own past out of the watch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from p2pchain.chain.block import Block
+from p2pchain.chain.evidence import Offence, Said, encode_ballot_statement, encode_header_statement, said_in
+from p2pchain.chain.types import PublicKey
+from p2pchain.chain.votes import Ballot, Certificate
+from p2pchain.node.core import Core
+from p2pchain.node.effects import ContradictionSeen
+
+
+class Witness:
+    """Tells everybody of a contradiction, once."""
+
+    def __init__(self, core: Core, known_voters: Callable[[], frozenset[PublicKey]]) -> None:
+        self._core = core
+        self._known_voters = known_voters
+
+    def see_block(self, block: Block) -> None:
+        header = block.header
+        if header.producer in self._known_voters():
+            self._hear(Offence(header.producer, Said.BLOCK, header.slot), encode_header_statement(block.header_raw, block.signature))
+
+    def see_certificate(self, certificate: Certificate) -> None:
+        """Two certificates for one slot are how those who were cut off from each other learn who spoke on both sides."""
+        kind, subject, signatures, _ = certificate
+        self.see_ballots(Ballot(kind, subject, voter, signature) for voter, signature in signatures.items())
+
+    def see_ballots(self, ballots: Iterable[Ballot]) -> None:
+        known = self._known_voters()
+        for ballot in ballots:
+            if ballot.voter in known:
+                self._hear(Offence(ballot.voter, said_in(ballot.kind), ballot.subject.slot), encode_ballot_statement(ballot))
+
+    def _hear(self, offence: Offence, message: bytes) -> None:
+        if offence.slot > self._core.slot + 1:
+            return
+        pair = self._core.watch.hear(offence, message)
+        if pair is not None:
+            self._core.effects.publish.append(ContradictionSeen(offence, *pair))

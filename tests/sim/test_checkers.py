@@ -1,0 +1,105 @@
+"""Each checker fires when its rule is broken on purpose: silence means something."""
+
+from collections.abc import Callable
+
+import pytest
+
+from p2pchain.chain import coins, transition, tree, voting
+from p2pchain.node import consensus
+from p2pchain.sim import machine_faults
+from p2pchain.sim.options import Options
+from p2pchain.sim.process import Process
+from p2pchain.sim.run import Result, run
+from p2pchain.sim.scene import Scene
+from p2pchain.sim.store import Ledger
+
+
+def names(result: Result) -> set[str]:
+    return {found.invariant for found in result.violations}
+
+
+def play(seed: int, *faults: str, slots: int = 60) -> Result:
+    return run(Options(seed, 4, slots, frozenset(faults)))
+
+
+def fires(invariant: str, seeds: int, *faults: str) -> bool:
+    """Whether some seed shows it; those after it are not played."""
+    return any(invariant in names(play(seed, *faults)) for seed in range(seeds))
+
+
+def test_a_quorum_that_is_rounded_down_splits_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "quorum", lambda members: members // 2)
+    assert fires("S1", 6, "partition", "delay")
+
+
+def test_delegates_without_a_lock_split_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = voting.hold_vote
+
+    def hold_without_lock(state: voting.SignState, proposal: voting.Proposal, *, in_window: bool) -> voting.Hold | None:
+        return hold(state, proposal._replace(extends_lock=True), in_window=in_window)
+
+    monkeypatch.setattr(consensus, "hold_vote", hold_without_lock)
+    assert fires("S1", 12, "favour")
+
+
+def test_a_disk_that_forgets_the_sign_state_makes_delegates_sign_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash_on_bad_disks(scene: Scene) -> None:
+        for process in scene.processes.values():
+            process.disk.forgets_sign_state = True
+        machine_faults.restart_storm(scene)
+
+    break_fault(monkeypatch, "restart_storm", crash_on_bad_disks)
+    assert fires("S3", 8, "restart_storm", "equivocate", "lose_unsynced", "delay")
+
+
+def test_a_disk_that_loses_what_it_synced_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(process: Process, real: Callable[[Process], None] = Process.start) -> None:
+        if process.life and not process.is_up:
+            process.disk.ledger = Ledger(process.shared.watch.chain.genesis)
+        real(process)
+
+    monkeypatch.setattr(Process, "start", start)
+    assert fires("S10", 3, "crash")
+
+
+def test_an_engine_that_fails_is_a_violation_and_not_the_end_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr(consensus.Consensus, "resend", fail)  # where a peer joins: each node ends as soon as it has one
+    result = play(0)
+    assert names(result) == {"S11", "L1"}
+    assert len(result.violations) == 5, "each node once, and the chain that stands still"
+    assert any("on purpose" in found.text for found in result.violations)
+
+
+def test_a_chain_that_stops_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consensus, "may_confirm", lambda _state, subject: subject.slot < 10)
+    assert names(play(0)) == {"L1"}
+
+
+def test_coins_from_nothing_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transition, "credit", lambda ledger, account, amount: coins.credit(ledger, account, amount + 1))
+    assert names(play(0)) == {"S6"}
+
+
+def test_a_node_that_executes_otherwise_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    apply = Ledger.apply
+
+    def apply_otherwise(ledger: Ledger, commit: object) -> None:
+        apply(ledger, commit)  # type: ignore[arg-type]
+        ledger.rows[b"A" + bytes(32)] = b"\x93\x01\x00\x00"
+
+    monkeypatch.setattr(Ledger, "apply", apply_otherwise)
+    assert "S5" in names(play(0))
+
+
+def test_a_pool_beyond_its_bound_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p2pchain.sim.checkers.bounds.WAITING_MAX", -1)
+    assert "L5" in names(play(0, slots=12))
+
+
+def break_fault(monkeypatch: pytest.MonkeyPatch, name: str, plan: Callable[[Scene], None]) -> None:
+    from p2pchain.sim.faults import FAULTS  # noqa: PLC0415
+
+    monkeypatch.setitem(FAULTS, name, FAULTS[name]._replace(plan=plan))
