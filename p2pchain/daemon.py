@@ -35,12 +35,14 @@ from p2pchain.chain.changing import Requirement
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.mempool import Limits
+from p2pchain.chain.recovery import Recoveries, UnfitRecoveryError
 from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.selftest import failed_checks
 from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import ChainId, PublicKey
 from p2pchain.config import Config, split_endpoint
+from p2pchain.genesis_file import RecoveryFileError, load_installed, load_recovery
 from p2pchain.keystore import Keystore, KeystoreError, read_passphrase
 from p2pchain.log import configure_logging
 from p2pchain.net.errors import ListenError
@@ -49,6 +51,7 @@ from p2pchain.net.settings import NetworkSettings
 from p2pchain.node.condition import describe_condition
 from p2pchain.node.effects import BlockFinal, ContradictionSeen, HeadChanged, Noted, ProtocolOutgrown, Publication, SlotMissed
 from p2pchain.node.engine import Engine, Identity
+from p2pchain.node.installing import validate_chain, validate_lock
 from p2pchain.node.intake import Intake
 from p2pchain.node.ports import Recovered
 from p2pchain.node.queries import Queries
@@ -130,7 +133,7 @@ def _start_errors() -> Iterator[None]:
     """Errors of the way up, as one line each."""
     try:
         yield
-    except* (ListenError, ApiListenError, KeystoreError) as group:
+    except* (ListenError, ApiListenError, KeystoreError, UnfitRecoveryError, RecoveryFileError) as group:
         raise CannotStartError(str(_first(group))) from None
 
 
@@ -158,7 +161,8 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
     limits = Limits(config.mempool.transactions_max, config.mempool.bytes_max, config.mempool.per_account_max)
     recovered = store.recovered()
     _require_protocol(recovered.root)
-    engine = Engine(spec, recovered.root, store, identity, limits, _clock(), supported=PROTOCOL)
+    recoveries = _recoveries(config, genesis, recovered, store, identity)
+    engine = Engine(spec, recovered.root, store, identity, limits, _clock(), supported=PROTOCOL, recoveries=recoveries)
     _restore(engine, recovered)
     hub, ending = EventHub(), Ending()
     settings = NetworkSettings(
@@ -216,6 +220,24 @@ def _wire_api(
     queries = Queries(loop.engine, store, network, node_id=_node_key(config), version=__version__)
     settings = ApiSettings(host=host, port=port, body_bytes_max=config.api.body_bytes_max)
     return ApiServer(settings, queries, loop, hub, genesis, _clock, logger)
+
+
+def _recoveries(config: Config, genesis: Genesis, recovered: Recovered, store: LmdbStore, identity: Identity) -> Recoveries:
+    """What the operator installed, as far as this node's own records agree."""
+    installed = load_installed(config.home.recoveries, genesis.chain_id)
+    recoveries = Recoveries(installed)
+    for recovery in recoveries:
+        validate_chain(recovery, recovered.root.subject, store)
+        validate_lock(recovery, identity.key, identity.sign)
+    signed = config.home.signed_recovery
+    if identity.key is not None and signed.exists():
+        promised = load_recovery(signed).recovery
+        if promised.id not in {recovery.id for recovery in installed}:
+            raise CannotStartError(
+                f"this delegate has signed the recovery {promised.id.hex()[:16]} at height {promised.base.height} and may vote for nothing"
+                f" else: install it once all have signed, or see docs/recovery.md on how to give it up ({signed})"
+            )
+    return recoveries
 
 
 def _restore(engine: Engine, recovered: Recovered) -> None:

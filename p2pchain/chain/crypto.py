@@ -39,6 +39,7 @@ class Domain(Enum):
     REVEAL_SECRET = b"p2pchain/reveal-secret/1"
     REVEAL = b"p2pchain/reveal/1"
     COMMITMENT = b"p2pchain/commitment/1"
+    RECOVERY = b"p2pchain/recovery/1"
 
 
 _PREFIX = {domain: domain.value + b"\x00" for domain in Domain}

@@ -25,6 +25,7 @@ class Code(StrEnum):
     BAD_KEY = "bad_key"
     BAD_ADDRESS = "bad_address"
     BAD_GENESIS = "bad_genesis"
+    BAD_RECOVERY = "bad_recovery"
     WRONG_CHAIN = "wrong_chain"
     WRONG_VERSION = "wrong_version"
     UNKNOWN_ACTION = "unknown_action"
@@ -73,6 +74,7 @@ class Code(StrEnum):
     CHANGES_FULL = "changes_full"
     NO_OPEN_VOTE = "no_open_vote"
     PROTOCOL_TOO_OLD = "protocol_too_old"
+    NOT_RECOVERED = "not_recovered"
 
 
 class Refusal(Exception):  # noqa: N818  (the field's word; `except Refusal` reads as it is meant)

@@ -20,6 +20,7 @@ from p2pchain.chain.coins import credit, debit
 from p2pchain.chain.errors import Charged, Code, Invalid, NotYet, Refusal
 from p2pchain.chain.outcomes import FAILURES, Failure, FailuresRow
 from p2pchain.chain.params import ChainSpec, Params
+from p2pchain.chain.recovery import Recovery, apply_recovery
 from p2pchain.chain.reveal import Draw, validate_reveal
 from p2pchain.chain.schedule import Schedule, elect, limit_turnover, next_seed, quorum
 from p2pchain.chain.staking import add_reward, release_matured
@@ -39,6 +40,8 @@ class Parent(NamedTuple):
     state_root: Hash
     schedule: Schedule
     view: View
+    recovery: Recovery | None = None
+    """Where the block below is the base of one; `schedule` is then the recovered one."""
 
 
 class Draft(NamedTuple):
@@ -78,6 +81,8 @@ class Executed(NamedTuple):
 def execute(parent: Parent, draft: Draft, transactions: Iterable[Transaction], spec: ChainSpec, *, building: bool = False) -> Executed:
     """Run a block above `parent`.  Raises the first `Refusal` unless `building`."""
     ledger = Ledger(parent.view)
+    if parent.recovery is not None:
+        apply_recovery(ledger, parent.recovery)
     place = Place(spec, parent.schedule.terms.params, parent.height + 1, draft.slot)
     producer = parent.schedule.turn(draft.slot).delegate.consensus_key
     validate_reveal(ledger.get(COMMITMENTS, producer), draft.draw.reveal)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from p2pchain.chain.block import Block, validate_size
 from p2pchain.chain.errors import Code, Invalid, NotYet
 from p2pchain.chain.params import Params
+from p2pchain.chain.recovery import Recovery, recovered_schedule, validate_fit
 from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import Changes, StackedView, View
 from p2pchain.chain.transition import Executed, Parent
@@ -42,7 +43,19 @@ class Root(NamedTuple):
 class Node:
     """A block in the tree.  The root has no block."""
 
-    __slots__ = ("block", "certificate", "changes", "children", "governors", "parent", "received", "schedule", "state_root", "subject")
+    __slots__ = (
+        "block",
+        "certificate",
+        "changes",
+        "children",
+        "governors",
+        "parent",
+        "received",
+        "recovery",
+        "schedule",
+        "state_root",
+        "subject",
+    )
 
     def __init__(self, subject: Subject, state_root: Hash, schedule: Schedule) -> None:
         self.subject = subject
@@ -57,6 +70,8 @@ class Node:
         """The delegates that vote on this block: the active set in its parent's state."""
         self.children: list[Node] = []
         self.received = 0
+        self.recovery: Recovery | None = None
+        """Where this block is the base of one: it changes the state that blocks above are executed on."""
 
     @property
     def id(self) -> BlockId:
@@ -162,7 +177,7 @@ class Tree:
 
     def execution_parent(self, node: Node) -> Parent:
         """What a block above `node` is executed on."""
-        return Parent(node.height, node.slot, node.state_root, node.schedule, self.view(node))
+        return Parent(node.height, node.slot, node.state_root, node.schedule, self.view(node), node.recovery)
 
     def view(self, node: Node) -> StackedView:
         """The state as of a block."""
@@ -244,6 +259,16 @@ class Tree:
         node.parent = None
         self._fit_room(self._room)
         return path, dropped
+
+    def recover(self, recovery: Recovery) -> list[Node]:
+        """The root is the base of a recovery: (the blocks above, made by the rules before, which fall away)."""
+        root, view = self.root, self.view(self.root)
+        validate_fit(recovery, root.subject, view)
+        root.schedule, root.recovery = recovered_schedule(recovery, view), recovery
+        dropped = list(self.nodes())
+        self._nodes, root.children = {root.id: root}, []
+        self._fit_room(self._room)
+        return dropped
 
     def restored(self) -> None:
         """All stored blocks are back: what bound their branches grew under is not known, so they get what they need."""

@@ -22,6 +22,8 @@ _FAILURES = frozenset(
         "p2pchain.client.errors.ClientError",
         "p2pchain.keystore.errors.KeystoreError",
         "p2pchain.chain.errors.Refusal",
+        "p2pchain.chain.recovery.UnfitRecoveryError",
+        "p2pchain.genesis_file.recoveries.RecoveryFileError",
         "p2pchain.storage.errors.StorageError",
     }
 )

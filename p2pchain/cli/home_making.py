@@ -6,15 +6,17 @@ Keys that are there already are taken as they are, so that a delegate can make i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from p2pchain.chain.genesis import Genesis
+from p2pchain.chain.recovery import Recovery
 from p2pchain.cli.failures import Failure
 from p2pchain.config import Config, Home, load_config, render_default_config
 from p2pchain.config.sections import KEYS
-from p2pchain.genesis_file import dumps_genesis
+from p2pchain.genesis_file import dumps_genesis, dumps_recovery, file_name
 from p2pchain.keystore import KeyEntry, Keystore
+from p2pchain.storage.durable import write_whole
 from p2pchain.storage.sign_state import SignStateFile
 
 NODE_KEY = "node"
@@ -33,13 +35,25 @@ def new_home_config(path: Path, settings: Mapping[str, object]) -> Config:
     return load_config(path, {}, settings)
 
 
-def make_home(config: Config, genesis: Genesis) -> None:
-    """The folders, `node.toml`, `genesis.toml` and the node's own key."""
+def make_home(config: Config, genesis: Genesis, recoveries: Iterable[Recovery] = ()) -> None:
+    """The folders, `node.toml`, `genesis.toml`, the recoveries that there were, and the node's own key."""
     home = config.home
     home.create()
     write_new(home.genesis_file, dumps_genesis(genesis))
     write_new(home.config_file, config_text(config))
+    for recovery in recoveries:
+        install_recovery(home, recovery, genesis.address_prefix)
     key_in(home, NODE_KEY, lambda: None)
+
+
+def install_recovery(home: Home, recovery: Recovery, prefix: str) -> Path:
+    """Put it where the node reads it when it starts; refused where it is there already."""
+    home.recoveries.mkdir(parents=True, exist_ok=True)
+    path = home.recoveries / file_name(recovery)
+    if path.exists():
+        raise Failure(f"the recovery is installed already: {path}")
+    write_whole(path, dumps_recovery(recovery, prefix).encode())
+    return path
 
 
 def config_text(config: Config) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
+from p2pchain.chain.recovery import Recovery
 from p2pchain.cli.home_making import ACCOUNT_KEY, DELEGATE_KEY, PassphraseSource, begin_signing, key_in, make_home, new_home_config
 from p2pchain.cli.options import current_home, current_settings, home_option, settings_option
 from p2pchain.cli.passphrases import new_passphrase_options, new_passphrase_source
@@ -56,7 +58,8 @@ def join(bundle: Path, name: str, *, is_delegate: bool, is_open: bool, passphras
     if not found.seeds:
         click.echo("p2pchain: the bundle names no seeds; add p2p.persistent_peers to node.toml before you start", err=True)
     settings = {"p2p.seeds": found.seeds, **_settings(name, is_delegate=is_delegate)}
-    _make(new_home_config(current_home(), settings), found.genesis, new_passphrase_source(passphrase_file, is_open=is_open))
+    ask = new_passphrase_source(passphrase_file, is_open=is_open)
+    _make(new_home_config(current_home(), settings), found.genesis, ask, found.recoveries)
 
 
 def _read_bundle(path: Path) -> Bundle:
@@ -69,10 +72,12 @@ def _settings(name: str, *, is_delegate: bool) -> dict[str, object]:
     return {"node.name": name, "node.role": "delegate" if is_delegate else "observer", **current_settings()}
 
 
-def _make(config: Config, genesis: Genesis, ask: PassphraseSource) -> None:
+def _make(config: Config, genesis: Genesis, ask: PassphraseSource, recoveries: Sequence[Recovery] = ()) -> None:
     home = config.home
-    make_home(config, genesis)
+    make_home(config, genesis, recoveries)
     click.echo(f"home      {home.path}\nnetwork   {genesis.name}\nchain id  {genesis.chain_id.hex()}")
+    for recovery in recoveries:
+        click.echo(f"recovery  at height {recovery.base.height}, without {len(recovery.removed)} delegates; compare: {recovery.id.hex()}")
     if config.node.role == "delegate":
         entry = key_in(home, DELEGATE_KEY, ask)
         begin_signing(home, entry.public_key, genesis.chain_id)

@@ -31,6 +31,7 @@ VERBS = {
     "claim": Verb("p2pchain.cli.stake:claim", "Claim the rewards of a stake."),
     "sim": Verb("p2pchain.cli.sim:sim", "Simulate a whole network with faults, from one seed."),
     "evidence": Verb("p2pchain.cli.evidence:evidence", "List and submit contradicting signatures of delegates."),
+    "recovery": Verb("p2pchain.cli.recovery:recovery", "Go on without delegates that are gone for good."),
     "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),
 }
 

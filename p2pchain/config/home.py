@@ -22,6 +22,16 @@ class Home:
         return self.path / "config" / "genesis.toml"
 
     @property
+    def recoveries(self) -> Path:
+        """Documents that the operator installed, `*.toml`."""
+        return self.path / "config" / "recoveries"
+
+    @property
+    def signed_recovery(self) -> Path:
+        """The recovery that this node's delegate has signed last: beside its other memory of what it signed."""
+        return self.signing / "recovery.toml"
+
+    @property
     def keys(self) -> Path:
         return self.path / "keys"
 

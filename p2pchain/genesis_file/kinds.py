@@ -8,7 +8,8 @@ from datetime import datetime, timedelta, timezone
 
 from p2pchain.chain.address import decode_address
 from p2pchain.chain.errors import Refusal
-from p2pchain.config.kinds import UnfitError
+from p2pchain.chain.genesis import PREFIX_PATTERN
+from p2pchain.config.kinds import Text, UnfitError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - UTC and its offset must compare alike
 
@@ -55,6 +56,29 @@ class Address:
             return decode_address(self.prefix, value)
         except Refusal as error:
             raise UnfitError(error.message) from None
+
+
+PREFIX = Text(PREFIX_PATTERN.pattern, "1 to 16 of a-z and 0-9, a letter first")
+
+
+@dataclass(frozen=True, slots=True)
+class Hex:
+    """Bytes of a fixed length."""
+
+    size: int
+
+    @property
+    def wanted(self) -> str:
+        return f"{self.size} bytes in hex"
+
+    def check(self, value: object) -> bytes:
+        try:
+            data = bytes.fromhex(value) if isinstance(value, str) else b""
+        except ValueError:
+            raise UnfitError from None
+        if len(data) != self.size:
+            raise UnfitError
+        return data
 
 
 def _parsed(text: str) -> datetime | None:

@@ -8,19 +8,21 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from p2pchain.chain.errors import Refusal
-from p2pchain.chain.genesis import NAME_PATTERN, PREFIX_PATTERN, Genesis, GenesisAccount, GenesisDelegate
+from p2pchain.chain.genesis import NAME_PATTERN, Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
+from p2pchain.chain.recovery import Recovery
 from p2pchain.chain.staking import COMMISSION_WHOLE
 from p2pchain.chain.types import AMOUNT_MAX
 from p2pchain.config.kinds import PeerAddresses, Text, Whole
 from p2pchain.config.problems import Problem
-from p2pchain.genesis_file.kinds import Address, HexKey, Moment
+from p2pchain.genesis_file.kinds import PREFIX, Address, HexKey, Moment
+from p2pchain.genesis_file.recoveries import KEYS as RECOVERY_KEYS
+from p2pchain.genesis_file.recoveries import read_recovery
 from p2pchain.genesis_file.tables import Table
 
 _NAME = Text(NAME_PATTERN.pattern, "1 to 48 of a-z, 0-9 and -")
 _ACCOUNT_KEYS = ("address", "balance")
 _DELEGATE_KEYS = ("address", "consensus_key", "commission_bps", "stake")
-_PREFIX = Text(PREFIX_PATTERN.pattern, "1 to 16 of a-z and 0-9, a letter first")
 _BYTES_MAX = 64 << 20
 """A genesis of 300,000 accounts; a file from elsewhere must not fill the memory."""
 
@@ -39,10 +41,11 @@ class GenesisFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a newcomer needs: the genesis, and `host:port` of nodes to begin with."""
+    """What a newcomer needs: the genesis, `host:port` of nodes to begin with, and the recoveries that there were."""
 
     genesis: Genesis
     seeds: tuple[str, ...]
+    recoveries: tuple[Recovery, ...] = ()
 
 
 def load_genesis(path: Path) -> Genesis:
@@ -74,15 +77,21 @@ def loads_bundle(text: str, source: str) -> Bundle:
     """`source` names the text in errors.  Raises `GenesisFileError`."""
     problems: list[Problem] = []
     try:
-        root = Table(source, "", tomllib.loads(text), ("chain", "params", "accounts", "delegates", "network"), problems)
+        root = Table(source, "", tomllib.loads(text), ("chain", "params", "accounts", "delegates", "network", "recoveries"), problems)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise GenesisFileError([Problem(source, "", f"a syntax error ({error})", "TOML")]) from None
     genesis = _read_genesis(root, problems)
     network = root.table("network", ["seeds"]) if root.has("network") else None
     seeds = network.value("seeds", PeerAddresses()) if network else ()
+    read = [read_recovery(table, problems) for table in root.tables("recoveries", RECOVERY_KEYS)]
     if genesis is None or seeds is None or problems:
         raise GenesisFileError(problems)
-    return Bundle(genesis, seeds)
+    recoveries = tuple(found.recovery for found in read if found is not None)
+    for recovery in recoveries:
+        if recovery.chain_id != genesis.chain_id:
+            root.add_problem("recoveries", f"a recovery of chain {recovery.chain_id.hex()}", f"one of {genesis.chain_id.hex()}")
+            raise GenesisFileError(problems)
+    return Bundle(genesis, seeds, recoveries)
 
 
 def _file_error(path: Path, found: str, wanted: str) -> GenesisFileError:
@@ -93,7 +102,7 @@ def _read_genesis(root: Table, problems: list[Problem]) -> Genesis | None:
     chain, params = root.table("chain", ["name", "address_prefix", "time"]), _read_params(root)
     if chain is None:
         return None
-    name, prefix, time_ms = chain.value("name", _NAME), chain.value("address_prefix", _PREFIX), chain.value("time", Moment())
+    name, prefix, time_ms = chain.value("name", _NAME), chain.value("address_prefix", PREFIX), chain.value("time", Moment())
     # Without its prefix no address can be judged; that would only repeat the one mistake for each of them.
     accounts = [_read_account(table, Address(prefix)) for table in root.tables("accounts", _ACCOUNT_KEYS)] if prefix else []
     delegates = [_read_delegate(table, Address(prefix)) for table in root.tables("delegates", _DELEGATE_KEYS)] if prefix else []

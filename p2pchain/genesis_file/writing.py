@@ -12,7 +12,9 @@ import tomli_w
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.params import Params
+from p2pchain.chain.recovery import Recovery
 from p2pchain.chain.types import AccountId
+from p2pchain.genesis_file.recoveries import recovery_table
 
 _WIDTH = 100
 _GENESIS = (
@@ -24,6 +26,7 @@ _NETWORK = (
     "Nodes of the network that a newcomer dials first, as host:port; DNS names are welcome. After the key of the node, as"
     " NODE_KEY@host:port (its operator sees it with: p2pchain keys show node), nobody else is taken for it."
 )
+_RECOVERIES = "How the network went on without delegates that were gone for good; see docs/recovery.md."
 _CHAIN = (
     "name: 1 to 48 of a-z, 0-9 and -. address_prefix: what its addresses begin with, 1 to 16 of a-z and 0-9, a letter first."
     " time: when slot 1 begins, in RFC 3339 or Unix milliseconds."
@@ -41,10 +44,12 @@ def dumps_genesis(genesis: Genesis) -> str:
     return _text([_comment(_GENESIS), _chain_id(genesis)], _sections(genesis))
 
 
-def dumps_bundle(genesis: Genesis, seeds: Sequence[str]) -> str:
+def dumps_bundle(genesis: Genesis, seeds: Sequence[str], recoveries: Sequence[Recovery] = ()) -> str:
     """`seeds` are `host:port`, better `NODE_KEY@host:port`."""
     network = _section(_NETWORK, {"network": {"seeds": list(seeds)}})
-    return _text([_comment(_BUNDLE), _chain_id(genesis)], [network, *_sections(genesis)])
+    tables = [recovery_table(recovery, genesis.address_prefix) for recovery in recoveries]
+    recovered = [_section(_RECOVERIES, {"recoveries": tables})] if tables else []
+    return _text([_comment(_BUNDLE), _chain_id(genesis)], [network, *_sections(genesis), *recovered])
 
 
 def _text(head: Sequence[str], sections: Sequence[str]) -> str:

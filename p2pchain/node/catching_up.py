@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Invalid, NotYet
+from p2pchain.chain.types import BlockId
 from p2pchain.node import events
 from p2pchain.node.consensus import Consensus
 from p2pchain.node.core import Core
@@ -39,7 +40,7 @@ class CatchingUp:
                 if not self._import_range(answer):
                     break
         else:
-            self._import_branch(Answered(event.peer, blocks))
+            self._import_branch(Answered(event.peer, blocks), asked.tip)
 
     def _import_range(self, answer: Answered) -> bool:
         """Final blocks in order, made final by the certificates among them.  False where the answer was no good."""
@@ -50,8 +51,10 @@ class CatchingUp:
                 self._sync.fail(answer.peer)
                 return False
             except Invalid as refusal:
+                self._core.refused_final = block.header.height
                 self._refuse_answer(answer, block, str(refusal))
                 return False
+            self._consensus.recover()
             self._core.head = self._core.tree.head()
             if certificate is not None:
                 self._consensus.accept_certificate(certificate)
@@ -69,20 +72,29 @@ class CatchingUp:
         self._core.note("warning", "answer_refused", peer=answer.peer, height=block.header.height, reason=text)
         self._core.out(Disconnect(answer.peer, Reason.INVALID_DATA, text[:200]))
 
-    def _import_branch(self, answer: Answered) -> None:
-        """Unfinal blocks up to a head that a peer knows: each enters like a new one, and may be voted for if it is current."""
+    def _import_branch(self, answer: Answered, tip: BlockId) -> None:
+        """Unfinal blocks up to a head that a peer knows: each enters like a new one, and may be voted for if it is current.
+
+        A branch may be longer than one answer: the rest is asked for, as long as there is progress.
+        """
         for block, certificate in answer.blocks:
             if block.header.height > self._core.tree.root.height:
                 self._receive_block(answer.peer, block)
             if certificate is not None:
                 self._consensus.accept_certificate(certificate)
+        last, tree = answer.blocks[-1][0], self._core.tree
+        is_known = last.id in tree or last.header.height <= tree.root.height
+        if is_known and tip not in tree and last.id != tip and answer.peer in self._core.peers:
+            self._sync.ask_branch(answer.peer, tip, after=last.id)
 
     def answer_branch(self, event: events.BranchRequested) -> None:
-        """The blocks above our final one up to the tip, oldest first, as many as one answer holds."""
+        """The blocks above our final one, or what the peer has of them, up to the tip, oldest first, as many as one answer holds."""
         tip = self._core.tree.get(event.tip)
+        path = self._core.tree.path(tip) if tip is not None else []
+        known = next((place + 1 for place, node in enumerate(path) if node.id == event.after), 0)
         items: list[bytes] = []
         room = ANSWER_BYTES_MAX
-        for node in self._core.tree.path(tip) if tip is not None else []:
+        for node in path[known:]:
             assert node.block is not None
             certificate = node.certificate.raw if node.certificate is not None else b""
             room -= len(node.block.raw) + len(certificate)

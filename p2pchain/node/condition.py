@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from p2pchain.chain.schedule import quorum
 from p2pchain.chain.state import DELEGATE_BY_KEY, DELEGATES
+from p2pchain.node.core import Core
 from p2pchain.node.engine import Engine
 from p2pchain.node.upgrading import describe_requirement
 
@@ -37,6 +38,8 @@ def _describe_demotion(engine: Engine) -> str | None:
 
 def _describe(engine: Engine, slot: int) -> str:
     core, root = engine.core, engine.core.tree.root
+    if core.awaits_base or (core.refused_final or 0) > root.height:
+        return _recovery_condition(core)
     if engine.sync.is_behind:
         return f"catching up: final height {root.height} of {engine.sync.target}"
     if core.key is not None and core.sign is None:
@@ -47,6 +50,14 @@ def _describe(engine: Engine, slot: int) -> str:
         return f"in step, but a quorum takes {needed} delegates and this node is connected to {len(core.peers)} others"
     if core.head is root or slot - root.slot <= STALL_SLOTS:
         return "in step: the newest blocks are final"
+    return _stall_condition(engine, slot)
+
+
+def _stall_condition(engine: Engine, slot: int) -> str:
+    """Who was heard lately, and whether that is a quorum."""
+    core, root = engine.core, engine.core.tree.root
+    keys = sorted(root.schedule.keys)
+    needed = quorum(len(keys))
     # a slot whose leader is gone stays empty, and nobody votes in it: a whole round says who is there
     seen = [key for key in keys if engine.consensus.last_seen.get(key, 0) >= slot - STALL_SLOTS - len(keys)]
     missing = ", ".join(member.account.hex()[:12] for member in root.schedule.active if member.consensus_key not in seen)
@@ -54,3 +65,16 @@ def _describe(engine: Engine, slot: int) -> str:
     if len(seen) >= needed:
         return f"votes of {len(seen)} of {len(keys)} delegates are back: {stalled} yet"
     return f"no quorum: heard {len(seen)} of {len(keys)} delegates lately, {needed} needed; missing {missing}; {stalled}"
+
+
+def _recovery_condition(core: Core) -> str:
+    """Waiting for the base of a recovery, or in need of one."""
+    height = core.tree.root.height
+    pending = core.recoveries.next_above(height)
+    if pending is not None:
+        return f"waits for the base of the recovery at height {pending.base.height}; final height is {height}"
+    refused = core.refused_final or 0
+    return (
+        f"peers say that block {refused} is final, and by this node's rules it is not valid;"
+        f" if the network was recovered at height {refused - 1}, install its document: p2pchain recovery install FILE"
+    )

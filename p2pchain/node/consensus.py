@@ -101,7 +101,7 @@ class Consensus:
 
     def _vote(self, node: Node) -> None:
         core = self._core
-        if core.key is None or core.sign is None or core.key not in core.tree.voters(node):
+        if core.key is None or core.sign is None or core.awaits_base or core.key not in core.tree.voters(node):
             return
         proposal = self._proposal(node, core.sign)
         hold = hold_vote(core.sign, proposal, in_window=self.is_current(node.slot))
@@ -150,7 +150,7 @@ class Consensus:
     def _confirm(self, node: Node, certificate: Certificate) -> None:
         """C1: confirm, lock, and send the certificate along."""
         core = self._core
-        if core.key is None or core.sign is None or core.key not in core.tree.voters(node):
+        if core.key is None or core.sign is None or core.awaits_base or core.key not in core.tree.voters(node):
             return
         if may_confirm(core.sign, node.subject):
             core.sign = after_confirm(core.sign, node.subject)
@@ -169,9 +169,26 @@ class Consensus:
         voters = self._core.tree.voters(node)
         return {key: value for key, value in self._core.ballots.signatures(kind, node.subject).items() if key in voters}
 
-    def _finalise(self, node: Node, certificate: Certificate) -> None:
-        """F: the block and its ancestors are final."""
+    def recover(self) -> None:
+        """Make the base of an installed recovery final where it is known, and begin anew above it."""
+        core, tree = self._core, self._core.tree
+        pending = core.recoveries.next_above(tree.root.height)
+        base = tree.get(pending.base.block) if pending is not None else None
+        if base is not None:
+            self._finalise(base, None)
+        recovery = core.recoveries.at(tree.root.id)
+        if recovery is None or tree.root.recovery is not None:
+            return
+        core.effects.commit.dropped += [node.id for node in tree.recover(recovery)]
+        core.head = tree.head()
+        core.note("warning", "recovered", height=tree.root.height, from_slot=recovery.from_slot, recovery=recovery.id)
+
+    def _finalise(self, node: Node, certificate: Certificate | None) -> None:
+        """F: the block and its ancestors are final.  The base of a recovery has no certificate."""
         core = self._core
+        pending = core.recoveries.next_above(core.tree.root.height)
+        if pending is not None and certificate is not None and node.height >= pending.base.height:
+            return  # beside the base, or it would be known here: whoever confirmed that is removed
         path, dropped = core.tree.finalise(node)
         commit = core.effects.commit
         commit.final += [member.id for member in path]

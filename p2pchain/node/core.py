@@ -6,11 +6,12 @@ from p2pchain.chain.ballots import Ballots
 from p2pchain.chain.changing import Requirement
 from p2pchain.chain.mempool import Mempool
 from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.recovery import Recoveries
 from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.state import StackedView
 from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Node, Tree
-from p2pchain.chain.types import PublicKey
+from p2pchain.chain.types import Height, PublicKey
 from p2pchain.chain.voting import SignState
 from p2pchain.node.effects import Broadcast, Effects, Noted, Outgoing, Send
 from p2pchain.node.events import Peer
@@ -22,6 +23,10 @@ class Core:
     """Owned by the engine; the parts of the node read and change it, one event at a time."""
 
     def __init__(self, spec: ChainSpec, tree: Tree, pool: Mempool, key: PublicKey | None, sign: SignState | None) -> None:
+        self.recoveries = Recoveries()
+        """What the operator installed."""
+        self.refused_final: Height | None = None
+        """The lowest block that peers claim to be final and this node's rules refuse."""
         self.spec = spec
         self.tree = tree
         self.ballots = Ballots()
@@ -54,6 +59,11 @@ class Core:
     def is_beyond(self, height: int) -> bool:
         """Whether blocks at a height take a version that this node does not know: it need not fetch them."""
         return self.requirement is not None and height >= self.requirement.height
+
+    @property
+    def awaits_base(self) -> bool:
+        """Whether a recovery is installed whose base is not known here yet: until then this node signs nothing."""
+        return self.recoveries.next_above(self.tree.root.height) is not None
 
     def tips(self) -> Tips:
         return Tips(self.tree.root.subject, self.head.subject)

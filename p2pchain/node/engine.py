@@ -13,6 +13,7 @@ from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.mempool import Limits, Mempool
 from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.recovery import Recoveries
 from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.state import View
 from p2pchain.chain.terms import PROTOCOL
@@ -43,6 +44,8 @@ from p2pchain.node.upgrading import Upgrading
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.messages import BlockMessage, CertificateMessage
 
+NOT_RECOVERED = Recoveries()
+
 WAITING_MAX = 16
 """Blocks kept for a missing parent or for their time: a few slots' worth; whatever is lost is fetched again."""
 
@@ -68,7 +71,16 @@ class Engine:
     """A node's mind."""
 
     def __init__(
-        self, spec: ChainSpec, root: Root, view: View, identity: Identity, limits: Limits, now_ms: int, *, supported: int = PROTOCOL
+        self,
+        spec: ChainSpec,
+        root: Root,
+        view: View,
+        identity: Identity,
+        limits: Limits,
+        now_ms: int,
+        *,
+        supported: int = PROTOCOL,
+        recoveries: Recoveries = NOT_RECOVERED,
     ) -> None:
         """`supported` is the newest version of the protocol that this node knows."""
         tree = Tree(root, view)
@@ -78,6 +90,8 @@ class Engine:
         self.core.supported = supported
         self.core.pool.params = self._params_reviewed = root.schedule.terms.params
         self.consensus = Consensus(self.core, spec.slot_at(now_ms))
+        self.core.recoveries = recoveries
+        self.consensus.recover()
         self.importer = Importer(self.core, self.consensus)
         self.producer = Producer(self.core)
         self.gossip = Gossip(self.core)
@@ -112,6 +126,7 @@ class Engine:
         core.now_ms = now_ms
         core.effects = Effects()
         self.settled()
+        self.consensus.recover()
         self._resume()
         self._dispatch(event)
         self._retry_waiting()
@@ -273,6 +288,7 @@ class Engine:
     def _consider(self, node: Node) -> None:
         """A new node: its certificate may certify an ancestor, it may be voted for, ballots may be waiting for it."""
         assert node.block is not None
+        self.consensus.recover()
         if node.block.certificate is not None:
             self.consensus.certify_carried(node.block.certificate)
         if node.id in self.core.tree:

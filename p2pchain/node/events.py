@@ -11,7 +11,7 @@ from p2pchain.chain.block import Block
 from p2pchain.chain.crypto import Verified
 from p2pchain.chain.errors import Refusal
 from p2pchain.chain.transaction import Transaction
-from p2pchain.chain.types import BlockId, Height
+from p2pchain.chain.types import ZERO_HASH, BlockId, Height
 from p2pchain.chain.votes import Ballot, Certificate
 from p2pchain.wire.messages import Tips
 
@@ -92,6 +92,8 @@ class BranchRequested(NamedTuple):
     peer: Peer
     request: int
     tip: BlockId
+    after: BlockId = BlockId(ZERO_HASH)
+    """A block on the way that the peer has already."""
 
 
 class ProductionPaused(NamedTuple):

@@ -24,7 +24,19 @@ class Importer:
         `Invalid` where it can never be right, `NotYet` where something is missing.  `executed` spares running our
         own block again.  `in_sync` lifts the bound of unfinal blocks, for a range whose proof comes at its end;
         `asked` takes a third rival of one slot too, because others may be locked on the one that came last to us.
+        Above the base of a recovery a block of the rules before is no lie: its maker has not installed the document.
         """
+        try:
+            return self._add(block, executed, in_sync=in_sync, asked=asked)
+        except Invalid as refusal:
+            root = self._core.tree.root
+            if root.recovery is None or block.header.parent != root.id:
+                raise
+            raise NotYet(
+                Code.NOT_RECOVERED, f"height {root.height} was recovered, the block was made by the rules before: {refusal}"
+            ) from None
+
+    def _add(self, block: Block, executed: Executed | None, *, in_sync: bool, asked: bool) -> Node | None:
         core = self._core
         if block.id in core.tree:
             return None

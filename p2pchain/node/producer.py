@@ -42,7 +42,7 @@ class Producer:
     def is_turn(self, slot: int) -> bool:
         """Whether `slot` is ours, above the current head, and not filled by us yet."""
         core = self._core
-        if core.key is None or core.sign is None or slot <= core.sign.produced.slot or slot <= core.head.slot:
+        if core.key is None or core.sign is None or core.awaits_base or slot <= core.sign.produced.slot or slot <= core.head.slot:
             return False
         schedule = self._base().schedule
         if schedule.terms.version > core.supported:

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 from p2pchain.chain.block import Block
-from p2pchain.chain.types import BlockId, Height
+from p2pchain.chain.types import ZERO_HASH, BlockId, Height
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.core import Core
 from p2pchain.node.events import Peer
 from p2pchain.wire.messages import GetBlocks, GetBranch
 
+NO_BLOCK = BlockId(ZERO_HASH)
 WINDOW_BLOCKS = 64
 WINDOWS = 8
 """Ranges asked for or waiting at once."""
@@ -43,6 +44,8 @@ class Asked(NamedTuple):
     from_height: int
     """0 where the question is for a branch."""
     limit: int
+    tip: BlockId
+    """Zero where the question is for a range."""
 
 
 Proven: TypeAlias = tuple[tuple[Block, Certificate | None], ...]
@@ -164,14 +167,14 @@ class Sync:
         self._range_end = 0
         self._rest(peer, ranges=True)
 
-    def ask_branch(self, peer: Peer, tip: BlockId) -> None:
+    def ask_branch(self, peer: Peer, tip: BlockId, after: BlockId = NO_BLOCK) -> None:
         """Ask a peer for the blocks that lead to `tip`, unless it is being asked already."""
         if any(question.peer == peer and not question.from_height for question in self._asked.values()) or self._is_resting(
             peer, ranges=False
         ):
             return
-        request = self._remember(peer, 0, 0)
-        self._core.send(peer, GetBranch(request, tip))
+        request = self._remember(peer, 0, 0, tip)
+        self._core.send(peer, GetBranch(request, tip, after))
 
     def answered(self, peer: Peer, request: int, blocks: Proven) -> Asked | None:
         """Match an answer with its question; None where it was not asked, came too late or starts elsewhere."""
@@ -229,9 +232,9 @@ class Sync:
         self._core.send(peer, GetBlocks(request, from_height, limit))
         return True
 
-    def _remember(self, peer: Peer, from_height: int, limit: int) -> int:
+    def _remember(self, peer: Peer, from_height: int, limit: int, tip: BlockId = NO_BLOCK) -> int:
         self._last_request += 1
-        self._asked[self._last_request] = Asked(peer, self._core.now_ms + DEADLINE_MS, from_height, limit)
+        self._asked[self._last_request] = Asked(peer, self._core.now_ms + DEADLINE_MS, from_height, limit, tip)
         return self._last_request
 
     def _rest(self, peer: Peer, *, ranges: bool) -> None:

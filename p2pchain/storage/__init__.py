@@ -7,6 +7,7 @@ the process: after a failed sync the next commit may falsely succeed (S11), so n
 
 from p2pchain.storage.errors import DamagedStore, DiskFull, ForeignChain, HomeInUse, NewerFormat, StorageError
 from p2pchain.storage.journal import JournalFile
+from p2pchain.storage.reading import StoredChain, is_in_use, read_store
 from p2pchain.storage.sign_state import SignStateFile, guard
 from p2pchain.storage.store import LmdbStore, open_store
 
@@ -20,6 +21,9 @@ __all__ = [
     "NewerFormat",
     "SignStateFile",
     "StorageError",
+    "StoredChain",
     "guard",
+    "is_in_use",
     "open_store",
+    "read_store",
 ]

@@ -40,7 +40,7 @@ _DATABASES_MAX = 16
 class Environment:
     """The open environment and its databases."""
 
-    def __init__(self, path: Path, map_bytes_min: int = MAP_BYTES_MIN) -> None:
+    def __init__(self, path: Path, map_bytes_min: int = MAP_BYTES_MIN, *, read_only: bool = False) -> None:
         data = path / "data.mdb"
         size = data.stat().st_size if data.exists() else 0
         self.path = path
@@ -52,9 +52,12 @@ class Environment:
             readahead=False,
             max_dbs=_DATABASES_MAX,
             max_spare_txns=1,
+            readonly=read_only,
+            create=not read_only,
         )
         self.meta, self.blocks, self.certificates, self.final, self.heights, self.rows, self.transactions = (
-            self.lmdb.open_db(name) for name in (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions")
+            self.lmdb.open_db(name, create=not read_only)
+            for name in (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions")
         )
 
     def grow(self) -> None:

@@ -100,6 +100,15 @@ class SignStateFile:
         self._newest = self._choose(content)
         return self._newest.state
 
+    def peek(self) -> SignState | None:
+        """What was signed last, for people: nothing is taken, and a node that runs may sign more at any moment."""
+        with mapped("reading", self._path):
+            try:
+                content = self._path.read_bytes()
+            except FileNotFoundError:
+                return None
+        return self._choose(content).state
+
     def save(self, state: SignState) -> None:
         """Durable when it returns; refuses what `guard` objects to."""
         if self._lock is None:

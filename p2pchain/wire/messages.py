@@ -20,7 +20,7 @@ from p2pchain.chain.codec import (
     require_text,
 )
 from p2pchain.chain.errors import Code, Invalid
-from p2pchain.chain.types import HASH_BYTES, BlockId, Height, Slot
+from p2pchain.chain.types import HASH_BYTES, ZERO_HASH, BlockId, Height, Slot
 from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX, Ballot, Subject, decode_ballot
 
 PROTOCOL_VERSION = 2
@@ -199,19 +199,25 @@ class GetBlocks(_GetBlocks):
 class _GetBranch(NamedTuple):
     request: int
     tip: BlockId
+    after: BlockId = BlockId(ZERO_HASH)
+    """A block on the way to `tip` that the asker has already; zero: from the answerer's last final block on."""
 
 
 class GetBranch(_GetBranch):
-    """Asks for the blocks above the answerer's last final one up to `tip`: `[request, tip]`.  Answered by `Blocks`."""
+    """Asks for the blocks that lead to `tip`: `[request, tip, after]`.  Answered by `Blocks`, as many as one answer holds."""
 
     __slots__ = ()
     TYPE: ClassVar[int] = 8
-    BYTES_MAX: ClassVar[int] = 64
+    BYTES_MAX: ClassVar[int] = 96
 
     @classmethod
     def decode(cls, body: bytes) -> GetBranch:
-        request, tip = decode_array(body, what="get_branch", fields=2, bytes_max=cls.BYTES_MAX)
-        return cls(require_int(request, what="get_branch request"), BlockId(require_bytes(tip, what="get_branch tip", size=HASH_BYTES)))
+        request, tip, after = decode_array(body, what="get_branch", fields=3, bytes_max=cls.BYTES_MAX)
+        return cls(
+            require_int(request, what="get_branch request"),
+            BlockId(require_bytes(tip, what="get_branch tip", size=HASH_BYTES)),
+            BlockId(require_bytes(after, what="get_branch after", size=HASH_BYTES)),
+        )
 
     def encode(self) -> bytes:
         return encode(tuple(self))

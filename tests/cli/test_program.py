@@ -15,6 +15,7 @@ PROMISED = {
     "tx": {"transfer", "show"},
     "delegate": {"come-back", "register", "retire", "vote-change"},
     "evidence": {"list", "submit"},
+    "recovery": {"inspect", "draft", "sign", "show", "install"},
     "config": {"check", "show"},
 }
 READS = ["status", "account x", "block 1", "delegates", "schedule", "params", "peers", "mempool", "tx show x", "evidence list"]

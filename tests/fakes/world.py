@@ -19,6 +19,7 @@ from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.params import Params
+from p2pchain.chain.recovery import Recoveries, Recovery
 from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.state import ACCOUNTS, Account
 from p2pchain.chain.terms import PROTOCOL
@@ -84,6 +85,8 @@ class World:
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._sequence = 0
         self.cut: set[tuple[int, int]] = set()
+        self.drops: Callable[[int, int, Message], bool] = lambda _source, _target, _message: False
+        """Messages that vanish by their content."""
         self.loss = 0.0
         """Share of messages that vanish."""
         self.nodes: list[SimNode] = [SimNode(self, i, Disk(genesis), is_delegate=i < nodes) for i in range(nodes + observers)]
@@ -130,6 +133,8 @@ class World:
     def transmit(self, source: int, target: int, message: Message) -> None:
         if target >= len(self.nodes) or (source, target) in self.cut or self.random.random() < self.loss:
             return
+        if self.drops(source, target, message):
+            return
         frame = encode_frame(message)
         link = self.nodes[target]
         life = link.life
@@ -159,6 +164,8 @@ class SimNode:
         self.supported = PROTOCOL
         """Newest version of the protocol that this node's program knows."""
         self.outgrown: e.ProtocolOutgrown | None = None
+        self.recoveries: tuple[Recovery, ...] = ()
+        """What the operator of this node installed; read when it starts."""
 
     @property
     def running(self) -> Engine:
@@ -172,7 +179,8 @@ class SimNode:
         recovered = disk.recovered()
         reveals = RevealSecret.derive(self.signer, ChainId(spec.chain_id))
         identity = Identity(self.signer.public_key, disk.sign, reveals) if self.is_delegate else Identity()
-        self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms, supported=self.supported)
+        recoveries = Recoveries(self.recoveries)
+        self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms, supported=self.supported, recoveries=recoveries)
         self.intake = Intake(self.engine.core, self.engine.sync.expects)
         read = self.intake.read_block, self.intake.read_certificate
         self.engine.restore([(read[0](item.raw)[0], read[1](item.certificate)) for item in recovered.unfinal])

@@ -255,7 +255,7 @@ def frames_file() -> Json:
         wire.BallotMessage(ballot(Kind.VOTE, made[1].subject, consensus("delegate-1"))),
         wire.CertificateMessage(votes.raw),
         wire.GetBlocks(1, Height(1), 64),
-        wire.GetBranch(2, BlockId(second.id)),
+        wire.GetBranch(2, BlockId(second.id), BlockId(first.id)),
         wire.Blocks(1, [first.raw, confirms.raw, second.raw, b""]),
         wire.Ping(7),
         wire.Pong(7),

@@ -17,7 +17,7 @@ from p2pchain.cli.home_making import ACCOUNT_KEY, DELEGATE_KEY, begin_signing, k
 from p2pchain.cli.testnet.ports import HOST
 from p2pchain.cli.testnet.record import AccountRecord, NodeRecord, Role, Testnet, TestnetFolder
 from p2pchain.config import Home
-from p2pchain.genesis_file import dumps_genesis
+from p2pchain.genesis_file import Bundle, dumps_genesis
 from p2pchain.keystore import Keystore
 
 PREFIX = "p2p"
@@ -48,13 +48,13 @@ def make_testnet(folder: TestnetFolder, size: Size, ports: Sequence[int]) -> Tes
         raise
 
 
-def make_node(path: Path, genesis: Genesis, endpoints: Endpoints, role: Role, settings: Mapping[str, object]) -> NodeRecord:
+def make_node(path: Path, bundle: Bundle, endpoints: Endpoints, role: Role, settings: Mapping[str, object]) -> NodeRecord:
     """The home of a node that listens on loopback and is called as its folder."""
     name = path.name
     p2p, api = f"{HOST}:{endpoints.p2p}", f"{HOST}:{endpoints.api}"
     named = {"node.name": name, "node.role": role, "p2p.listen": p2p, "api.listen": api}
     config = new_home_config(path, named | dict(settings))
-    make_home(config, genesis)
+    make_home(config, bundle.genesis, bundle.recoveries)
     return NodeRecord(name, str(config.home.path), f"http://{api}", p2p, None, role)
 
 
@@ -74,7 +74,7 @@ def _make(folder: TestnetFolder, size: Size, endpoints: Sequence[Endpoints]) -> 
         home.create()
         begin_signing(home, delegate.consensus_key, genesis.chain_id)
     nodes = [
-        make_node(folder.path / name, genesis, ends, "delegate", {"p2p.persistent_peers": _neighbours(ends, endpoints)})
+        make_node(folder.path / name, Bundle(genesis, ()), ends, "delegate", {"p2p.persistent_peers": _neighbours(ends, endpoints)})
         for name, ends in zip(names, endpoints, strict=True)
     ]
     genesis_file = folder.path / "genesis.toml"

@@ -106,9 +106,7 @@ def add(folder: Path) -> None:
         p2p, api = reserve_ports(2, stack)
         testnet = place.load()
         found = loads_bundle(_bundle_text(testnet), "the testnet's bundle")
-        node = make_node(
-            place.path / _free_name(place, testnet), found.genesis, Endpoints(p2p, api), "observer", {"p2p.seeds": found.seeds}
-        )
+        node = make_node(place.path / _free_name(place, testnet), found, Endpoints(p2p, api), "observer", {"p2p.seeds": found.seeds})
         testnet = replace(testnet, nodes=(*testnet.nodes, node))
         place.save(testnet)
         _start(place, testnet, node)
@@ -123,13 +121,17 @@ def bundle(folder: Path) -> None:
 
 def _bundle_text(testnet: Testnet) -> str:
     from p2pchain.cli.home_making import NODE_KEY  # noqa: PLC0415
-    from p2pchain.genesis_file import dumps_bundle, load_genesis  # noqa: PLC0415
+    from p2pchain.genesis_file import dumps_bundle, load_genesis, load_installed  # noqa: PLC0415
     from p2pchain.keystore import Keystore  # noqa: PLC0415
 
     def seed(node: NodeRecord) -> str:
         return f"{Keystore(node.layout.keys).entry(NODE_KEY).public_key.hex()}@{node.p2p}"
 
-    return dumps_bundle(load_genesis(Path(testnet.genesis)), [seed(node) for node in testnet.nodes if node.role == "delegate"])
+    genesis = load_genesis(Path(testnet.genesis))
+    living = [node for node in testnet.nodes if node.layout.keys.exists()]  # of some the home is gone for good
+    installed = {item.id: item for node in living for item in load_installed(node.layout.recoveries, genesis.chain_id)}
+    recoveries = sorted(installed.values(), key=lambda item: item.base.height)
+    return dumps_bundle(genesis, [seed(node) for node in living if node.role == "delegate"], recoveries)
 
 
 def _free_name(place: TestnetFolder, testnet: Testnet) -> str:
