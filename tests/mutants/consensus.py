@@ -98,8 +98,8 @@ MUTANTS = (
     Mutant(
         "quorum_of_the_last_set",
         "chain/tree.py",
-        "sets = {member.governors for member in self.path(node)}",
-        "sets = {member.governors for member in self.path(node)[-1:]}",
+        "sets = {member.governors for member in self.path(node)}\n        return all(",
+        "sets = {member.governors for member in self.path(node)[-1:]}\n        return all(",
         "the set that a block elects makes it final by itself",
         ("chain/test_tree.py", "node/test_active_set.py"),
     ),

@@ -137,7 +137,7 @@ MUTANTS = (
     Mutant(
         "other_chains_peers",
         "wire/handshake.py",
-        "if theirs.chain_id != ours.chain_id:",
+        "if tag != ours[10:]:",
         "if False:",
         "nodes of two networks talk to each other",
         WIRE,

@@ -88,9 +88,9 @@ MUTANTS = (
     ),
     Mutant(
         "unbonding_at_once",
-        "chain/staking.py",
-        "return sum(entry.amount for entry in stakes.unbonding if entry.release_slot <= slot)",
-        "return sum(entry.amount for entry in stakes.unbonding)",
+        "chain/actions/stake.py",
+        "release_slot = context.slot + context.params.unbonding_slots",
+        "release_slot = context.slot",
         "stake leaves before a fault can be punished",
         SUPPLY,
     ),
