@@ -31,8 +31,8 @@ RESTING_MS = 1_000
 
 
 DOUBT_MS = 30_000
-"""How long the claim of a peer that did not give what it claimed keeps this node from nothing.  It is asked all the same, once it has rested: it
-may only have been cut off."""
+"""How long the claim of a peer that did not give what it claimed keeps this node from nothing.
+It is asked all the same, once it has rested: it may only have been cut off."""
 UNPROVEN_MAX = 512
 """Blocks of a range without a proof among them: as long as a branch may ever be (4 times 128)."""
 
