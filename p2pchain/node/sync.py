@@ -4,7 +4,7 @@ Two questions are asked.  `GetBlocks` fetches final blocks by height, from sever
 confirms that prove it; `GetBranch` fetches the few blocks between the final one and a head.  A question has a
 deadline; a peer that does not answer is not asked again for a while, and is not punished.
 
-Bounds: `WINDOWS` questions for ranges, one for a branch per peer, and as many answers in the buffer as windows.
+Bounds: `WINDOWS` questions for ranges, but where they are overdue one per peer, one for a branch per peer, and as many answers in the buffer as windows.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ RESTING_MS = 1_000
 
 
 DOUBT_MS = 30_000
-"""How long the claim of a peer that did not give what it claimed keeps this node from nothing.  Once it has rested it is
-asked all the same: it may only have been cut off."""
+"""How long the claim of a peer that did not give what it claimed keeps this node from nothing.
+It is asked all the same, once it has rested: it may only have been cut off."""
 UNPROVEN_MAX = 512
 """Blocks of a range without a proof among them: as long as a branch may ever be (4 times 128)."""
 
@@ -109,7 +109,11 @@ class Sync:
             return
         at = self._reached + 1
         self._answers = {height: answer for height, answer in self._answers.items() if height >= at}
-        asked = {question.from_height: question for question in self._asked.values() if question.from_height}
+        asked = {
+            question.from_height: question
+            for question in self._asked.values()
+            if question.from_height and not (question.from_height == at and self._is_overdue(question))
+        }  # what everything else waits for is asked of the next peer too
         goal = self._greatest_claim(believed=False)
         for _ in range(WINDOWS):
             if at > goal:
@@ -250,14 +254,17 @@ class Sync:
     def _is_doubted(self, peer: Peer) -> bool:
         return self._doubted.get(peer, 0) > self._core.now_ms
 
+    def _is_overdue(self, asked: Asked) -> bool:
+        patience_ms = PATIENCE_SLOTS * self._core.spec.slot_ms
+        return self._core.now_ms >= asked.due_ms - DEADLINE_MS + patience_ms
+
     def _is_resting(self, peer: Peer, *, ranges: bool) -> bool:
         return self._resting.get((peer, ranges), 0) > self._core.now_ms
 
     def _expire(self) -> None:
         now = self._core.now_ms
-        patience_ms = PATIENCE_SLOTS * self._core.spec.slot_ms
         for request, asked in list(self._asked.items()):
-            if now >= asked.due_ms - DEADLINE_MS + patience_ms:
+            if self._is_overdue(asked):
                 self._doubt(asked.peer, asked)
             if asked.due_ms <= now:
                 del self._asked[request]

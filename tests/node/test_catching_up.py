@@ -205,6 +205,19 @@ def test_a_peer_that_claims_final_blocks_and_is_silent_stops_nobody_for_more_tha
     assert world.final_height() >= before + 3
 
 
+# found by the simulator (4 nodes, seed 259): the others waited for a node that waited for the dishonest one
+@pytest.mark.parametrize("silent", [0, 1, 2])
+def test_what_everything_waits_for_is_asked_of_the_next_peer_after_two_slots(silent: int) -> None:
+    world = World(make_genesis(), 4)
+    world.start()
+    deaf = {way for other in range(3) for way in ((3, other), (other, 3))}
+    world.cut = set(deaf)
+    busy_slots(world, 12)
+    world.cut = {(3, silent)}
+    busy_slots(world, 5)
+    assert len(world.nodes[3].disk.final) >= world.final_height() - 1
+
+
 def busy_slots(world: World, slots: int) -> None:
     for _ in range(slots):
         world.nodes[0].submit(world.nodes[0].transfer(0, 1, 1))
