@@ -195,7 +195,7 @@ def test_a_transaction_over_its_limit_is_refused() -> None:
         assert caught.value.evidence == {"found": len(raw), "wanted": most}
 
 
-@pytest.mark.parametrize("kind", [0, 8, -1, 2**40, True, None, b"\x01", "transfer"])
+@pytest.mark.parametrize("kind", [0, 10, -1, 2**40, True, None, b"\x01", "transfer"])
 def test_an_unknown_kind_of_action_is_refused(kind: object) -> None:
     assert refused(sealed(body(actions=((kind, OTHER.public_key, 5, b""),)))).code is Code.UNKNOWN_ACTION
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 from p2pchain.chain.actions import Action
-from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
+from p2pchain.chain.actions.delegate import ComeBack, RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
@@ -54,8 +54,9 @@ class Traffic:
             RetireDelegate,
             self._evidence,
             self._vote,
+            ComeBack,
         ]
-        self._weights = (6, 6, 5, 3, 2, 1, evidence_weight, 8)
+        self._weights = (6, 6, 5, 3, 2, 1, evidence_weight, 8, 1)
 
     def next(self, most: int) -> list[Transaction]:
         nonces: dict[bytes, int] = {}

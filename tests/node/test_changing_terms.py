@@ -114,7 +114,7 @@ def crowd(world: World, *actions: Action) -> list[TransactionId]:
     [
         ({"fee_per_byte": 50}, Code.FEE_TOO_LOW),
         ({"fee_per_work": 50}, Code.FEE_TOO_LOW),
-        ({"transaction_bytes_max": 256}, Code.OVERSIZED),
+        ({"transaction_bytes_max": 1_024}, Code.OVERSIZED),
         ({"transaction_actions_max": 1}, Code.OVERSIZED),
         ({"validity_slots_max": 3}, Code.VALIDITY_TOO_LONG),
     ],
@@ -125,7 +125,7 @@ def test_what_new_terms_do_not_allow_leaves_the_pool_with_its_reason(values: dic
     height = world.nodes[0].running.core.head.height + NOTICE + 6
     vote(world, change(height, **values))
     world.run(5 * SLOT_MS)
-    crowded = crowd(world, *[Transfer(signer(3002).public_key, 1, bytes(120))] * 2)
+    crowded = crowd(world, *[Transfer(signer(3002).public_key, 1, bytes(200))] * 5)
     world.run(8 * SLOT_MS)
     assert world.final_height() >= height - 1, "the block whose state holds the new terms is final"
     before = world.final_height()

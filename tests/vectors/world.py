@@ -142,8 +142,7 @@ CHAIN = (
     Plan(5, [("bob", 2, [ClaimRewards(account("delegate-1")), Unstake(account("delegate-1"), 400_000)])]),
     # Rounds pass without a block; what bob unstaked in slot 5 is free from slot 9 on, so he can spend nearly all.
     Plan(13, [("bob", 3, [transfer("carol", 999_200_000)]), ("delegate-4", 0, [RetireDelegate()])]),
-    # delegate-1 voted twice in slot 12, and slot 14 is its own: it earns no reward for the block that convicts it.
-    # Alice reports it and gets her share; carol comes too late and pays her fee for it.
+    # delegate-1 voted twice in slot 12.  Alice reports it and gets her share; carol comes too late and pays her fee for it.
     Plan(14, [("alice", 3, [double_vote("delegate-1", 12)]), ("carol", 1, [transfer("bob", 1), double_vote("delegate-1", 12)])]),
 )
 
