@@ -22,7 +22,7 @@ from p2pchain.sim.checkers.chain import ChainChecker
 from p2pchain.sim.checkers.liveness import LivenessChecker
 from p2pchain.sim.checkers.signing import SigningChecker
 from p2pchain.sim.findings import Findings, Violation
-from p2pchain.sim.markers import Markers
+from p2pchain.sim.markers import Markers, byzantine_marker
 from p2pchain.sim.pace import slot_ms
 from p2pchain.sim.timeline import Kind, Moment, Timeline
 from p2pchain.sim.trace import Trace
@@ -99,6 +99,11 @@ class Watch:
             self.report(process.number, [("honest_links", f"node {other} is honest and was disconnected: {text}")])
         elif process.is_honest:
             self.markers.hit("liar_disconnected")
+
+    def acted(self, node: int, strategy: str) -> None:
+        """A dishonest node did what its strategy is for."""
+        self.moment(node, "byzantine", act=strategy)
+        self.markers.hit(byzantine_marker(strategy))
 
     # --- an event and what follows
 

@@ -115,6 +115,7 @@ class World:
         kinds = self.roles.strategies(number)
         if kinds:
             process.is_honest = False
+            process.is_copy = number >= self.options.nodes
             chance, allies = self.streams.of(f"strategy/{number}"), frozenset(self.roles.dishonest)
             process.make_strategies = lambda body: tuple(kind(Actor(body, chance, allies)) for kind in kinds)
         return process
