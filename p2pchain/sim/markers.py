@@ -32,6 +32,9 @@ MARKERS: dict[str, str] = {
     **{byzantine_marker(name): f"a delegate acted as `{name}` says" for name in STRATEGIES},
 }
 
+MARKERS_BEYOND = {"chain_split": "two honest nodes finalised different blocks, in a world with more liars than a chain can bear"}
+"""Not to be reached by any other world, nor demanded of one."""
+
 
 class Markers:
     """How often each was reached."""
@@ -40,4 +43,4 @@ class Markers:
         self.counts = dict.fromkeys(MARKERS, 0)
 
     def hit(self, name: str) -> None:
-        self.counts[name] += 1
+        self.counts[name] = self.counts.get(name, 0) + 1

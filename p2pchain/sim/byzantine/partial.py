@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import ClassVar
 
 from p2pchain.chain.block import decode_envelope
-from p2pchain.chain.votes import Kind
+from p2pchain.chain.types import BlockId
+from p2pchain.chain.votes import Kind, decode_certificate
 from p2pchain.node.effects import SignBlock, SignRequest
 from p2pchain.sim.byzantine.forging import payment, sibling, subject_of
 from p2pchain.sim.byzantine.interface import Actor, Sent, Strategy
 from p2pchain.sim.population import consensus_signer
 from p2pchain.sim.tolerance import tolerated
-from p2pchain.wire.messages import BallotMessage, BlockMessage, Message
+from p2pchain.wire.messages import BallotMessage, BlockMessage, CertificateMessage, Message
 
 SIBLINGS_TRIED = 12
+FACES_KEPT = 64
+"""Two a slot, of the last slots: older ones are final or gone."""
 
 
 class SplitVotes(Strategy):
@@ -60,48 +64,67 @@ class TwoFaced(Strategy):
     def __init__(self, actor: Actor) -> None:
         super().__init__(actor)
         self._keys = frozenset(consensus_signer(node).public_key for node in actor.allies) | {actor.key}
+        self._faces: deque[BlockId] = deque(maxlen=FACES_KEPT)
+        """Blocks of allies: each is supported once, and what the engine says of them reaches their side only."""
 
     def signs(self, request: SignRequest) -> bool:
         if not isinstance(request, SignBlock):
             return True
-        faces = self._faces(request)
-        if len(faces) == 2:
-            for raw in faces.values():
-                self._support(raw)
+        faces = self._make_faces(request)
+        for raw in faces.values() if len(faces) == 2 else ():
+            self._support(raw)
         return len(faces) < 2
 
     def hears(self, source: int, message: Message) -> bool:  # noqa: ARG002
-        if isinstance(message, BlockMessage):
-            subject = subject_of(message.raw)
-            if self._is_allied(message.raw) and subject.block not in self.actor.engine.core.tree:
-                self._support(message.raw)
+        if isinstance(message, BlockMessage) and decode_envelope(message.raw).header.producer in self._keys:
+            self._support(message.raw)
         return True
 
     def outgoing(self, target: int, message: Message) -> Iterable[Sent]:
-        """A block of an ally is passed on to its own side only; about such blocks nothing else is said."""
-        if isinstance(message, BlockMessage) and self._is_allied(message.raw):
-            return (Sent(message),) if target % 2 == subject_of(message.raw).block[-1] % 2 else ()
-        return (Sent(message),)
+        block = self._face_in(message)
+        if block is None:
+            return (Sent(message),)
+        is_for_it = target % 2 == _side(block) and not self.is_own_ballot(message)
+        return (Sent(message),) if is_for_it else ()
 
-    def _faces(self, request: SignBlock) -> dict[int, bytes]:
+    def _make_faces(self, request: SignBlock) -> dict[int, bytes]:
         """A block for each side, by side."""
         faces: dict[int, bytes] = {}
         for amount in range(SIBLINGS_TRIED):
             made = sibling(self.actor.engine, request, [*request.transactions, payment(self.actor, amount + 1)])
-            if made is not None:
+            if made is not None and len(faces) < 2:
                 raw = self.actor.block(made)
-                faces.setdefault(subject_of(raw).block[-1] % 2, raw)
+                faces.setdefault(_side(subject_of(raw).block), raw)
         return faces
 
     def _support(self, raw: bytes) -> None:
-        """The block, a vote and a confirm for its side; allies hear of it too."""
+        """The block, a vote and a confirm for its side; allies hear of the block too."""
         subject = subject_of(raw)
-        vote, confirm = (BallotMessage(self.actor.ballot(kind, subject)) for kind in (Kind.VOTE, Kind.CONFIRM))
+        if subject.block in self._faces:
+            return
+        self._faces.append(subject.block)
         self.acted()
+        ballots = [BallotMessage(self.actor.ballot(kind, subject)) for kind in Kind]
         for target in self.actor.connected():
-            if target % 2 == subject.block[-1] % 2 or target in self.actor.allies:
-                for message in (BlockMessage(raw), vote, confirm):
-                    self.actor.send(target, message)
+            is_of_side = target % 2 == _side(subject.block)
+            if is_of_side or target in self.actor.allies:
+                self.actor.send(target, BlockMessage(raw))
+            for ballot in ballots if is_of_side else ():
+                self.actor.send(target, ballot)
 
-    def _is_allied(self, raw: bytes) -> bool:
-        return decode_envelope(raw).header.producer in self._keys
+    def _face_in(self, message: Message) -> BlockId | None:
+        """The block of an ally that a message is or speaks about."""
+        match message:
+            case BlockMessage():
+                block = subject_of(message.raw).block
+            case BallotMessage():
+                block = message.ballot.subject.block
+            case CertificateMessage():
+                block = decode_certificate(message.raw).subject.block
+            case _:
+                return None
+        return block if block in self._faces else None
+
+
+def _side(block: BlockId) -> int:
+    return block[-1] % 2
