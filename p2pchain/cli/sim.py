@@ -35,6 +35,7 @@ SHOWN_MAX = 10
 @click.option("--slots", type=int, default=100, show_default=True, help="How long it runs.")
 @click.option("--faults", default="all", show_default=True, help="all (the seed draws which), none, or names and groups with commas.")
 @click.option("--crashed", type=int, default=0, show_default=True, help="Nodes that never start.")
+@click.option("--liars", type=int, default=0, help="Dishonest delegates, also more than a chain can bear [the seed draws fewer].")
 @click.option("--many", type=click.IntRange(1, MANY_MAX), metavar="COUNT", help="Run so many seeds, from --seed on, and sum up.")
 @click.option("--jobs", type=click.IntRange(1, JOBS_MAX), help="Processes for --many [the cores of this machine].")
 @click.option("--state", type=click.Path(path_type=Path), metavar="FILE", help="Keeps what --many has done, to go on after an end.")
@@ -48,6 +49,7 @@ def sim(
     slots: int,
     faults: str,
     crashed: int,
+    liars: int,
     many: int | None,
     jobs: int | None,
     state: Path | None,
@@ -57,7 +59,7 @@ def sim(
 ) -> None:
     """Simulate a network with faults and judge it; exit 1 where an invariant did not hold."""
     with _wrong_use():
-        plan = Plan(seed, many or 1, parse_sizes(nodes), slots, parse_faults(faults), crashed)
+        plan = Plan(seed, many or 1, parse_sizes(nodes), slots, parse_faults(faults), crashed, liars)
         if many is not None:
             _refuse("--report draws one run, and --many runs many; name one of its seeds with --seed", report)
             plan.validate()

@@ -12,7 +12,7 @@ from p2pchain.sim.streams import Streams
 
 DRAWN_SHARE = 0.3
 """How often a fault exists in a world that may have all."""
-DRAWN_SHARE_BYZANTINE = 0.12
+DRAWN_SHARE_BYZANTINE = 0.06
 BYZANTINE = "byzantine"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from p2pchain.sim.findings import Violation
-from p2pchain.sim.options import ALL, NONE, Options
+from p2pchain.sim.options import ALL, NONE, Options, more_terms
 from p2pchain.sim.run import Latency, Result
 from p2pchain.sim.sizes import Sizes
 
@@ -28,15 +28,16 @@ class Plan:
     slots: int = 100
     faults: frozenset[str] | None = None
     crashed: int = 0
+    liars: int = 0
 
     def options(self, seed: int) -> Options:
-        return Options(seed, self.sizes.draw(seed), self.slots, self.faults, self.crashed)
+        return Options(seed, self.sizes.draw(seed), self.slots, self.faults, self.crashed, self.liars)
 
     def validate(self) -> None:
         """`BadOption` where one of these worlds cannot be: the smallest one refuses most, the last seed is the largest."""
         for nodes in (self.sizes.low, self.sizes.high):
-            Options(self.first, nodes, self.slots, self.faults, self.crashed)
-        Options(self.first + self.count - 1, self.sizes.low, self.slots, self.faults, self.crashed)
+            Options(self.first, nodes, self.slots, self.faults, self.crashed, self.liars)
+        Options(self.first + self.count - 1, self.sizes.low, self.slots, self.faults, self.crashed, self.liars)
 
     def seeds(self) -> range:
         return range(self.first, self.first + self.count)
@@ -44,8 +45,8 @@ class Plan:
     def terms(self) -> str:
         """What makes a seed's run, in the words of the command.  The count is none of it: more seeds may follow."""
         faults = ALL if self.faults is None else ",".join(sorted(self.faults)) or NONE
-        crashed = f" --crashed {self.crashed}" if self.crashed else ""
-        return f"--seed {self.first} --nodes {self.sizes} --slots {self.slots} --faults {faults}{crashed}"
+        more = more_terms(self.crashed, self.liars)
+        return f"--seed {self.first} --nodes {self.sizes} --slots {self.slots} --faults {faults}{more}"
 
 
 class Outcome(NamedTuple):

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from p2pchain.sim.byzantine import STRATEGIES
+
+
+def byzantine_marker(strategy: str) -> str:
+    return f"byz_{strategy}"
+
+
 MARKERS: dict[str, str] = {
     "lock_moved": "a delegate's lock went to a block beside the one that it was on",
     "quorum_exact": "a certificate had exactly as many signers as it takes",
@@ -22,7 +29,11 @@ MARKERS: dict[str, str] = {
     "liar_disconnected": "an honest node closed its connection to a dishonest one",
     "final_in_own_slot": "a block was final within its own slot",
     "block_fell_away": "a stored block fell away",
+    **{byzantine_marker(name): f"a delegate acted as `{name}` says" for name in STRATEGIES},
 }
+
+MARKERS_BEYOND = {"chain_split": "two honest nodes finalised different blocks, in a world with more liars than a chain can bear"}
+"""Not to be reached by any other world, nor demanded of one."""
 
 
 class Markers:
@@ -32,4 +43,4 @@ class Markers:
         self.counts = dict.fromkeys(MARKERS, 0)
 
     def hit(self, name: str) -> None:
-        self.counts[name] += 1
+        self.counts[name] = self.counts.get(name, 0) + 1

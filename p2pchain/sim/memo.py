@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from p2pchain.chain.crypto import SignatureCheck, is_valid_signature
+from p2pchain.wire.errors import RemoteViolation
 from p2pchain.wire.framing import FrameReader, encode_frame
 from p2pchain.wire.messages import MESSAGES, Message
 
@@ -47,7 +48,8 @@ class Memo:
             reader = FrameReader()
             reader.feed(frame)
             read = reader.next_message(ALL_TYPES)
-            assert read is not None, f"frame of {len(frame)} bytes is not whole"
+            if read is None:  # as a connection that stalls within a frame ends: it would take whatever follows for its rest
+                raise RemoteViolation(f"frame of {len(frame)} bytes is not whole")
             assert encode_frame(read) == frame, f"{type(read).__name__} has a second encoding (S8)"
             if len(self._messages) >= FRAMES_MAX:
                 self._messages.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from p2pchain.sim.faults import FAULTS, Fault
+from p2pchain.sim.faults import BYZANTINE, FAULTS, Fault
 from p2pchain.sim.tolerance import tolerated
 
 NODES_MAX = 101
@@ -34,6 +34,8 @@ class Options:
     """Exactly these exist; None where the seed draws from all of them."""
     crashed: int = 0
     """Nodes that never start."""
+    liars: int = 0
+    """Dishonest delegates; 0 where the seed draws as many as the network tolerates."""
 
     def __post_init__(self) -> None:
         _within("--seed", self.seed, 0, 2**63 - 1)
@@ -42,11 +44,25 @@ class Options:
         if self.crashed > self.nodes:
             raise BadOption("--crashed", f"{self.crashed} of {self.nodes} nodes cannot be down, at most {self.nodes} wanted")
         _within("--crashed", self.crashed, 0, self.nodes)
-        for name in sorted(self.faults or ()):
-            self._validate_fault(find_fault(name))
+        _within("--liars", self.liars, 0, self.nodes - self.crashed)
+        named = [find_fault(name) for name in sorted(self.faults or ())]
+        for fault in named:
+            self._validate_fault(fault)
+        if self.liars and self.faults is not None and not any(fault.group == BYZANTINE for fault in named):
+            raise BadOption("--liars", f"{self.liars} delegates cannot be dishonest without a strategy among the faults")
+
+    @property
+    def spendable(self) -> int:
+        """Delegates that may be struck by what they do not get over by themselves."""
+        return max(self.liars, tolerated(self.nodes) - self.crashed)
+
+    @property
+    def is_beyond(self) -> bool:
+        """More dishonest delegates than a chain can bear: it may split, and then they must be found out (S2)."""
+        return self.liars > max(0, tolerated(self.nodes) - self.crashed)
 
     def _validate_fault(self, fault: Fault) -> None:
-        left = tolerated(self.nodes) - self.crashed
+        left = self.spendable
         if fault.spends_tolerance and left < 1:
             most = tolerated(self.nodes)
             raise BadOption(
@@ -59,7 +75,12 @@ class Options:
         """The one command that gives this run again."""
         faults = ALL if self.faults is None else ",".join(sorted(self.faults)) or NONE
         text = f"p2pchain sim --seed {self.seed} --nodes {self.nodes} --slots {self.slots} --faults {faults}"
-        return f"{text} --crashed {self.crashed}" if self.crashed else text
+        return text + more_terms(self.crashed, self.liars)
+
+
+def more_terms(crashed: int, liars: int) -> str:
+    """The words of a command that are left out where they say nothing."""
+    return (f" --crashed {crashed}" if crashed else "") + (f" --liars {liars}" if liars else "")
 
 
 def parse_faults(text: str) -> frozenset[str] | None:

@@ -78,6 +78,7 @@ class Process:
         self.signer = signer
         self.disk = disk
         self.is_honest = True
+        self.is_copy = False
         self.engine: Engine | None = None
         self.is_paused = False
         self.is_broken = False
@@ -224,6 +225,18 @@ class Process:
         connection = self.shared.links.connection(self.number, target)
         if connection is not None:
             self._transmit(connection, encode_frame(message))
+
+    def speak_bytes(self, target: int, frame: bytes) -> None:
+        connection = self.shared.links.connection(self.number, target)
+        if connection is not None:
+            self._transmit(connection, frame)
+
+    def fall(self, down_ms: int) -> None:
+        self.crash()
+        self.shared.agenda.after(down_ms, self.start)
+
+    def acted(self, strategy: str) -> None:
+        self.shared.watch.acted(self.number, strategy)
 
     def later(self, delay_ms: int, action: Callable[[], None]) -> None:
         self.shared.agenda.after(delay_ms, self._if_alive, self.life, action)

@@ -59,12 +59,14 @@ class Roles:
     def strategies(self, node: int) -> tuple[type[Strategy], ...]:
         return dict(self.strategies_of).get(self.key_of(node), ())
 
-    def assign(self, kinds: list[type[Strategy]]) -> Roles:
-        """Give the dishonest nodes their strategies, in turn."""
+    def assign(self, kinds: list[type[Strategy]], *, to_each: bool = False) -> Roles:
+        """Give the dishonest nodes their strategies, in turn, or all of them to each."""
         members = self.faulty[: min(self.dishonest_wanted, len(self.faulty))]
         if not kinds or not members:
             return self
         given: dict[int, list[type[Strategy]]] = {node: [] for node in members}
+        if to_each:
+            given = {node: list(kinds) for node in members}
         for place in range(max(len(kinds), len(members))):
             mine = given[members[place % len(members)]]
             kind = kinds[place % len(kinds)]
@@ -80,6 +82,6 @@ def draw_roles(options: Options, seats: int, streams: Streams) -> Roles:
     chance = streams.of("roles")
     order = chance.sample(range(options.nodes), options.nodes)
     spent = max(0, tolerated(seats) - options.crashed)
-    absent, faulty = order[: options.crashed], order[options.crashed : options.crashed + spent]
+    absent, faulty = order[: options.crashed], order[options.crashed : options.crashed + max(spent, options.liars)]
     dishonest = chance.randint(1, max(1, spent))
-    return Roles(options.nodes, tuple(faulty), frozenset(absent), dishonest, rest_is_broken=chance.random() < 0.5)
+    return Roles(options.nodes, tuple(faulty), frozenset(absent), options.liars or dishonest, rest_is_broken=chance.random() < 0.5)

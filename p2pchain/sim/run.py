@@ -54,7 +54,7 @@ def _play(world: World) -> None:
     heal_slot = _heal_slot(options.slots) if world.faults else 1
     start, heal, end = (world.slot_start_ms(slot) for slot in (1, heal_slot, options.slots + 1))
     everybody = tuple(world.roles.everybody)
-    is_owed = options.crashed <= tolerated(options.nodes) and options.slots - heal_slot + 1 >= LIVENESS_SLOTS_MIN
+    is_owed = options.crashed <= tolerated(options.nodes) and not options.is_beyond and options.slots - heal_slot + 1 >= LIVENESS_SLOTS_MIN
     world.start()
     if world.faults:
         world.strike("safety", start, heal, everybody)
@@ -82,6 +82,8 @@ def _heal_slot(slots: int) -> int:
 def _finish(world: World, end_ms: int) -> None:
     watch = world.watch
     watch.report(-1, watch.liveness.end(end_ms))
+    if watch.culprits is not None:
+        watch.report(-1, watch.culprits.end())
     for process in world.processes.values():
         if process.is_honest:
             watch.compare_rows(process)
@@ -92,7 +94,7 @@ def _finish(world: World, end_ms: int) -> None:
 def _result(world: World, wall_s: float) -> Result:
     options, watch = world.options, world.watch
     faults = tuple(fault.name for fault in world.faults)
-    exact = Options(options.seed, options.nodes, options.slots, frozenset(faults), options.crashed)
+    exact = Options(options.seed, options.nodes, options.slots, frozenset(faults), options.crashed, options.liars)
     return Result(
         options.seed,
         options.nodes,

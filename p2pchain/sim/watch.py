@@ -19,10 +19,11 @@ from p2pchain.node.effects import BlockFinal, ContradictionSeen, Effects, Noted,
 from p2pchain.sim.agenda import Agenda
 from p2pchain.sim.checkers.bounds import check_bounds
 from p2pchain.sim.checkers.chain import ChainChecker
+from p2pchain.sim.checkers.culprits import CulpritsChecker
 from p2pchain.sim.checkers.liveness import LivenessChecker
 from p2pchain.sim.checkers.signing import SigningChecker
 from p2pchain.sim.findings import Findings, Violation
-from p2pchain.sim.markers import Markers
+from p2pchain.sim.markers import Markers, byzantine_marker
 from p2pchain.sim.pace import slot_ms
 from p2pchain.sim.timeline import Kind, Moment, Timeline
 from p2pchain.sim.trace import Trace
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 ROWS_EVERY = 16
 """Slots between two comparisons of all rows."""
+OWED_BEYOND = frozenset({"S2", "S2b", "S3", "S11", "L5"})
 _NOTES = {"vote_held": "held_against_lock", "signing_resumed": "voice_recovered"}
 
 
@@ -49,6 +51,8 @@ class Watch:
         self.chain = ChainChecker(genesis)
         self.signing = SigningChecker(honest_keys)
         self.liveness = LivenessChecker(slot_ms(self._spec))
+        self.culprits: CulpritsChecker | None = None
+        """Of a world with more liars than a chain can bear: then only what it finds is demanded, and what no liar excuses."""
         self.honest: Callable[[int], bool] = lambda _: True
         self.is_partitioned: Callable[[], bool] = lambda: False
         self._locks: dict[int, Subject] = {}
@@ -66,7 +70,16 @@ class Watch:
 
     def report(self, node: int, found: Iterable[tuple[str, str]]) -> None:
         for invariant, text in found:
+            if self.culprits is not None and invariant not in OWED_BEYOND:
+                self._beyond(invariant)
+                continue
             self.findings.add(Violation(invariant, node, self.slot, text))
+
+    def _beyond(self, invariant: str) -> None:
+        assert self.culprits is not None
+        if invariant == "S1" and not self.culprits.is_split:
+            self.culprits.is_split = True
+            self.markers.hit("chain_split")
 
     # --- a process's life
 
@@ -100,9 +113,16 @@ class Watch:
         elif process.is_honest:
             self.markers.hit("liar_disconnected")
 
+    def acted(self, node: int, strategy: str) -> None:
+        """A dishonest node did what its strategy is for."""
+        self.moment(node, "byzantine", act=strategy)
+        self.markers.hit(byzantine_marker(strategy))
+
     # --- an event and what follows
 
     def handling(self, process: Process, event: events.Event) -> None:
+        if self.culprits is not None:
+            self.culprits.heard(event)
         if not isinstance(event, events.BlockReceived | events.BallotReceived):
             self.trace.happened(self._agenda.now_ms, process.number, type(event).__name__)
         if isinstance(event, events.BlockReceived):

@@ -10,6 +10,7 @@ from p2pchain.chain.types import PublicKey
 from p2pchain.sim.agenda import Agenda
 from p2pchain.sim.byzantine import STRATEGIES
 from p2pchain.sim.byzantine.interface import Actor
+from p2pchain.sim.checkers.culprits import CulpritsChecker
 from p2pchain.sim.disk import Disk
 from p2pchain.sim.faults import BYZANTINE, draw_faults
 from p2pchain.sim.links import Connection, Ends, Links
@@ -22,7 +23,6 @@ from p2pchain.sim.roles import Roles, draw_roles
 from p2pchain.sim.scene import Scene
 from p2pchain.sim.streams import Streams
 from p2pchain.sim.timeline import Timeline
-from p2pchain.sim.tolerance import tolerated
 from p2pchain.sim.topology import draw_pairs
 from p2pchain.sim.traffic import Traffic
 from p2pchain.sim.watch import Watch
@@ -34,17 +34,20 @@ class World:
     def __init__(self, options: Options, timeline: Timeline | None = None) -> None:
         self.options = options
         self.streams = Streams(options.seed)
-        self.faults = draw_faults(options.faults, self.streams, spendable=tolerated(options.nodes) - options.crashed)
-        seats = draw_seats(options.nodes, options.crashed, self.streams.of("seats")) if self.faults else options.nodes
+        self.faults = draw_faults(options.faults, self.streams, spendable=options.spendable)
+        may_stand_by = self.faults and not options.liars  # so many liars are among the active delegates, and stay there
+        seats = draw_seats(options.nodes, options.crashed, self.streams.of("seats")) if may_stand_by else options.nodes
         self.roles: Roles = draw_roles(options, seats, self.streams)
         byzantine = [fault for fault in self.faults if fault.group == BYZANTINE]
-        self.roles = self.roles.assign([STRATEGIES[fault.name] for fault in byzantine])
+        self.roles = self.roles.assign([STRATEGIES[fault.name] for fault in byzantine], to_each=options.is_beyond)
         self.population = self._make_population(seats)
         self.spec = self.population.genesis.spec()
         self.slot_ms = slot_ms(self.spec)
         self.agenda = Agenda(GENESIS_MS)
         honest = frozenset(PublicKey(consensus_signer(node).public_key) for node in self.roles.honest)
         self.watch = Watch(self.population.genesis, self.agenda, honest, timeline)
+        if options.is_beyond:
+            self.watch.culprits = CulpritsChecker(self.population.genesis.schedule().keys, honest)
         self.processes = {number: self._make_process(number) for number in self.roles.everybody}
         self.links = self._make_links()
         self.watch.honest = lambda node: self.processes[node].is_honest
@@ -56,7 +59,7 @@ class World:
             self.streams.of("traffic"),
             delegates=options.nodes,
             standby=options.nodes - self.population.seats,
-            staking=bool(self.faults),
+            staking=bool(may_stand_by),
         )
         self._pace = self.streams.of("pace")
         self._choice = self.streams.of("clients")
@@ -115,6 +118,7 @@ class World:
         kinds = self.roles.strategies(number)
         if kinds:
             process.is_honest = False
+            process.is_copy = number >= self.options.nodes
             chance, allies = self.streams.of(f"strategy/{number}"), frozenset(self.roles.dishonest)
             process.make_strategies = lambda body: tuple(kind(Actor(body, chance, allies)) for kind in kinds)
         return process

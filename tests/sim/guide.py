@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from p2pchain.sim.faults import FAULTS
-from p2pchain.sim.markers import MARKERS
+from p2pchain.sim.markers import MARKERS, MARKERS_BEYOND
 
 GUIDE = Path(__file__).parents[2] / "docs" / "simulator.md"
 
@@ -14,7 +14,7 @@ def rewritten(text: str) -> str:
     """The guide with its tables as they should be."""
     faults = ((f"`{fault.name}`{' *' if fault.spends_tolerance else ''}", fault.group, _flat(fault.doc)) for fault in FAULTS.values())
     text = _replace(text, "faults", _table(("fault", "group", "what happens"), faults))
-    markers = ((f"`{name}`", words) for name, words in MARKERS.items())
+    markers = ((f"`{name}`", words) for name, words in (MARKERS | MARKERS_BEYOND).items())
     return _replace(text, "markers", _table(("marker", "reached when"), markers))
 
 

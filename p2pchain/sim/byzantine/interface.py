@@ -18,7 +18,7 @@ from p2pchain.chain.votes import Ballot, Kind, Subject, encode_subject
 from p2pchain.node.effects import SignBlock, SignRequest
 from p2pchain.node.engine import Engine
 from p2pchain.node.producer import sealed
-from p2pchain.wire.messages import Message, Tips
+from p2pchain.wire.messages import BallotMessage, Message, Tips
 
 
 class Sent(NamedTuple):
@@ -32,6 +32,7 @@ class Body(Protocol):
     """The process that an actor moves."""
 
     number: int
+    is_copy: bool
     signer: KeySigner
     spec: ChainSpec
 
@@ -44,7 +45,13 @@ class Body(Protocol):
 
     def speak(self, target: int, message: Message) -> None: ...
 
+    def speak_bytes(self, target: int, frame: bytes) -> None: ...
+
     def later(self, delay_ms: int, action: Callable[[], None]) -> None: ...
+
+    def fall(self, down_ms: int) -> None: ...
+
+    def acted(self, strategy: str) -> None: ...
 
 
 class Actor:
@@ -56,6 +63,8 @@ class Actor:
         self.allies = allies
         """All dishonest nodes of this world, oneself among them."""
         self.number = body.number
+        self.is_copy = body.is_copy
+        """Whether this is the second of two nodes with one key."""
         self.key = body.signer.public_key
         self.spec = body.spec
 
@@ -81,6 +90,23 @@ class Actor:
         """Straight to one node, past all strategies; nothing happens where it is not connected."""
         self._body.speak(target, message)
 
+    def say(self, message: Message) -> None:
+        """The same to everybody who can be spoken to."""
+        for target in self.connected():
+            self.send(target, message)
+
+    def send_bytes(self, target: int, frame: bytes) -> None:
+        """Straight to one node, whether that is a frame or not."""
+        self._body.speak_bytes(target, frame)
+
+    def fall(self, down_ms: int) -> None:
+        """End this process; it is started again after a while."""
+        self._body.fall(down_ms)
+
+    def acted(self, strategy: str) -> None:
+        """Count that a strategy did what it is for."""
+        self._body.acted(strategy)
+
     def after(self, delay_ms: int, action: Callable[[], None]) -> None:
         """Unless the process has ended by then."""
         self._body.later(delay_ms, action)
@@ -105,6 +131,15 @@ class Strategy:
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
+
+    def acted(self) -> None:
+        """Each strategy says when it was dishonest, so that a run can be asked whether anything was tried (marker `byz_NAME`)."""
+        self.actor.acted(self.NAME)
+
+    def is_own_ballot(self, message: Message, kind: Kind | None = None) -> bool:
+        """Whether a message is a ballot of this node's key, of this kind where one is named."""
+        is_own = isinstance(message, BallotMessage) and message.ballot.voter == self.actor.key
+        return is_own and (kind is None or message.ballot.kind is kind)  # type: ignore[union-attr]
 
     def outgoing(self, target: int, message: Message) -> Iterable[Sent]:  # noqa: ARG002  (for those who override)
         """What becomes of one message to one node."""

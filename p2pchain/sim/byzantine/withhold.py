@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from p2pchain.chain.votes import Kind
+from p2pchain.node.effects import SignBallot, SignRequest
 from p2pchain.sim.byzantine.interface import Actor, Sent, Strategy
 from p2pchain.wire.messages import BallotMessage, BlockMessage, Blocks, CertificateMessage, Message
 
@@ -25,4 +27,29 @@ class Withhold(Strategy):
 
     def outgoing(self, target: int, message: Message) -> Iterable[Sent]:
         is_owed = isinstance(message, BallotMessage | BlockMessage | Blocks | CertificateMessage)
-        return () if is_owed and target not in self._favoured else (Sent(message),)
+        if not is_owed or target in self._favoured:
+            return (Sent(message),)
+        self.acted()
+        return ()
+
+
+class WithholdVotes(Strategy):
+    """Never votes; it confirms what others certify."""
+
+    NAME: ClassVar[str] = "withhold_votes"
+    DOC: ClassVar[str] = "a delegate never votes and does everything else"
+    KIND: ClassVar[Kind] = Kind.VOTE
+
+    def signs(self, request: SignRequest) -> bool:
+        if not isinstance(request, SignBallot) or request.kind is not self.KIND:
+            return True
+        self.acted()
+        return False
+
+
+class WithholdConfirms(WithholdVotes):
+    """Helps to certify and never to finalise: others lock and wait."""
+
+    NAME: ClassVar[str] = "withhold_confirms"
+    DOC: ClassVar[str] = "a delegate votes and never confirms"
+    KIND: ClassVar[Kind] = Kind.CONFIRM
