@@ -4,8 +4,8 @@ Two questions are asked.  `GetBlocks` fetches final blocks by height, from sever
 confirms that prove it; `GetBranch` fetches the few blocks between the final one and a head.  A question has a
 deadline; a peer that does not answer is not asked again for a while, and is not punished.
 
-Bounds: `WINDOWS` questions for ranges, but where they are overdue one per peer; one for a branch per peer; as many answers
-in the buffer as windows.
+Bounds: `WINDOWS` questions for ranges (one per peer where they are overdue), one for a branch per peer, and as many
+answers in the buffer as windows.
 """
 
 from __future__ import annotations
