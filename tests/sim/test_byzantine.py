@@ -14,7 +14,7 @@ OF_SEVEN = range(1)
 FINAL_MIN = 30
 PROVABLE = ("bad_state_root", "bad_transactions", "certificate_forger", "malformed_frames", "wrong_slot_blocks")
 """What an honest node can tell from an honest peer's doings at once."""
-CONTRADICTING = ("double_vote", "two_faced", "twins", "ignore_lock", "amnesiac")
+CONTRADICTING = ("double_vote", "two_faced", "vote_wrong_height")
 
 
 def play(strategy: str, *more: str) -> list[Result]:
@@ -40,9 +40,14 @@ def test_it_is_survived_where_the_network_is_bad_too(strategy: str) -> None:
         assert result.markers[byzantine_marker(strategy)]
 
 
-@pytest.mark.parametrize("strategy", ["double_vote", "two_faced", "ignore_lock"])
+@pytest.mark.parametrize("strategy", CONTRADICTING)
 def test_contradicting_signatures_are_seen(strategy: str) -> None:
     assert any(run(Options(seed, 4, 30, frozenset({strategy}))).markers["contradiction_seen"] for seed in range(10))
+
+
+@pytest.mark.parametrize("strategy", ["equivocate", "spam_blocks"])
+def test_a_third_block_of_one_slot_arrives(strategy: str) -> None:
+    assert any(run(Options(seed, 4, 30, frozenset({strategy}))).markers["third_rival"] for seed in range(10))
 
 
 def test_an_honest_world_counts_no_dishonest_act() -> None:

@@ -18,7 +18,6 @@ OFTEN = (
     "lock_moved",
     "crash_before_send",
     "held_against_lock",
-    "third_rival",
     "unfinal_bound",
     "voice_recovered",
     "branch_asked",

@@ -52,7 +52,5 @@ class InclusionChecker:
         for item, since in list(self._since.items()):
             if now_ms - since > self._slots_max * self._slot_ms and pool.get(item) is not None:
                 del self._since[item]
-                yield (
-                    "L3",
-                    f"transaction {item.hex()[:12]} waits for {(now_ms - since) / self._slot_ms:.1f} slots, at most {self._slots_max} wanted",
-                )
+                waited = (now_ms - since) / self._slot_ms
+                yield "L3", f"transaction {item.hex()[:12]} waits for {waited:.1f} slots, at most {self._slots_max} wanted"
