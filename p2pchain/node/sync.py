@@ -1,10 +1,11 @@
 """Catching up: which blocks to ask of whom, and in which order to import what comes.
 
 Two questions are asked.  `GetBlocks` fetches final blocks by height, from several peers at once, each answer with the
-confirms that prove it; `GetBranch` fetches the few blocks between the final one and a head.  A question has a
-deadline; a peer that does not answer is not asked again for a while, and is not punished.
+confirms that prove it; `GetBranch` fetches the few blocks between the final one and a head.  A question for a range that
+is not answered soon is put to another peer too, and the first answer counts.  A question has a deadline; a peer that
+does not answer is not asked again for a while, and is not punished.
 
-Bounds: `WINDOWS` questions for ranges, one for a branch per peer, and as many answers in the buffer as windows.
+Bounds: one question for a range and one for a branch per peer, and as many answers in the buffer as windows.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ WINDOW_BLOCKS = 64
 WINDOWS = 8
 """Ranges asked for or waiting at once."""
 DEADLINE_MS = 5_000
+PATIENCE_MS = 1_000
+"""After which a range is asked of another peer too: one that is silent, or a liar, costs no more than that."""
 RESTING_MS = 1_000
 """How long a peer that let a deadline pass, or had nothing, is not asked the same again: it may be the only one."""
 
@@ -39,6 +42,11 @@ class Asked(NamedTuple):
     from_height: int
     """0 where the question is for a branch."""
     limit: int
+
+    @property
+    def patience_ms(self) -> int:
+        """When another peer is asked the same."""
+        return self.due_ms - DEADLINE_MS + PATIENCE_MS
 
 
 Proven: TypeAlias = tuple[tuple[Block, Certificate | None], ...]
@@ -99,7 +107,8 @@ class Sync:
             return
         at = self._reached + 1
         self._answers = {height: answer for height, answer in self._answers.items() if height >= at}
-        asked = {question.from_height: question for question in self._asked.values() if question.from_height}
+        now = self._core.now_ms
+        asked = {asked.from_height: asked for asked in self._asked.values() if asked.from_height and now < asked.patience_ms}
         for _ in range(WINDOWS):
             if at > self.target:
                 return
@@ -201,7 +210,9 @@ class Sync:
         self._resting = {key: until for key, until in self._resting.items() if key[0] != peer}
 
     def next_ms(self) -> int | None:
-        return min((asked.due_ms for asked in self._asked.values()), default=None)
+        now = self._core.now_ms
+        moments = (asked.patience_ms if asked.from_height and now < asked.patience_ms else asked.due_ms for asked in self._asked.values())
+        return min(moments, default=None)
 
     def _ask_range(self, from_height: Height, limit: int) -> bool:
         busy = {question.peer for question in self._asked.values() if question.from_height}

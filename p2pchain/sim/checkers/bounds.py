@@ -18,7 +18,7 @@ def check_bounds(engine: Engine) -> Iterator[tuple[str, str]]:
         ("transactions in the pool", len(core.pool), core.pool.limits.transactions_max),
         ("bytes in the pool", core.pool.bytes, core.pool.limits.bytes_max),
         ("waiting blocks", engine.waiting, WAITING_MAX),
-        ("questions and answers of sync", sync.under_way, 2 * WINDOWS + len(core.peers)),
+        ("questions and answers of sync", sync.under_way, WINDOWS + 2 * len(core.peers)),
     )
     for what, found, most in sizes:
         if found > most:
