@@ -1,25 +1,28 @@
 """More liars than a chain can bear: it may split, and then more than f of them are convicted and nobody honest is."""
 
+from collections.abc import Callable
+
 import pytest
 
+from p2pchain.chain.forensics import Proof
 from p2pchain.sim.checkers import culprits, inclusion
 from p2pchain.sim.options import BadOption, Options
 from p2pchain.sim.run import Result, run
 
 SPLITS = 50
 SEEDS_MAX = 400
-SLOTS = 16
 ATTACKS = (
-    (4, 2, frozenset({"two_faced"})),
-    (4, 2, frozenset({"two_faced", "amnesiac", "favour"})),
-    (4, 3, frozenset({"double_vote", "amnesiac", "two_faced"})),
-    (7, 3, frozenset({"two_faced", "blink"})),
+    (4, 2, 12, frozenset({"two_faced"})),
+    (4, 2, 12, frozenset({"two_faced", "amnesiac", "double_vote"})),
+    (4, 2, 40, frozenset({"rewrite", "favour"})),
+    (7, 3, 12, frozenset({"two_faced", "blink"})),
 )
+"""Nodes, liars, slots, and what they do."""
 
 
 def attack(seed: int) -> Result:
-    nodes, liars, faults = ATTACKS[seed % len(ATTACKS)]
-    return run(Options(seed, nodes, SLOTS, faults, liars=liars))
+    nodes, liars, slots, faults = ATTACKS[seed % len(ATTACKS)]
+    return run(Options(seed, nodes, slots, faults, liars=liars))
 
 
 def is_split(result: Result) -> bool:
@@ -40,6 +43,20 @@ def test_whoever_splits_the_chain_is_convicted_and_nobody_honest_is() -> None:
         if splits == SPLITS:
             return
     pytest.fail(f"{splits} of {SEEDS_MAX} worlds were split, {SPLITS} wanted")
+
+
+def test_some_are_convicted_by_what_they_forgot_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where liars keep to one vote and one confirm in each slot, there is nothing else to convict them by."""
+    proofs: set[str] = set()
+
+    def convict(*collected: object, real: Callable[..., dict[bytes, Proof]] = culprits.culprits) -> dict[bytes, Proof]:
+        found = real(*collected)
+        proofs.update(type(proof).__name__ for proof in found.values())
+        return found
+
+    monkeypatch.setattr(culprits, "culprits", convict)
+    assert any(is_split(run(Options(seed, 4, 40, frozenset({"rewrite", "favour"}), liars=2))) for seed in range(60))
+    assert "Amnesia" in proofs
 
 
 def test_a_split_that_convicts_too_few_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
