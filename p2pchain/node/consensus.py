@@ -33,9 +33,13 @@ class Consensus:
         self.last_final_ms: int | None = None
 
     def consider(self, node: Node) -> None:
-        """A block entered the tree: count what was said about it before it came, then vote."""
-        self._try_certify(node)
+        """A block entered the tree: vote, then count what was said about it before it came.
+
+        The vote comes first: V2 asks for a certificate below the block.  Its own would move the lock (C1), and a vote
+        that rests on it would look like amnesia to whoever collects ballots (S2b).
+        """
         self._vote(node)
+        self._try_certify(node)
         self._try_finalise(node)
 
     def count(self, ballot: Ballot, peer: Peer | None) -> None:

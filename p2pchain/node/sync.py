@@ -218,7 +218,9 @@ class Sync:
         self._resting = {key: until for key, until in self._resting.items() if key[0] != peer}
 
     def next_ms(self) -> int | None:
-        return min((asked.due_ms for asked in self._asked.values()), default=None)
+        """When a question becomes overdue, or its deadline passes."""
+        moments = (moment for asked in self._asked.values() for moment in (self._overdue_ms(asked), asked.due_ms))
+        return min((moment for moment in moments if moment > self._core.now_ms), default=None)
 
     def _ask_range(self, from_height: Height, limit: int) -> bool:
         busy = {question.peer for question in self._asked.values() if question.from_height}
@@ -255,9 +257,11 @@ class Sync:
     def _is_doubted(self, peer: Peer) -> bool:
         return self._doubted.get(peer, 0) > self._core.now_ms
 
+    def _overdue_ms(self, asked: Asked) -> int:
+        return asked.due_ms - DEADLINE_MS + PATIENCE_SLOTS * self._core.spec.slot_ms
+
     def _is_overdue(self, asked: Asked) -> bool:
-        patience_ms = PATIENCE_SLOTS * self._core.spec.slot_ms
-        return self._core.now_ms >= asked.due_ms - DEADLINE_MS + patience_ms
+        return self._core.now_ms >= self._overdue_ms(asked)
 
     def _is_resting(self, peer: Peer, *, ranges: bool) -> bool:
         return self._resting.get((peer, ranges), 0) > self._core.now_ms

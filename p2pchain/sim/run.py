@@ -64,6 +64,7 @@ def _play(world: World) -> None:
             world.strike("lasting", heal, end, tuple(sorted(world.roles.faulty)))
     core = world.core
     if is_owed:
+        world.demand_inclusion(heal)
         heights = {node: world.processes[node].disk.ledger.subject.height for node in core}
         has_faults = bool(world.faults)
         world.watch.liveness.begin(heal, heights, is_healed=has_faults, rest_is_broken=has_faults and world.roles.rest_is_broken)

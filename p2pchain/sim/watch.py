@@ -12,14 +12,16 @@ from p2pchain.chain.block import decode_header
 from p2pchain.chain.errors import Code
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.schedule import quorum
+from p2pchain.chain.state import ACCOUNTS, EMPTY_ACCOUNT
 from p2pchain.chain.types import PublicKey
 from p2pchain.chain.votes import Subject, encode_subject
 from p2pchain.node import events
-from p2pchain.node.effects import BlockFinal, ContradictionSeen, Effects, Noted, Send, SignBlock, SignRequest
+from p2pchain.node.effects import Answer, BlockFinal, ContradictionSeen, Effects, Noted, Send, SignBlock, SignRequest
 from p2pchain.sim.agenda import Agenda
 from p2pchain.sim.checkers.bounds import check_bounds
 from p2pchain.sim.checkers.chain import ChainChecker
 from p2pchain.sim.checkers.culprits import CulpritsChecker
+from p2pchain.sim.checkers.inclusion import InclusionChecker
 from p2pchain.sim.checkers.liveness import LivenessChecker
 from p2pchain.sim.checkers.signing import SigningChecker
 from p2pchain.sim.findings import Findings, Violation
@@ -53,6 +55,8 @@ class Watch:
         self.liveness = LivenessChecker(slot_ms(self._spec))
         self.culprits: CulpritsChecker | None = None
         """Of a world with more liars than a chain can bear: then only what it finds is demanded, and what no liar excuses."""
+        self.inclusion: InclusionChecker | None = None
+        """Of a world in which censors are the worst."""
         self.honest: Callable[[int], bool] = lambda _: True
         self.is_partitioned: Callable[[], bool] = lambda: False
         self._locks: dict[int, Subject] = {}
@@ -172,6 +176,8 @@ class Watch:
         for answer in effects.answer:
             if any(result.code is Code.POOL_FULL for result in answer.results):
                 self.markers.hit("pool_full")
+            if self.inclusion is not None and process.is_honest:
+                self._taken(self.inclusion, process, answer)
         final = [published for published in effects.publish if isinstance(published, BlockFinal)]
         if final and process.is_honest:
             self._tell_final(process, final)
@@ -180,6 +186,8 @@ class Watch:
         """Once a slot for each honest node that is up."""
         core = process.running.core
         self.report(process.number, check_bounds(process.running))
+        if self.inclusion is not None:
+            self.report(process.number, self.inclusion.overdue(core.pool, self._agenda.now_ms))
         if core.tree.newest_certified() is not core.tree.root:
             self.markers.hit("certified_not_final")
         if not core.tree.has_room(core.head):
@@ -192,9 +200,19 @@ class Watch:
 
     # --- parts
 
+    def _taken(self, inclusion: InclusionChecker, process: Process, answer: Answer) -> None:
+        core = process.running.core
+        for result in answer.results:
+            taken = core.pool.get(result.id) if result.id is not None and result.code is None else None
+            if taken is not None:
+                account = ACCOUNTS.load(core.head_view(), taken.sender) or EMPTY_ACCOUNT
+                inclusion.taken(taken, account.nonce, self._agenda.now_ms)
+
     def _tell_final(self, process: Process, final: list[BlockFinal]) -> None:
         root = process.running.core.tree.root
         for published in final:
+            if self.inclusion is not None:
+                self.inclusion.final(published.block.transactions, self._agenda.now_ms)
             header = published.block.header
             start = self._spec.slot_start_ms(header.slot)
             schedule = root.schedule if root.id == published.block.id else None

@@ -9,8 +9,11 @@ from __future__ import annotations
 from p2pchain.chain.types import PublicKey
 from p2pchain.sim.agenda import Agenda
 from p2pchain.sim.byzantine import STRATEGIES
+from p2pchain.sim.byzantine.censor import Censor
 from p2pchain.sim.byzantine.interface import Actor
 from p2pchain.sim.checkers.culprits import CulpritsChecker
+from p2pchain.sim.checkers.inclusion import InclusionChecker
+from p2pchain.sim.checkers.liveness import WORST_SLOTS
 from p2pchain.sim.disk import Disk
 from p2pchain.sim.faults import BYZANTINE, draw_faults
 from p2pchain.sim.links import Connection, Ends, Links
@@ -23,6 +26,7 @@ from p2pchain.sim.roles import Roles, draw_roles
 from p2pchain.sim.scene import Scene
 from p2pchain.sim.streams import Streams
 from p2pchain.sim.timeline import Timeline
+from p2pchain.sim.tolerance import tolerated
 from p2pchain.sim.topology import draw_pairs
 from p2pchain.sim.traffic import Traffic
 from p2pchain.sim.watch import Watch
@@ -97,6 +101,14 @@ class World:
         struck = set(self.roles.weak) if any(fault.spends_tolerance and fault.plan for fault in self.faults) else set()
         rest = set(self.roles.faulty) if self.roles.rest_is_broken and self.faults else struck
         return tuple(node for node in self.roles.honest if node not in rest and node not in self.roles.absent)
+
+    def demand_inclusion(self, from_ms: int) -> None:
+        """L3, in a world where censors are the worst that is left."""
+        names = {kind.NAME for node in self.roles.dishonest for kind in self.roles.strategies(node)}
+        is_troubled = self.roles.rest_is_broken and any(fault.plan for fault in self.faults)
+        if names == {Censor.NAME} and not is_troubled and not self.options.is_beyond:
+            wait_ms = WORST_SLOTS * self.slot_ms if any(fault.plan for fault in self.faults) else 0
+            self.watch.inclusion = InclusionChecker(tolerated(self.population.seats), self.slot_ms, from_ms + wait_ms)
 
     def run_until(self, end_ms: int) -> None:
         self.agenda.run_until(end_ms)

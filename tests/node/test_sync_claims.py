@@ -6,7 +6,7 @@ from p2pchain.chain.types import BlockId, Height, Slot
 from p2pchain.chain.votes import Subject
 from p2pchain.node.engine import Engine
 from p2pchain.node.events import Peer
-from p2pchain.node.sync import DEADLINE_MS, RESTING_MS, UNPROVEN_MAX
+from p2pchain.node.sync import DEADLINE_MS, PATIENCE_SLOTS, RESTING_MS, UNPROVEN_MAX
 from p2pchain.wire.messages import Tips
 from tests.fakes.world import World, make_genesis
 
@@ -56,3 +56,24 @@ def test_who_lets_a_deadline_pass_rests_before_it_is_asked_again(engine: Engine)
     core.now_ms += RESTING_MS
     sync.ask_branch(ONE, TIP)
     assert [asked.peer for asked in sync._asked.values()] == [ONE]
+
+
+def test_a_range_that_does_not_come_soon_is_asked_of_another_peer_once(engine: Engine) -> None:
+    sync, core = engine.sync, engine.core
+    claim = Subject(Slot(5), Height(5), TIP)
+    core.peers.clear()
+    core.peers |= {ONE: Tips(claim, claim), OTHER: Tips(claim, claim)}
+    sync.plan()
+    (first,) = [asked.peer for asked in sync._asked.values()]
+    patience_ends = core.now_ms + PATIENCE_SLOTS * 500
+    assert sync.next_ms() == patience_ends
+    core.now_ms = patience_ends - 1
+    sync.plan()
+    assert len(sync._asked) == 1
+    core.now_ms = patience_ends
+    sync.plan()
+    sync.plan()
+    assert [(asked.peer, asked.from_height) for asked in sync._asked.values()] == [(first, 1), ({ONE, OTHER}.difference({first}).pop(), 1)]
+    core.now_ms += PATIENCE_SLOTS * 500
+    sync.plan()
+    assert len(sync._asked) == 2, "nobody is asked twice at once"

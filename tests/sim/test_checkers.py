@@ -23,14 +23,18 @@ def play(seed: int, *faults: str, slots: int = 60) -> Result:
     return run(Options(seed, 4, slots, frozenset(faults)))
 
 
-def fires(invariant: str, seeds: int, *faults: str) -> bool:
+SEEDS_MAX = 100
+"""One world in three to ten shows what is broken below: that all of a hundred miss it is not to be expected of any draw."""
+
+
+def fires(invariant: str, *faults: str) -> bool:
     """Whether some seed shows it; those after it are not played."""
-    return any(invariant in names(play(seed, *faults)) for seed in range(seeds))
+    return any(invariant in names(play(seed, *faults)) for seed in range(SEEDS_MAX))
 
 
 def test_a_quorum_that_is_rounded_down_splits_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree, "quorum", lambda members: members // 2)
-    assert fires("S1", 6, "partition", "delay")
+    assert fires("S1", "partition", "delay")
 
 
 def test_delegates_without_a_lock_split_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +44,7 @@ def test_delegates_without_a_lock_split_the_chain(monkeypatch: pytest.MonkeyPatc
         return hold(state, proposal._replace(extends_lock=True), in_window=in_window)
 
     monkeypatch.setattr(consensus, "hold_vote", hold_without_lock)
-    assert fires("S1", 12, "favour")
+    assert fires("S1", "favour")
 
 
 def test_a_disk_that_forgets_the_sign_state_makes_delegates_sign_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +54,7 @@ def test_a_disk_that_forgets_the_sign_state_makes_delegates_sign_twice(monkeypat
         machine_faults.restart_storm(scene)
 
     break_fault(monkeypatch, "restart_storm", crash_on_bad_disks)
-    assert fires("S3", 8, "restart_storm", "equivocate", "lose_unsynced", "delay")
+    assert fires("S3", "restart_storm", "equivocate", "lose_unsynced", "delay")
 
 
 def test_a_disk_that_loses_what_it_synced_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +64,7 @@ def test_a_disk_that_loses_what_it_synced_is_noticed(monkeypatch: pytest.MonkeyP
         real(process)
 
     monkeypatch.setattr(Process, "start", start)
-    assert fires("S10", 3, "crash")
+    assert fires("S10", "crash")
 
 
 def test_an_engine_that_fails_is_a_violation_and_not_the_end_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

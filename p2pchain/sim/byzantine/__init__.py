@@ -16,12 +16,13 @@ from p2pchain.sim.byzantine.leading import BadStateRoot, BadTransactions, HideCe
 from p2pchain.sim.byzantine.lying import LieInSync, LieTips
 from p2pchain.sim.byzantine.noise import CrashLoop, MalformedFrames, ReplayOldMessages
 from p2pchain.sim.byzantine.partial import SelectiveSilence, SplitVotes, TwoFaced
+from p2pchain.sim.byzantine.rewrite import Rewrite
 from p2pchain.sim.byzantine.spam import SpamBallots, SpamBlocks, SpamTransactions
 from p2pchain.sim.byzantine.twins import Twins
 from p2pchain.sim.byzantine.withhold import Withhold, WithholdConfirms, WithholdVotes
 
 _ALL: tuple[type[Strategy], ...] = (
-    *(Equivocate, DoubleVote, TwoFaced, Twins, Amnesiac, IgnoreLock),
+    *(Equivocate, DoubleVote, TwoFaced, Twins, Amnesiac, IgnoreLock, Rewrite),
     *(Withhold, WithholdVotes, WithholdConfirms, SplitVotes, SelectiveSilence, HideCertificate),
     *(LateBlock, LateVotes, DelayEverything, ReorderFlood, ReplayOldMessages, CrashLoop),
     *(OldCertificate, BadStateRoot, BadTransactions, WrongSlotBlocks),

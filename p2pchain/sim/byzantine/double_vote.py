@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from p2pchain.chain.votes import Kind
-from p2pchain.sim.byzantine.forging import subject_of
+from p2pchain.sim.byzantine.forging import subject_of, unknown_block
 from p2pchain.sim.byzantine.interface import Sent, Strategy
 from p2pchain.wire.messages import BallotMessage, BlockMessage, Message
 
@@ -15,15 +15,16 @@ class DoubleVote(Strategy):
     """Votes for and confirms every block that it hears of, against all rules, beside what its engine does."""
 
     NAME: ClassVar[str] = "double_vote"
-    DOC: ClassVar[str] = "a delegate votes for and confirms every block that it hears of, rivals included"
+    DOC: ClassVar[str] = "a delegate votes for and confirms every block that it hears of, and for rivals of them that nobody has"
 
     def hears(self, source: int, message: Message) -> bool:  # noqa: ARG002
         if isinstance(message, BlockMessage):
             subject = subject_of(message.raw)
             self.acted()
+            rival = subject._replace(block=unknown_block(self.actor))
             for target in self.actor.connected():
-                kind = self.actor.random.choice((Kind.VOTE, Kind.CONFIRM))
-                self.actor.send(target, BallotMessage(self.actor.ballot(kind, subject)))
+                kind, about = self.actor.random.choice((Kind.VOTE, Kind.CONFIRM)), self.actor.random.choice((subject, subject, rival))
+                self.actor.send(target, BallotMessage(self.actor.ballot(kind, about)))
         return True
 
     def outgoing(self, target: int, message: Message) -> Iterable[Sent]:  # noqa: ARG002
