@@ -197,7 +197,8 @@ class Consensus:
         commit = core.effects.commit
         commit.final += [member.id for member in path]
         commit.dropped += [member.id for member in dropped]
-        commit.final_certificate = certificate
+        if certificate is not None:
+            commit.confirms.append(certificate)
         for member in path:
             assert member.block is not None, "only the root has no block"
             core.pool.settle(member.block.transactions)

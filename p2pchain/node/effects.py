@@ -43,8 +43,9 @@ class Commit:
     """Certificates of votes, for blocks that are stored and not final."""
     final: list[BlockId] = field(default_factory=list)
     """Stored blocks that became final, oldest first: their changes become the state."""
-    final_certificate: Certificate | None = None
-    """The confirms that made the last of `final` final."""
+    confirms: list[Certificate] = field(default_factory=list)
+    """Confirms of those of `final` that were made final by them, each with its ancestors: all that this node used, because
+    a peer that follows needs the same over a change of the active set."""
     dropped: list[BlockId] = field(default_factory=list)
     """Stored blocks that fell away."""
 

@@ -157,13 +157,15 @@ class Sync:
 
         A node keeps the confirms that it counted itself.  Where the active set changed, the confirms that one node
         has for a block and another for the next may leave a gap that neither has alone.  What an honest peer has
-        suffices by itself, so whoever fails twice above one final block claimed what it cannot prove.
+        suffices by itself, so whoever fails twice above one final block claimed what it cannot prove.  Answers of others
+        that are still under way are let go: without a proof in them they would hide the proofs of this peer.
         """
         attempt = (peer, self._core.tree.root.height)
         if self._only == attempt:
             return False
         self._range_end = 0
         self._answers.clear()
+        self._asked = {request: asked for request, asked in self._asked.items() if asked.peer == peer or not asked.from_height}
         self._only = attempt
         return True
 

@@ -12,7 +12,7 @@ class Violation(NamedTuple):
     """An invariant that did not hold."""
 
     invariant: str
-    """Its name in docs/reliability.md, or `honest_links`."""
+    """Its name in docs/reliability.md, `honest_links` or `own_proofs`."""
     node: int
     """-1 where it is nobody's."""
     slot: int

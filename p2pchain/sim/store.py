@@ -34,8 +34,9 @@ class Ledger:
             self.certificates[certificate.subject.block] = certificate.raw
         for block in commit.final:
             self._finalise(self.unfinal.pop(block))
-        if commit.final_certificate is not None:
-            self.final[-1] = self.final[-1]._replace(certificate=commit.final_certificate.raw)
+        for certificate in commit.confirms:
+            place = certificate.subject.height - 1
+            self.final[place] = self.final[place]._replace(certificate=certificate.raw)
         height = self.subject.height
         stale = [block for block, stored in self.unfinal.items() if stored.block.header.height <= height] if commit.final else []
         for block in [*commit.final, *commit.dropped, *stale]:

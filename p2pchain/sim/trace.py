@@ -67,8 +67,7 @@ def _commit_parts(commit: Commit) -> list[bytes]:
     parts += [b"c" + certificate.raw for certificate in commit.certificates]
     parts += [b"f" + block for block in commit.final]
     parts += [b"x" + block for block in commit.dropped]
-    if commit.final_certificate is not None:
-        parts.append(commit.final_certificate.raw)
+    parts += [certificate.raw for certificate in commit.confirms]
     return parts
 
 

@@ -23,6 +23,7 @@ from p2pchain.sim.checkers.chain import ChainChecker
 from p2pchain.sim.checkers.culprits import CulpritsChecker
 from p2pchain.sim.checkers.inclusion import InclusionChecker
 from p2pchain.sim.checkers.liveness import LivenessChecker
+from p2pchain.sim.checkers.proofs import ProofsChecker
 from p2pchain.sim.checkers.signing import SigningChecker
 from p2pchain.sim.findings import Findings, Violation
 from p2pchain.sim.markers import Markers, byzantine_marker
@@ -51,6 +52,7 @@ class Watch:
         self.markers = Markers()
         self.findings = Findings()
         self.chain = ChainChecker(genesis)
+        self.proofs = ProofsChecker()
         self.signing = SigningChecker(honest_keys)
         self.liveness = LivenessChecker(slot_ms(self._spec))
         self.culprits: CulpritsChecker | None = None
@@ -181,6 +183,7 @@ class Watch:
         final = [published for published in effects.publish if isinstance(published, BlockFinal)]
         if final and process.is_honest:
             self._tell_final(process, final)
+            self.report(process.number, self.proofs.kept(process.number, process.disk.ledger.final, self.chain.governors))
 
     def slot_passed(self, process: Process) -> None:
         """Once a slot for each honest node that is up."""

@@ -99,10 +99,11 @@ def plan(memory: Memory, commit: Commit, flush_blocks: int) -> Plan:
         deletes.append((Database.CERTIFICATES, certificate_key(block.key, Kind.VOTE)))
         overlay = overlay.with_layer(layer_of(block.subject.height, block.changes.rows, block.size, block.transaction_ids()))
         final, root = block.subject, block.changes.state_root
-    if commit.final_certificate is not None:
-        assert commit.final_certificate.subject == final, f"confirms of {commit.final_certificate.subject}, {final} is final"
-        key = certificate_key(block_key(final.height, final.block), Kind.CONFIRM)
-        puts.append((Database.CERTIFICATES, key, commit.final_certificate.raw))
+    made_final = frozenset(commit.final)
+    for certificate in commit.confirms:
+        _, height, item = certificate.subject
+        assert item in made_final, f"confirms of block {item.hex()} at height {height}, which does not become final with them"
+        puts.append((Database.CERTIFICATES, certificate_key(block_key(height, item), Kind.CONFIRM), certificate.raw))
     # what the caller no longer knows (it could not restore it after an upgrade, say) falls away with its height
     stale = [item for item, block in unfinal.items() if block.subject.height <= final.height]
     for block in [unfinal.pop(item) for item in {*commit.dropped, *stale} if item in unfinal]:

@@ -47,8 +47,9 @@ class MemoryStore:
             self.certificates[certificate.subject.block] = certificate.raw
         for item in commit.final:
             self._finalise(self.unfinal.pop(item))
-        if commit.final_certificate is not None:
-            self.final[-1] = self.final[-1]._replace(certificate=commit.final_certificate.raw)
+        for certificate in commit.confirms:
+            place = certificate.subject.height - 1
+            self.final[place] = self.final[place]._replace(certificate=certificate.raw)
         stale = [item for item, stored in self.unfinal.items() if stored.block.header.height <= self._subject.height]
         for item in [*commit.dropped, *stale]:
             self.unfinal.pop(item, None)

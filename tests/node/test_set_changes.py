@@ -11,6 +11,7 @@ import pytest
 
 from p2pchain.chain.actions.stake import Stake, Unstake
 from p2pchain.chain.state import ActiveDelegate
+from tests.fakes.proofs import check_proofs
 from tests.fakes.world import World, make_genesis, signer
 
 SLOT_MS = 500
@@ -133,6 +134,7 @@ def test_a_fault_at_the_moment_of_a_change_forks_nothing_and_heals_within_ten_sl
     world.check()
     assert world.final_height() >= before + 8
     assert all(seated(world, number) == new for number in range(NODES))
+    check_proofs(world)
     assert all(node.contradictions == 0 and not node.disconnects for node in world.nodes)
 
 
@@ -184,4 +186,5 @@ def test_changes_without_end_under_crashes_and_cuts_keep_one_chain_and_one_sched
     go_on(world, 12, said)
     assert world.final_height() >= before + 8
     world.check()
+    check_proofs(world)
     assert all(node.contradictions == 0 and not node.disconnects for node in world.nodes)

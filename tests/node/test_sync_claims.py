@@ -77,3 +77,24 @@ def test_a_range_that_does_not_come_soon_is_asked_of_another_peer_once(engine: E
     core.now_ms += PATIENCE_SLOTS * 500
     sync.plan()
     assert len(sync._asked) == 2, "nobody is asked twice at once"
+
+
+def test_who_must_prove_its_chain_alone_is_not_judged_by_blocks_of_others() -> None:
+    """Blocks of another peer, with no proof or one in other places, would stand where this peer's proofs belong."""
+    world = World(make_genesis(), 4)
+    world.start(0)
+    world.run(130 * 500)
+    engine = world.nodes[0].running
+    sync, core = engine.sync, engine.core
+    claim = Subject(Slot(130), Height(120), TIP)
+    core.peers[ONE], core.peers[OTHER] = Tips(claim, claim), Tips(claim, claim)
+    sync.plan()
+    before = {asked.peer: request for request, asked in sync._asked.items()}
+    assert before.keys() == {ONE, OTHER}
+    assert sync.prefer(ONE)
+    sync.plan()
+    assert {asked.peer for asked in sync._asked.values()} == {ONE}
+    assert sync.expects(ONE, before[ONE])
+    assert not sync.expects(OTHER, before[OTHER])
+    assert not sync.prefer(ONE)
+    assert sync.prefer(OTHER)

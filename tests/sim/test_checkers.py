@@ -1,12 +1,14 @@
 """Each checker fires when its rule is broken on purpose: silence means something."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from p2pchain.chain import transition, tree, voting
 from p2pchain.chain.coins import credit
 from p2pchain.node import consensus
+from p2pchain.node.effects import Commit
 from p2pchain.sim import machine_faults
 from p2pchain.sim.options import Options
 from p2pchain.sim.process import Process
@@ -55,6 +57,18 @@ def test_a_disk_that_forgets_the_sign_state_makes_delegates_sign_twice(monkeypat
 
     break_fault(monkeypatch, "restart_storm", crash_on_bad_disks)
     assert fires("S3", "restart_storm", "equivocate", "lose_unsynced", "delay")
+
+
+# the simulator found it first by nodes that cut off honest ones, one world in hundreds
+def test_a_node_that_keeps_one_proof_of_a_step_in_several_is_noticed_before_anybody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    apply = Ledger.apply
+
+    def apply_with_the_last(ledger: Ledger, commit: Commit) -> None:
+        apply(ledger, replace(commit, confirms=commit.confirms[-1:]))
+
+    monkeypatch.setattr(Ledger, "apply", apply_with_the_last)
+    faults = frozenset({"partition", "restart_storm", "amnesia", "delay", "crash"})
+    assert any("own_proofs" in names(run(Options(seed, 7, 100, faults))) for seed in (9, 3, 6))
 
 
 def test_a_disk_that_loses_what_it_synced_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

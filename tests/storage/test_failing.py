@@ -65,7 +65,7 @@ def test_a_store_that_fails_at_any_call_stays_at_its_last_commit_and_is_dead(tmp
         blocks=[LINE[4].stored],
         certificates=[MAKER.certificate(LINE[3], Kind.VOTE)],
         final=[LINE[2].made.id],
-        final_certificate=MAKER.certificate(LINE[2], Kind.CONFIRM),
+        confirms=[MAKER.certificate(LINE[2], Kind.CONFIRM)],
     )
     calls, has_failed = 0, True
     while has_failed:

@@ -136,10 +136,11 @@ class Play:
                 commit.dropped.append(self.rivals.pop().made.id)
             case "certify" if self.stored > self.final:
                 commit.certificates.append(MAKER.certificate(LINE[self.stored - 1], Kind.VOTE))
-            case "final" | "all final" if self.stored > self.final:
+            case "final" | "all final" | "each final" if self.stored > self.final:
                 until = self.final + 1 if what == "final" else self.stored
                 commit.final += [block.made.id for block in LINE[self.final : until]]
-                commit.final_certificate = MAKER.certificate(LINE[until - 1], Kind.CONFIRM)
+                proven = LINE[self.final : until] if what == "each final" else LINE[until - 1 : until]
+                commit.confirms += [MAKER.certificate(block, Kind.CONFIRM) for block in proven]
                 self.final = until
                 self.rivals = [rival for rival in self.rivals if rival.subject.height > until]
             case "reopen":
@@ -150,7 +151,7 @@ class Play:
         self.model.commit(commit)
 
 
-STEPS = st.sampled_from(["block", "block", "block", "final", "final", "all final", "certify", "rival", "drop", "reopen"])
+STEPS = st.sampled_from(["block", "block", "block", "final", "final", "all final", "each final", "certify", "rival", "drop", "reopen"])
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -183,7 +184,7 @@ def test_votes_for_a_final_block_are_not_kept(tmp_path: Path) -> None:
     votes, confirms = MAKER.certificate(LINE[0], Kind.VOTE), MAKER.certificate(LINE[0], Kind.CONFIRM)
     with open_store(tmp_path, MAKER.genesis) as store:
         store.commit(Commit(blocks=[LINE[0].stored], certificates=[votes]))
-        store.commit(Commit(final=[LINE[0].made.id], final_certificate=confirms))
+        store.commit(Commit(final=[LINE[0].made.id], confirms=[confirms]))
         view = store._view
         with view.txn.cursor(db=view.environment.certificates) as cursor:
             assert [value for _, value in cursor] == [confirms.raw]

@@ -20,7 +20,7 @@ def test_a_reader_finds_final_and_unfinal_blocks_certificates_and_rows(tmp_path:
         store.commit(Commit(blocks=[block.stored for block in line], certificates=[maker.certificate(line[3], Kind.VOTE)]))
         for block in line[:3]:
             confirms = maker.certificate(block, Kind.CONFIRM)
-            store.commit(Commit(final=[block.made.id], final_certificate=confirms))
+            store.commit(Commit(final=[block.made.id], confirms=[confirms]))
         recovered, finals = store.recovered(), [store.final_block(height) for height in range(1, 5)]
         rows = {key: store.get(key) for key in line[2].rows}
         assert is_in_use(tmp_path)

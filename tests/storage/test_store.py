@@ -69,7 +69,7 @@ def test_a_final_block_is_the_state(kept: Reopened, maker: ChainMaker) -> None:
     block = maker.extend(maker.root, transfers=3)
     certificate = maker.certificate(block, Kind.CONFIRM)
     kept.store.commit(Commit(blocks=[block.stored]))
-    kept.store.commit(Commit(final=[block.made.id], final_certificate=certificate))
+    kept.store.commit(Commit(final=[block.made.id], confirms=[certificate]))
     for store in now_and_reopened(kept):
         assert {key: store.get(key) for key in block.rows} == block.rows
         assert store.final_block(1) == FinalBlock(block.made.raw, certificate.raw)
@@ -90,7 +90,7 @@ def test_the_failed_transactions_of_a_block_are_on_record(kept: Reopened, maker:
     first = maker.extend(maker.root, transfers=2, transactions=[decode_transaction(raw, maker.spec)])
     second = maker.extend(first, transfers=1)
     kept.store.commit(Commit(blocks=[first.stored, second.stored]))
-    kept.store.commit(Commit(final=[first.made.id, second.made.id], final_certificate=maker.certificate(second, Kind.CONFIRM)))
+    kept.store.commit(Commit(final=[first.made.id, second.made.id], confirms=[maker.certificate(second, Kind.CONFIRM)]))
     for store in now_and_reopened(kept):
         assert [block.failed for block in store.final_range(1, 9, 1 << 20)] == [(Failure(0, "bad_evidence"),), ()]
 
@@ -101,7 +101,7 @@ def test_a_block_may_come_and_become_final_at_once(kept: Reopened, maker: ChainM
         blocks=[block.stored for block in line],
         certificates=[maker.certificate(line[0], Kind.VOTE)],
         final=[block.made.id for block in line[:2]],
-        final_certificate=maker.certificate(line[1], Kind.CONFIRM),
+        confirms=[maker.certificate(line[1], Kind.CONFIRM)],
     )
     kept.store.commit(commit)
     for store in now_and_reopened(kept):
@@ -109,6 +109,15 @@ def test_a_block_may_come_and_become_final_at_once(kept: Reopened, maker: ChainM
         assert [item.raw for item in store.recovered().unfinal] == [line[2].made.raw]
         certificates = [block.certificate for block in store.final_range(1, 9, 1 << 20)]
         assert certificates == [b"", maker.certificate(line[1], Kind.CONFIRM).raw]
+
+
+def test_all_proofs_of_blocks_that_become_final_at_once_are_kept(kept: Reopened, maker: ChainMaker) -> None:
+    """The second is the base of a recovery, or below the block that the third proof is for: it has none of its own."""
+    line = maker.line(maker.root, [1, 0, 2, 1])
+    proofs = [maker.certificate(line[place], Kind.CONFIRM) for place in (0, 2)]
+    kept.store.commit(Commit(blocks=[block.stored for block in line], final=[block.made.id for block in line], confirms=proofs))
+    for store in now_and_reopened(kept):
+        assert [block.certificate for block in store.final_range(1, 9, 1 << 20)] == [proofs[0].raw, b"", proofs[1].raw, b""]
 
 
 def test_a_certificate_of_votes_stays_with_its_unfinal_block(kept: Reopened, maker: ChainMaker) -> None:

@@ -22,6 +22,8 @@ class ChainChecker:
         self.reference = Reference(genesis)
         self.final: list[BlockId] = [genesis.block_id]
         """By height."""
+        self.governors = [self.reference.schedule.keys]
+        """Who votes on the block of height 1, 2 and so on, up to the one above the last that could be followed."""
         self._told: dict[int, int] = {}
         """Final height that each node told anybody."""
         self._stands: dict[int, int] = {}
@@ -44,6 +46,7 @@ class ChainChecker:
             self.final.append(block.id)
             if not self.reference.is_stuck:
                 yield from self.reference.extend(block)
+                self.governors.append(self.reference.schedule.keys)
 
     def told(self, node: int, block: Block, schedule: Schedule | None) -> Iterator[Found]:
         """It told so; from now on it may never know less.  `schedule` is the one above this block, if it is the last."""
