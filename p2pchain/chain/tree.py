@@ -4,9 +4,9 @@ Counts certificates and finality (F), chooses the head, and keeps itself small. 
 block only with a quorum of every set that governs a block on the way from the last final block to it: while a
 change of the active set is not final, old and new set must both agree.
 
-Bounds: no branch is longer than `unfinal_blocks_max`, unless its tip is certified; a producer has at most two blocks
-in a slot; and of blocks that lead nowhere only the newest are kept, so a day without finality costs no more than an
-hour of it.
+Bounds: no branch is longer than `unfinal_blocks_max`, unless its tip is certified, and then it grows the slower the
+longer it is; a producer has at most two blocks in a slot; and of blocks that lead nowhere only the newest are kept, so a
+day without finality costs no more than an hour of it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BLOCKS_PER_TURN_MAX = 2
 
 
 CERTIFIED_FACTOR = 4
-"""How many times longer than the bound a branch may grow where each block is certified and none is confirmed."""
+"""How many times longer than the bound a branch may grow in every slot where each block is certified and none is confirmed."""
 
 
 class Root(NamedTuple):
@@ -114,7 +114,8 @@ class Tree:
 
     @property
     def blocks_max(self) -> int:
-        return 2 * CERTIFIED_FACTOR * self.unfinal_blocks_max
+        """How many are kept, half of them beside the certified branch; more only where that is longer than the other half."""
+        return 2 * self.certified_bound
 
     def __contains__(self, block: BlockId) -> bool:
         return block in self._nodes
@@ -154,26 +155,40 @@ class Tree:
                 Code.WRONG_PRODUCER, f"slot {header.slot} belongs to {leader.hex()}, not to {header.producer.hex()}", wanted=leader
             )
         validate_size(block, parent.schedule.terms.params)
-        if bounded and not self.has_room(parent, block.certificate):
+        if bounded and not self.has_room(parent, header.slot, block.certificate):
             raise NotYet(Code.UNFINAL_LIMIT, f"{self.unfinal_blocks_max} blocks are not final yet: the chain waits for a quorum")
         rivals = sum(child.slot == header.slot for child in parent.children)
         if bounded and not asked and rivals >= BLOCKS_PER_TURN_MAX:
             raise NotYet(Code.DUPLICATE, f"{rivals} blocks of this producer in slot {header.slot} are known already")
         return parent
 
-    def has_room(self, parent: Node, certificate: Certificate | None = None) -> bool:
-        """Whether a block may stand above `parent`, which `certificate` may certify.
+    @property
+    def certified_bound(self) -> int:
+        """How deep a certified block may stand and be built upon in any slot."""
+        return CERTIFIED_FACTOR * self.unfinal_blocks_max
 
-        A certified block has room above it at any depth but the last: delegates may be locked on it, and then vote
-        for nothing beside it.  It took a quorum to get there, so a chain without one does not grow by it.
+    def has_room(self, parent: Node, slot: int, certificate: Certificate | None = None) -> bool:
+        """Whether a block of `slot` may stand above `parent`, which `certificate` may certify.
+
+        A certified block has room above it at any depth: delegates may be locked on it, and then vote for nothing
+        beside it.  It took a quorum to get there, so a chain without one does not grow by it.  One that votes and
+        does not confirm grows the slower the longer it is, by the square root of the time.
         """
-        if self.depth(parent) < self.unfinal_blocks_max:
+        depth = self.depth(parent)
+        if depth < self.unfinal_blocks_max:
             return True
-        certifies = certificate is not None and certificate.subject == parent.subject
-        is_certified = parent.certificate is not None or (
-            certificate is not None and certifies and self.has_quorum(parent, certificate.signatures.keys())
-        )
-        return is_certified and self.depth(parent) < CERTIFIED_FACTOR * self.unfinal_blocks_max
+        return self._is_certified(parent, certificate) and slot - parent.slot >= depth // self.certified_bound
+
+    def stands_on_certified(self, node: Node) -> bool:
+        """Whether a quorum voted for the block below this one, as far as this one or the tree can tell."""
+        carried = node.block.certificate if node.block is not None else None
+        return node.parent is not None and self._is_certified(node.parent, carried)
+
+    def _is_certified(self, node: Node, certificate: Certificate | None) -> bool:
+        if node.certificate is not None:
+            return True
+        is_for_it = certificate is not None and certificate.subject == node.subject
+        return is_for_it and certificate is not None and self.has_quorum(node, certificate.signatures.keys())
 
     def execution_parent(self, node: Node) -> Parent:
         """What a block above `node` is executed on."""
@@ -289,7 +304,10 @@ class Tree:
     def prune(self, protected: Collection[BlockId]) -> list[Node]:
         """Drop the oldest blocks that carry nothing, down to the bound; never a protected, certified or inner one."""
         dropped: list[Node] = []
-        while len(self) > self.blocks_max:
+        most = self.blocks_max
+        if len(self) > most:  # beside a long certified branch there is as much room as beside a short one
+            most = max(most, most // 2 + self.depth(self.newest_certified()))
+        while len(self) > most:
             leaves = [n for n in self.nodes() if not n.children and n.certificate is None and n.id not in protected]
             if not leaves:
                 break

@@ -62,7 +62,9 @@ class CatchingUp:
                 if not self._sync.prefer(answer.peer):
                     self._refuse_answer(answer, block, "blocks are claimed to be final and their certificates do not suffice")
                 return False
-            if not self._sync.imported(block.header.height):
+            node = self._core.tree.get(block.id)
+            on_certified = node is not None and self._core.tree.stands_on_certified(node)
+            if not self._sync.imported(block.header.height, on_certified=on_certified):
                 self._refuse_answer(answer, block, "blocks are claimed to be final and no certificate proves it")
                 return False
         return True

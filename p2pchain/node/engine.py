@@ -199,6 +199,8 @@ class Engine:
             self._slot_seen = core.slot
             core.pool.expire(core.slot, core.head_view())
             self.gossip.tell_status()
+            for peer in core.peers:  # a question may have been lost, and a peer that stands still says nothing new
+                self._look_at(peer)
         self.sync.plan()
         if not self.sync.is_behind and core.now_ms >= self._grace_ms:
             self.producer.produce()

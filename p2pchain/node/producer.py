@@ -44,7 +44,7 @@ class Producer:
         core = self._core
         if core.key is None or core.sign is None or core.awaits_base or slot <= core.sign.produced.slot or slot <= core.head.slot:
             return False
-        schedule = self._base().schedule
+        schedule = self._base(slot).schedule
         if schedule.terms.version > core.supported:
             return False
         return slot >= schedule.start_slot and schedule.turn(slot).delegate.consensus_key == core.key
@@ -60,10 +60,10 @@ class Producer:
             or core.now_ms >= self._latest_ms(slot)
         ):
             return
-        base = self._base()
+        base = self._base(slot)
         is_full = base is not core.head
         if is_full or self._is_due(slot) or core.pool.has_ready(core.head_view()):
-            self._build(base, slot, empty=is_full)
+            self._build(base, slot, empty=is_full or core.tree.depth(base) >= core.tree.certified_bound)
 
     def next_ms(self) -> int | None:
         """When to look again: the beginning of the next slot, or the end of the wait for a certificate."""
@@ -88,15 +88,15 @@ class Producer:
     def _is_due(self, slot: int) -> bool:
         core = self._core
         is_first = core.head.height == 0
-        is_heartbeat = slot % self._base().schedule.terms.params.heartbeat_slots == 0
+        is_heartbeat = slot % self._base(slot).schedule.terms.params.heartbeat_slots == 0
         is_unfinal = core.head is not core.tree.root and slot > core.head.slot + 1
         return is_first or is_heartbeat or is_unfinal
 
-    def _base(self) -> Node:
-        """What the next block stands on: the head, or its ancestor with room where the bound of unfinal blocks is reached."""
+    def _base(self, slot: int) -> Node:
+        """What a block of this slot stands on: the head, or its ancestor with room where the bound of unfinal blocks is reached."""
         tree = self._core.tree
         base = self._core.head
-        while not tree.has_room(base):
+        while not tree.has_room(base, slot):
             assert base.parent is not None, "the root has room: the bound is at least two blocks"
             base = base.parent
         return base

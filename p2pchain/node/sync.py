@@ -4,8 +4,8 @@ Two questions are asked.  `GetBlocks` fetches final blocks by height, from sever
 confirms that prove it; `GetBranch` fetches the few blocks between the final one and a head.  A question has a
 deadline; a peer that does not answer is not asked again for a while, and is not punished.
 
-Bounds: `WINDOWS` questions for ranges (one per peer where they are overdue), one for a branch per peer, and as many
-answers in the buffer as windows.
+Bounds: `WINDOWS` questions for ranges, but where they are overdue one per peer; of questions for a branch one per peer that is
+not overdue and at most `BRANCHES_MAX` that are; as many answers in the buffer as windows.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ RESTING_MS = 1_000
 DOUBT_MS = 30_000
 """How long the claim of a peer that did not give what it claimed keeps this node from nothing.
 It is asked all the same, once it has rested: it may only have been cut off."""
+BRANCHES_MAX = 5
+"""Questions for a branch that one peer may have open: at 500 ms a slot as many as fit into the deadline."""
 UNPROVEN_MAX = 512
-"""Blocks of a range without a proof among them: as long as a branch may ever be (4 times 128)."""
+"""Blocks of a range without a proof among them: as long as a branch grows without a pause (4 times 128).  Beyond it each must
+carry the certificate of its parent, which takes a quorum."""
 
 
 class Asked(NamedTuple):
@@ -79,6 +82,11 @@ class Sync:
         """The greatest final height that a peer claims and can be believed in for now; our own where nobody claims more."""
         return self._greatest_claim(believed=True)
 
+    @property
+    def claimed(self) -> int:
+        """The greatest final height that a peer claims, whether it proved to give what it claims or not."""
+        return self._greatest_claim(believed=False)
+
     def _greatest_claim(self, *, believed: bool) -> int:
         best: int = self._core.tree.root.height
         for peer, tips in self._core.peers.items():  # after every event, so what claims no more than that costs nothing
@@ -115,7 +123,7 @@ class Sync:
             for question in self._asked.values()
             if question.from_height and not (question.from_height == at and self._is_overdue(question))
         }  # what everything else waits for is asked of the next peer too
-        goal = self._greatest_claim(believed=False)
+        goal = self.claimed
         for _ in range(WINDOWS):
             if at > goal:
                 return
@@ -131,7 +139,7 @@ class Sync:
 
     def _must_ask(self) -> bool:
         """Whether final blocks are missing that votes under way will not settle in a moment."""
-        if self._greatest_claim(believed=False) <= self._core.tree.root.height:
+        if self.claimed <= self._core.tree.root.height:
             self._lagging_since_ms = None
             return False
         if self._lagging_since_ms is None:
@@ -143,10 +151,10 @@ class Sync:
         """Height of the last block imported from a range; it may be above the final one until its proof is there."""
         return max(self._range_end, self._core.tree.root.height)
 
-    def imported(self, height: int) -> bool:
+    def imported(self, height: int, *, on_certified: bool = False) -> bool:
         """A block of a range is in the tree; false where no proof came for more blocks than may ever be unfinal."""
         self._range_end = height
-        return height - self._core.tree.root.height <= UNPROVEN_MAX
+        return on_certified or height - self._core.tree.root.height <= UNPROVEN_MAX
 
     def expects(self, peer: Peer, request: int) -> bool:
         asked = self._asked.get(request)
@@ -175,10 +183,12 @@ class Sync:
         self._rest(peer, ranges=True)
 
     def ask_branch(self, peer: Peer, tip: BlockId, after: BlockId = NO_BLOCK) -> None:
-        """Ask a peer for the blocks that lead to `tip`, unless it is being asked already."""
-        if any(question.peer == peer and not question.from_height for question in self._asked.values()) or self._is_resting(
-            peer, ranges=False
-        ):
+        """Ask a peer for the blocks that lead to `tip`, unless it is being asked already.
+
+        A question that is overdue stays open, and does not stand in the way of the next: it may have been lost.
+        """
+        open_ones = [question for question in self._asked.values() if question.peer == peer and not question.from_height]
+        if len(open_ones) >= BRANCHES_MAX or not all(map(self._is_overdue, open_ones)) or self._is_resting(peer, ranges=False):
             return
         request = self._remember(peer, 0, 0, tip)
         self._core.send(peer, GetBranch(request, tip, after))

@@ -193,7 +193,7 @@ class Watch:
             self.report(process.number, self.inclusion.overdue(core.pool, self._agenda.now_ms))
         if core.tree.newest_certified() is not core.tree.root:
             self.markers.hit("certified_not_final")
-        if not core.tree.has_room(core.head):
+        if not core.tree.has_room(core.head, self.slot):
             self.markers.hit("unfinal_bound")
         if self.slot % ROWS_EVERY == 0:
             self.compare_rows(process)

@@ -208,13 +208,28 @@ def test_a_carried_certificate_makes_room_only_for_the_parent_and_with_a_quorum(
         assert garden.refusal(garden.block(tip, 9, certificate=carried)).code is Code.UNFINAL_LIMIT
 
 
-def test_even_a_certified_branch_ends_somewhere() -> None:
+def test_a_certified_branch_grows_the_slower_the_longer_it_is_and_never_ends() -> None:
     garden = Garden(schedule(1, 2, 3, 4, unfinal_blocks_max=2))
-    tip = garden.tree.root
-    for slot in range(1, 2 * CERTIFIED_FACTOR + 1):
+    tree, tip, longest = garden.tree, garden.tree.root, 2 * CERTIFIED_FACTOR
+    for depth in range(4 * longest):
+        pause = max(1, depth // longest)
+        if pause > 1:
+            assert garden.refusal(garden.block(tip, tip.slot + pause - 1)).code is Code.UNFINAL_LIMIT
+        tip = garden.grow(tip, tip.slot + pause)
+        garden.certify(tip)
+    assert (tree.depth(tip), tip.slot) == (4 * longest, 7 * longest)
+
+
+def test_beside_a_long_certified_branch_there_is_room_for_what_is_new() -> None:
+    garden = Garden(schedule(1, 2, 3, 4, unfinal_blocks_max=2))
+    tip, slot = garden.tree.root, 0
+    while garden.tree.depth(tip) < 2 * garden.tree.blocks_max:
+        slot += max(1, garden.tree.depth(tip) // garden.tree.certified_bound)
         tip = garden.grow(tip, slot)
         garden.certify(tip)
-    assert garden.refusal(garden.block(tip, 99)).code is Code.UNFINAL_LIMIT
+    rivals = garden.tree.certified_bound + 1
+    new = [garden.grow(tip, slot + 10 + number) for number in range(rivals)]
+    assert garden.tree.prune(()) == new[:1]
 
 
 def test_finality_makes_room_again(garden: Garden) -> None:

@@ -138,7 +138,7 @@ MUTANTS = (
     Mutant(
         "unbounded_branch",
         "chain/tree.py",
-        "if bounded and not self.has_room(parent, block.certificate):",
+        "if bounded and not self.has_room(parent, header.slot, block.certificate):",
         "if bounded and False:",
         "memory and disk grow for as long as there is no quorum",
         TREE,

@@ -163,7 +163,7 @@ MUTANTS = (
     Mutant(
         "unproven_range_without_end",
         "node/sync.py",
-        "return height - self._core.tree.root.height <= UNPROVEN_MAX",
+        "return on_certified or height - self._core.tree.root.height <= UNPROVEN_MAX",
         "return True",
         "a lying peer fills the disk with blocks that nobody made final",
         SYNC,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from p2pchain.chain.votes import Kind
+from p2pchain.chain.tree import CERTIFIED_FACTOR
+from p2pchain.chain.votes import Kind, decode_certificate
 from p2pchain.wire.messages import BallotMessage, BlockMessage, CertificateMessage, Message
 from tests.fakes.world import World, make_genesis
 
@@ -155,3 +156,23 @@ def test_after_the_bound_was_reached_and_every_node_restarts_again_and_again(see
         world.run(40 * SLOT_MS)
     world.start(2)
     assert_returns(world)
+
+
+@pytest.mark.parametrize("slots", [20, 60, 200])
+@pytest.mark.parametrize("seed", range(3))
+def test_after_one_was_cut_off_while_another_did_not_confirm(slots: int, seed: int) -> None:
+    """Three delegates certify block after block and two confirm; the fourth, alone, votes for its own in later slots."""
+    world = running(seed=seed, unfinal_blocks_max=2, heartbeat_slots=1)
+    world.drops = lambda source, target, message: 3 in (source, target) and is_confirm(message)
+    world.cut = {pair for other in (1, 2, 3) for pair in ((0, other), (other, 0))}
+    world.run(slots * SLOT_MS)
+    tree = world.nodes[1].running.core.tree
+    assert tree.depth(tree.newest_certified()) >= CERTIFIED_FACTOR * tree.unfinal_blocks_max
+    world.cut = set()
+    assert_returns(world, RETURN_SLOTS if slots < 200 else 2 * RETURN_SLOTS)
+
+
+def is_confirm(message: Message) -> bool:
+    if isinstance(message, CertificateMessage):
+        return decode_certificate(message.raw).kind is Kind.CONFIRM
+    return isinstance(message, BallotMessage) and message.ballot.kind is Kind.CONFIRM

@@ -6,7 +6,7 @@ from p2pchain.chain.types import BlockId, Height, Slot
 from p2pchain.chain.votes import Subject
 from p2pchain.node.engine import Engine
 from p2pchain.node.events import Peer
-from p2pchain.node.sync import DEADLINE_MS, PATIENCE_SLOTS, RESTING_MS, UNPROVEN_MAX
+from p2pchain.node.sync import BRANCHES_MAX, DEADLINE_MS, PATIENCE_SLOTS, RESTING_MS, UNPROVEN_MAX
 from p2pchain.wire.messages import Tips
 from tests.fakes.world import World, make_genesis
 
@@ -98,3 +98,32 @@ def test_who_must_prove_its_chain_alone_is_not_judged_by_blocks_of_others() -> N
     assert not sync.expects(OTHER, before[OTHER])
     assert not sync.prefer(ONE)
     assert sync.prefer(OTHER)
+
+
+def test_a_question_for_a_branch_that_was_lost_is_asked_again_within_slots_and_its_late_answer_still_taken(engine: Engine) -> None:
+    sync, core = engine.sync, engine.core
+    patience_ms = PATIENCE_SLOTS * core.spec.slot_ms
+    sync.ask_branch(ONE, TIP)
+    core.now_ms += patience_ms - 1
+    sync.ask_branch(ONE, TIP)
+    assert len(sync._asked) == 1
+    core.now_ms += 1
+    sync.ask_branch(ONE, TIP)
+    first, second = sync._asked
+    assert sync.expects(ONE, first)
+    assert sync.expects(ONE, second)
+
+
+def test_a_silent_peer_has_few_questions_for_branches_open(engine: Engine) -> None:
+    sync, core = engine.sync, engine.core
+    most = 0
+    for _ in range(100):
+        sync.plan()
+        sync.ask_branch(ONE, TIP)
+        most = max(most, len(sync._asked))
+        core.now_ms += core.spec.slot_ms // 2
+    assert 1 < most <= BRANCHES_MAX
+
+
+def test_beyond_the_bound_a_range_goes_on_where_a_quorum_certified_it(engine: Engine) -> None:
+    assert engine.sync.imported(UNPROVEN_MAX + 1, on_certified=True)

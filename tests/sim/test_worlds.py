@@ -4,7 +4,6 @@ import os
 import pickle
 import subprocess
 import sys
-from collections import Counter
 
 import pytest
 
@@ -14,15 +13,19 @@ from p2pchain.sim.timeline import Timeline
 
 SEEDS_OF_FOUR = range(20)
 SEEDS_OF_SEVEN = range(4)
-OFTEN = (
-    "lock_moved",
-    "crash_before_send",
-    "held_against_lock",
-    "unfinal_bound",
-    "voice_recovered",
-    "branch_asked",
-    "range_asked",
-)
+REACHED_BY = {
+    "lock_moved": ("favour", "blink", "withhold"),
+    "crash_before_send": ("restart_storm", "slow_disk"),
+    "held_against_lock": ("favour", "blink", "equivocate"),
+    "third_rival": ("spam_blocks",),
+    "unfinal_bound": ("partition",),
+    "voice_recovered": ("amnesia", "crash"),
+    "branch_asked": ("partition",),
+    "range_asked": ("crash", "partition"),
+}
+"""States that worlds of a chance draw reach too rarely to be waited for, and the faults that lead there."""
+SEEDS_MAX = 100
+"""One world in eight or more reaches what it is for: that all of a hundred miss it is not to be expected of any draw."""
 TRACE = """
 from p2pchain.sim.options import Options
 from p2pchain.sim.run import run
@@ -44,9 +47,12 @@ def test_every_world_finalises_blocks_after_it_was_healed(results: list[Result])
     assert min(result.final_height for result in results) >= 20
 
 
-def test_the_worlds_reach_the_states_that_faults_are_for(results: list[Result]) -> None:
-    reached = sum((Counter(result.markers) for result in results), Counter())
-    assert [name for name in OFTEN if not reached[name]] == []
+@pytest.mark.parametrize("marker", REACHED_BY)
+def test_faults_lead_to_the_states_that_they_are_for(marker: str) -> None:
+    assert any(run(Options(seed, 4, 60, frozenset(REACHED_BY[marker]))).markers[marker] for seed in range(SEEDS_MAX))
+
+
+def test_no_two_worlds_are_one(results: list[Result]) -> None:
     assert len({result.trace for result in results}) == len(results)
 
 

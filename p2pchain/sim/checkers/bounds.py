@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from p2pchain.chain.ballots import SLOTS_PER_VOTER_MAX
 from p2pchain.node.engine import WAITING_MAX, Engine
-from p2pchain.node.sync import UNPROVEN_MAX, WINDOWS
+from p2pchain.node.sync import BRANCHES_MAX, UNPROVEN_MAX, WINDOWS
 
 
 def check_bounds(engine: Engine) -> Iterator[tuple[str, str]]:
@@ -18,7 +18,7 @@ def check_bounds(engine: Engine) -> Iterator[tuple[str, str]]:
         ("transactions in the pool", len(core.pool), core.pool.limits.transactions_max),
         ("bytes in the pool", core.pool.bytes, core.pool.limits.bytes_max),
         ("waiting blocks", engine.waiting, WAITING_MAX),
-        ("questions and answers of sync", sync.under_way, 2 * (WINDOWS + len(core.peers))),
+        ("questions and answers of sync", sync.under_way, 2 * WINDOWS + (1 + BRANCHES_MAX) * len(core.peers)),
     )
     for what, found, most in sizes:
         if found > most:
