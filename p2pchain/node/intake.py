@@ -28,6 +28,9 @@ _SIGNATURE_TAIL = 66
 """A canonical transaction ends in two bytes of length and 64 of signature."""
 
 
+CERTIFICATES_MAX = 8
+"""Decoded certificates that are kept: every peer sends the same few, within a slot or two.  With 101 delegates 300 KB at most."""
+
 _GOSSIP = messages.BlockMessage, messages.BallotMessage, messages.CertificateMessage, messages.Transactions
 """What comes unasked, as new as its sender is."""
 
@@ -55,6 +58,8 @@ class Intake:
         self._core = core
         self._spec = core.spec
         self._chain_id = ChainId(core.spec.chain_id)
+        self._certificates: dict[bytes, Certificate] = {}
+        """The newest that were well formed, by their bytes."""
 
     def open(self, peer: Peer, message: Message) -> Opened | None:
         """The event in a message; None where there is nothing to do.  `Invalid` where it is malformed."""
@@ -152,10 +157,17 @@ class Intake:
         return Opened(checks, finish)
 
     def _open_new_block(self, peer: Peer, raw: bytes) -> Opened | None:
+        if self._is_newest(raw):
+            return None
         block, checks = self.read_block(raw)
         if block.id in self._core.tree:
             return None
         return Opened(checks, lambda results: events.BlockReceived(peer, require_verified(block, results, "block")))
+
+    def _is_newest(self, raw: bytes) -> bool:
+        """Whether these are the bytes of the head or of the final block, as what every peer but the first sends is: not read twice."""
+        core = self._core
+        return any(node.block is not None and node.block.raw == raw for node in (core.head, core.tree.root))
 
     def _open_ballot(self, peer: Peer, message: messages.BallotMessage) -> Opened | None:
         ballot = message.ballot
@@ -165,13 +177,21 @@ class Intake:
         return Opened(checks, lambda results: events.BallotReceived(peer, require_verified(ballot, results, "ballot")))
 
     def _open_certificate(self, peer: Peer, raw: bytes) -> Opened | None:
-        certificate = decode_certificate(raw)
+        certificate = self._decode_certificate(raw)
         node = self._core.tree.get(certificate.subject.block)
         says_nothing_new = node is not None and (node is self._core.tree.root or node.certificate is not None)
         if certificate.kind is Kind.VOTE and says_nothing_new:
             return None
         checks = self._certificate_checks(certificate)
         return Opened(checks, lambda results: events.CertificateReceived(peer, require_verified(certificate, results, "certificate")))
+
+    def _decode_certificate(self, raw: bytes) -> Certificate:
+        known = self._certificates.get(raw)
+        if known is None:
+            known = self._certificates[raw] = decode_certificate(raw)
+            if len(self._certificates) > CERTIFICATES_MAX:
+                del self._certificates[next(iter(self._certificates))]
+        return known
 
     def _open_blocks(self, peer: Peer, message: messages.Blocks) -> Opened | None:
         if not self._expects(peer, message.request):
@@ -205,6 +225,8 @@ class Intake:
 
     def _certificate_checks(self, certificate: Certificate) -> list[SignatureCheck]:
         known = self._core.ballots.signatures(certificate.kind, certificate.subject)
+        if known.items() >= certificate.signatures.items():
+            return []
         checks = certificate_checks(certificate, self._chain_id)
         return [check for check in checks if known.get(PublicKey(check.key)) != check.signature]
 

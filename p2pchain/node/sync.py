@@ -218,7 +218,7 @@ class Sync:
         self._resting = {key: until for key, until in self._resting.items() if key[0] != peer}
 
     def next_ms(self) -> int | None:
-        return min((asked.due_ms for asked in self._asked.values()), default=None)
+        return min(asked.due_ms for asked in self._asked.values()) if self._asked else None
 
     def _ask_range(self, from_height: Height, limit: int) -> bool:
         busy = {question.peer for question in self._asked.values() if question.from_height}
