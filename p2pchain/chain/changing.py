@@ -174,12 +174,12 @@ def is_full(ledger: Ledger, change: Change) -> bool:
 # --- the end of a block
 
 
-def settle_changes(ledger: Ledger, height: int, active: Sequence[bytes], needed: int) -> Terms:
+def settle_changes(ledger: Ledger, terms: Terms, height: int, *, active: Sequence[bytes], needed: int) -> Terms:
     """Count the votes at the end of the block at `height`, and put into force what is due for the next one.
 
-    `active` are the accounts of the set that governs this block, `needed` is its quorum.  Returns the terms above.
+    `terms` are those that judge this block, `active` are the accounts of the set that governs it, `needed` is its
+    quorum.  Returns the terms above.
     """
-    terms = _terms(ledger)
     scheduled, proposals = _scheduled(ledger), _open(ledger)
     if not scheduled and not proposals:
         return terms

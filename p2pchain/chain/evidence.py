@@ -54,6 +54,11 @@ class Offence(NamedTuple):
     slot: Slot
 
 
+def offence_of(ballot: Ballot) -> Offence:
+    """What a ballot would be half of."""
+    return Offence(ballot.voter, said_in(ballot.kind), ballot.subject.slot)
+
+
 class Statement(NamedTuple):
     """A signed message, decoded as far as evidence needs it; its signature is not yet checked."""
 
@@ -83,7 +88,7 @@ def decode_statement(raw: bytes) -> Statement:
     if len(fields) == 2:
         return _header_statement(fields)
     ballot = decode_ballot(value)
-    return Statement(Offence(ballot.voter, said_in(ballot.kind), ballot.subject.slot), encode_subject(ballot.subject), ballot.signature)
+    return Statement(offence_of(ballot), encode_subject(ballot.subject), ballot.signature)
 
 
 def find_offence(first: bytes, second: bytes) -> Offence:

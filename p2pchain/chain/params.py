@@ -137,11 +137,11 @@ class ChainSpec:
 
     def slot_start_ms(self, slot: int) -> int:
         """Unix milliseconds at which a slot begins; slot 1 begins at the genesis time."""
-        return self.genesis_ms + (slot - 1) * self.slot_ms
+        return self.genesis_ms + (slot - 1) * self.genesis_params.slot_ms
 
     def slot_at(self, now_ms: int) -> int:
         """The slot that `now_ms` lies in; 0 before the genesis time."""
-        return max(0, (now_ms - self.genesis_ms) // self.slot_ms + 1)
+        return max(0, (now_ms - self.genesis_ms) // self.genesis_params.slot_ms + 1)
 
 
 CHAIN_TAG_BYTES = 8

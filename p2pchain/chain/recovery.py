@@ -76,13 +76,19 @@ class Recoveries:
     def __iter__(self) -> Iterator[Recovery]:
         return iter(self._by_base.values())
 
+    def __bool__(self) -> bool:
+        return bool(self._by_base)
+
     def at(self, block: BlockId) -> Recovery | None:
         """The recovery with this base."""
         return self._by_base.get(block)
 
     def next_above(self, height: int) -> Recovery | None:
         """The recovery with the lowest base above a height."""
-        return next((item for item in self._by_base.values() if item.base.height > height), None)
+        for item in self._by_base.values():
+            if item.base.height > height:
+                return item
+        return None
 
 
 def validate_shape(recovery: Recovery) -> None:

@@ -162,7 +162,7 @@ def _end_block(ledger: Ledger, parent: Parent, place: Place, draft: Draft, fees:
         totals = _close_round(ledger, totals, turn.round, place)
     ledger.put(GLOBALS, b"", totals)
     governors = [member.account for member in parent.schedule.active]
-    terms = settle_changes(ledger, place.height, governors, quorum(len(governors)))
+    terms = settle_changes(ledger, parent.schedule.terms, place.height, active=governors, needed=quorum(len(governors)))
     ledger.keep()
     return Schedule(totals, terms)
 

@@ -21,7 +21,7 @@ from p2pchain.chain.recovery import Recovery, recovered_schedule, validate_fit
 from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import Changes, StackedView, View
 from p2pchain.chain.transition import Executed, Parent
-from p2pchain.chain.types import BlockId, Hash, Height, PublicKey, Slot
+from p2pchain.chain.types import BlockId, Hash, PublicKey
 from p2pchain.chain.votes import Certificate, Subject
 
 BLOCKS_PER_TURN_MAX = 2
@@ -49,16 +49,20 @@ class Node:
         "changes",
         "children",
         "governors",
+        "height",
+        "id",
         "parent",
         "received",
         "recovery",
         "schedule",
+        "slot",
         "state_root",
         "subject",
     )
 
     def __init__(self, subject: Subject, state_root: Hash, schedule: Schedule) -> None:
         self.subject = subject
+        self.slot, self.height, self.id = subject
         self.state_root = state_root
         self.schedule = schedule
         """The schedule above this block."""
@@ -73,18 +77,6 @@ class Node:
         self.recovery: Recovery | None = None
         """Where this block is the base of one: it changes the state that blocks above are executed on."""
 
-    @property
-    def id(self) -> BlockId:
-        return self.subject.block
-
-    @property
-    def slot(self) -> Slot:
-        return self.subject.slot
-
-    @property
-    def height(self) -> Height:
-        return self.subject.height
-
 
 class Tree:
     """Blocks above the last final one."""
@@ -95,6 +87,9 @@ class Tree:
         self._nodes: dict[BlockId, Node] = {self.root.id: self.root}
         self._received = 0
         self._room = self.terms_bound
+        self._head: Node | None = None
+        self._newest_certified: Node | None = None
+        """Both are asked for after every event, and kept until the tree changes."""
         self.durable = self.root
         """The last final block that is known to be on disk: what is told to anybody outside."""
         self.settling: list[Node] = []
@@ -106,7 +101,7 @@ class Tree:
 
         Delegates may be locked on their tips: without room there, a lowered bound could end the chain.
         """
-        return max(self.terms_bound, self._room)
+        return self._room
 
     @property
     def terms_bound(self) -> int:
@@ -210,6 +205,7 @@ class Tree:
         node.received = self._received
         parent.children.append(node)
         self._nodes[node.id] = node
+        self._changed()
         return node
 
     def path(self, node: Node) -> list[Node]:
@@ -231,12 +227,13 @@ class Tree:
 
     def has_quorum(self, node: Node, voters: Collection[PublicKey]) -> bool:
         """Whether `voters` hold a quorum of every set that governs a block on the way to `node`."""
-        sets = {member.governors for member in self.path(node)}
-        return all(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in sets)
+        return all(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in _sets_below(node))
 
     def voters(self, node: Node) -> frozenset[PublicKey]:
         """Everybody whose ballot on `node` counts."""
-        sets = {member.governors for member in self.path(node)}
+        if node.parent is self.root:
+            return node.governors
+        sets = _sets_below(node)
         return sets.pop() if len(sets) == 1 else frozenset().union(*sets)
 
     def certify(self, node: Node, certificate: Certificate) -> bool:
@@ -244,15 +241,23 @@ class Tree:
         if node.certificate is not None or node is self.root or not self.has_quorum(node, certificate.signatures.keys()):
             return False
         node.certificate = certificate
+        self._changed()
         return True
 
     def newest_certified(self) -> Node:
         """The certified block with the newest slot; the root where none is."""
-        certified = (node for node in self._nodes.values() if node.certificate is not None)
-        return max(certified, key=lambda node: node.slot, default=self.root)
+        if self._newest_certified is None:
+            certified = (node for node in self._nodes.values() if node.certificate is not None)
+            self._newest_certified = max(certified, key=lambda node: node.slot, default=self.root)
+        return self._newest_certified
 
     def head(self) -> Node:
         """Fork choice: the newest certified block; above it the newest slot, then first received."""
+        if self._head is None:
+            self._head = self._choose_head()
+        return self._head
+
+    def _choose_head(self) -> Node:
         best = base = self.newest_certified()
         waiting = [base]
         while waiting:
@@ -272,6 +277,7 @@ class Tree:
         self.settling = path[::-1] + self.settling
         self.root = node
         node.parent = None
+        self._changed()
         self._fit_room(self._room)
         return path, dropped
 
@@ -282,6 +288,7 @@ class Tree:
         root.schedule, root.recovery = recovered_schedule(recovery, view), recovery
         dropped = list(self.nodes())
         self._nodes, root.children = {root.id: root}, []
+        self._changed()
         self._fit_room(self._room)
         return dropped
 
@@ -320,6 +327,19 @@ class Tree:
         assert node.parent is not None, "the root is never removed"
         node.parent.children.remove(node)
         del self._nodes[node.id]
+        self._changed()
+
+    def _changed(self) -> None:
+        self._head = self._newest_certified = None
+
+
+def _sets_below(node: Node) -> set[frozenset[PublicKey]]:
+    """The sets that govern a block on the way from above the root to `node`: one, but while the set changes."""
+    sets = set()
+    while node.parent is not None:
+        sets.add(node.governors)
+        node = node.parent
+    return sets
 
 
 def _descendants(node: Node) -> Iterator[Node]:

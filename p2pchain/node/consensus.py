@@ -176,6 +176,8 @@ class Consensus:
     def recover(self) -> None:
         """Make the base of an installed recovery final where it is known, and begin anew above it."""
         core, tree = self._core, self._core.tree
+        if not core.recoveries:
+            return
         pending = core.recoveries.next_above(tree.root.height)
         base = tree.get(pending.base.block) if pending is not None else None
         if base is not None:
@@ -214,6 +216,8 @@ class Consensus:
     def known_voters(self) -> frozenset[PublicKey]:
         """Everybody whose signature can mean something now: the sets at the final block, at the head and between."""
         head, root = self._core.head, self._core.tree.root
+        if head is root:
+            return root.schedule.keys
         sets = {head.schedule.keys, root.schedule.keys, self._core.tree.voters(head)}  # one set but while it changes
         return sets.pop() if len(sets) == 1 else frozenset().union(*sets)
 

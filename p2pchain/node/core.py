@@ -43,13 +43,15 @@ class Core:
         self.reveals: RevealSecret | None = None
         """Where there is a key: what its blocks reveal comes from this."""
         self.now_ms = 0
+        self.slot = 0
         self.effects = Effects()
         self.head: Node = tree.head()
         self.peers: dict[Peer, Tips] = {}
 
-    @property
-    def slot(self) -> int:
-        return self.spec.slot_at(self.now_ms)
+    def set_time(self, now_ms: int) -> None:
+        """Once an event: everything asks for the slot."""
+        self.now_ms = now_ms
+        self.slot = self.spec.slot_at(now_ms)
 
     @property
     def is_outgrown(self) -> bool:

@@ -86,7 +86,7 @@ class Engine:
         tree = Tree(root, view)
         self.core = Core(spec, tree, Mempool(spec, limits), identity.key, identity.sign)
         self.core.reveals = identity.reveals
-        self.core.now_ms = now_ms
+        self.core.set_time(now_ms)
         self.core.supported = supported
         self.core.pool.params = self._params_reviewed = root.schedule.terms.params
         self.consensus = Consensus(self.core, spec.slot_at(now_ms))
@@ -123,7 +123,7 @@ class Engine:
     def handle(self, event: Event, now_ms: int) -> Effects:
         """One event in, everything that follows from it out."""
         core = self.core
-        core.now_ms = now_ms
+        core.set_time(now_ms)
         core.effects = Effects()
         self.settled()
         self.consensus.recover()
@@ -139,8 +139,11 @@ class Engine:
 
     def next_ms(self) -> int:
         """When `TimeReached` is due at the latest."""
-        due = [self.core.spec.slot_start_ms(self.core.slot + 1), self.gossip.next_ms(), self.sync.next_ms(), self.producer.next_ms()]
-        return min(moment for moment in due if moment is not None)
+        due = self.core.spec.slot_start_ms(self.core.slot + 1)
+        for moment in (self.gossip.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
+            if moment is not None and moment < due:
+                due = moment
+        return due
 
     @property
     def waiting(self) -> int:
@@ -236,7 +239,7 @@ class Engine:
         """Once new parameters are final, what they do not allow leaves the pool: no leader would ever include it."""
         core = self.core
         params = core.tree.root.schedule.terms.params
-        if params != self._params_reviewed:
+        if params is not self._params_reviewed and params != self._params_reviewed:
             self._params_reviewed = params
             core.pool.review(core.slot, core.head_view())
 

@@ -12,9 +12,10 @@ from typing import NamedTuple, TypeAlias, TypeVar, assert_never
 from p2pchain.chain.block import Block, decode_envelope, header_check
 from p2pchain.chain.crypto import SignatureCheck, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
+from p2pchain.chain.evidence import encode_ballot_statement, offence_of
 from p2pchain.chain.transaction import Transaction, decode_transaction, signature_checks, transaction_id
 from p2pchain.chain.types import ChainId, PublicKey, TransactionId
-from p2pchain.chain.votes import Certificate, Kind, ballot_checks, certificate_checks, decode_certificate
+from p2pchain.chain.votes import Ballot, Certificate, Kind, ballot_checks, certificate_checks, decode_certificate
 from p2pchain.node import events
 from p2pchain.node.core import Core
 from p2pchain.node.events import Event, Peer
@@ -27,6 +28,9 @@ Results: TypeAlias = Sequence[bool]
 _SIGNATURE_TAIL = 66
 """A canonical transaction ends in two bytes of length and 64 of signature."""
 
+
+CERTIFICATES_MAX = 8
+"""Decoded certificates that are kept: every peer sends the same few, within a slot or two.  With 101 delegates 300 KB at most."""
 
 _GOSSIP = messages.BlockMessage, messages.BallotMessage, messages.CertificateMessage, messages.Transactions
 """What comes unasked, as new as its sender is."""
@@ -55,6 +59,8 @@ class Intake:
         self._core = core
         self._spec = core.spec
         self._chain_id = ChainId(core.spec.chain_id)
+        self._certificates: dict[bytes, Certificate] = {}
+        """The newest that were well formed, by their bytes."""
 
     def open(self, peer: Peer, message: Message) -> Opened | None:
         """The event in a message; None where there is nothing to do.  `Invalid` where it is malformed."""
@@ -152,26 +158,48 @@ class Intake:
         return Opened(checks, finish)
 
     def _open_new_block(self, peer: Peer, raw: bytes) -> Opened | None:
+        if self._is_newest(raw):
+            return None
         block, checks = self.read_block(raw)
         if block.id in self._core.tree:
             return None
         return Opened(checks, lambda results: events.BlockReceived(peer, require_verified(block, results, "block")))
 
+    def _is_newest(self, raw: bytes) -> bool:
+        """Whether these are the bytes of the head or of the final block, as what every peer but the first sends is: not read twice."""
+        core = self._core
+        return any(node.block is not None and node.block.raw == raw for node in (core.head, core.tree.root))
+
     def _open_ballot(self, peer: Peer, message: messages.BallotMessage) -> Opened | None:
         ballot = message.ballot
-        if self._core.ballots.has(ballot):
+        if self._core.ballots.has(ballot) or self._is_late_echo(ballot):
             return None
         checks = ballot_checks(ballot, self._chain_id)
         return Opened(checks, lambda results: events.BallotReceived(peer, require_verified(ballot, results, "ballot")))
 
+    def _is_late_echo(self, ballot: Ballot) -> bool:
+        """Whether a ballot is for a slot that is decided, and its voter was heard saying just this: it is worth no check."""
+        core = self._core
+        if ballot.subject.slot > core.tree.root.slot:
+            return False
+        return core.watch.has_heard(offence_of(ballot), encode_ballot_statement(ballot))
+
     def _open_certificate(self, peer: Peer, raw: bytes) -> Opened | None:
-        certificate = decode_certificate(raw)
+        certificate = self._decode_certificate(raw)
         node = self._core.tree.get(certificate.subject.block)
         says_nothing_new = node is not None and (node is self._core.tree.root or node.certificate is not None)
         if certificate.kind is Kind.VOTE and says_nothing_new:
             return None
         checks = self._certificate_checks(certificate)
         return Opened(checks, lambda results: events.CertificateReceived(peer, require_verified(certificate, results, "certificate")))
+
+    def _decode_certificate(self, raw: bytes) -> Certificate:
+        known = self._certificates.get(raw)
+        if known is None:
+            known = self._certificates[raw] = decode_certificate(raw)
+            if len(self._certificates) > CERTIFICATES_MAX:
+                del self._certificates[next(iter(self._certificates))]
+        return known
 
     def _open_blocks(self, peer: Peer, message: messages.Blocks) -> Opened | None:
         if not self._expects(peer, message.request):
@@ -205,6 +233,8 @@ class Intake:
 
     def _certificate_checks(self, certificate: Certificate) -> list[SignatureCheck]:
         known = self._core.ballots.signatures(certificate.kind, certificate.subject)
+        if known.items() >= certificate.signatures.items():
+            return []
         checks = certificate_checks(certificate, self._chain_id)
         return [check for check in checks if known.get(PublicKey(check.key)) != check.signature]
 

@@ -55,9 +55,9 @@ class Producer:
         if (
             self.paused
             or slot == self._given_up
-            or not self.is_turn(slot)
-            or core.now_ms < self._earliest_ms(slot)
             or core.now_ms >= self._latest_ms(slot)
+            or core.now_ms < self._earliest_ms(slot)
+            or not self.is_turn(slot)
         ):
             return
         base = self._base(slot)
@@ -71,7 +71,7 @@ class Producer:
         if core.key is None or core.sign is None:
             return None
         earliest = self._earliest_ms(slot)
-        if self.is_turn(slot) and core.now_ms < earliest:
+        if core.now_ms < earliest and self.is_turn(slot):
             return earliest
         return core.spec.slot_start_ms(slot + 1)
 

@@ -54,6 +54,11 @@ class Watch:
             self._pairs.popitem(last=False)
         return pair
 
+    def has_heard(self, offence: Offence, message: bytes) -> bool:
+        """Whether hearing this would teach nothing, because it was heard before."""
+        known = self._heard.get(offence.key, {}).get(offence.kind, {}).get(offence.slot)
+        return known in (message, _TOLD)
+
     def _slots_of(self, offence: Offence) -> dict[Slot, bytes]:
         kinds = self._heard.setdefault(offence.key, {})
         self._heard.move_to_end(offence.key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from p2pchain.chain.block import Block
-from p2pchain.chain.evidence import Offence, Said, encode_ballot_statement, encode_header_statement, said_in
+from p2pchain.chain.evidence import Offence, Said, encode_ballot_statement, encode_header_statement, offence_of
 from p2pchain.chain.types import PublicKey
 from p2pchain.chain.votes import Ballot, Certificate
 from p2pchain.node.core import Core
@@ -37,7 +37,7 @@ class Witness:
         known = self._known_voters()
         for ballot in ballots:
             if ballot.voter in known:
-                self._hear(Offence(ballot.voter, said_in(ballot.kind), ballot.subject.slot), encode_ballot_statement(ballot))
+                self._hear(offence_of(ballot), encode_ballot_statement(ballot))
 
     def _hear(self, offence: Offence, message: bytes) -> None:
         if offence.slot > self._core.slot + 1:

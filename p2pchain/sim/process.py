@@ -10,64 +10,32 @@ from __future__ import annotations
 import random
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
-from p2pchain.chain.crypto import Domain, KeySigner, Verified, attest
-from p2pchain.chain.errors import Code, Invalid, Refusal
-from p2pchain.chain.mempool import Limits
-from p2pchain.chain.params import ChainSpec
+from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.reveal import RevealSecret
-from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import ChainId
-from p2pchain.chain.votes import Ballot, ballot_checks, encode_subject
 from p2pchain.node import effects as e
 from p2pchain.node import events
 from p2pchain.node.engine import Engine, Identity
-from p2pchain.node.events import Event, Peer, RequestId
-from p2pchain.node.intake import Intake, OpenedTransaction, require_verified
-from p2pchain.node.producer import sealed
-from p2pchain.sim.agenda import Agenda
+from p2pchain.node.events import Event, Peer
+from p2pchain.node.intake import Intake
 from p2pchain.sim.byzantine.interface import Strategy
 from p2pchain.sim.clocks import Clock
 from p2pchain.sim.disk import Disk
-from p2pchain.sim.links import Connection, Links
-from p2pchain.sim.memo import Memo
-from p2pchain.sim.watch import Watch
-from p2pchain.wire.errors import ConnectionRefused, Reason
+from p2pchain.sim.links import Connection
+from p2pchain.sim.receiving import Frame, Receiving, Submission
+from p2pchain.sim.sending import Sending
+from p2pchain.sim.shared import Shared
 from p2pchain.wire.framing import encode_frame
-from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Message, Tips
+from p2pchain.wire.messages import Message, Tips
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 INBOX_MAX = 4_096
 """What a node that stands still may have waiting; beyond it its peers give up on it, as a full outbox does."""
-
-
-class Shared(NamedTuple):
-    """What all processes of a world have in common."""
-
-    agenda: Agenda
-    links: Links
-    memo: Memo
-    watch: Watch
-    spec: ChainSpec
-    limits: Limits
-
-
-class Frame(NamedTuple):
-    """Bytes that arrived."""
-
-    connection: Connection
-    source: int
-    data: bytes
-
-
-class Submission(NamedTuple):
-    """What a client, or the journal, hands in."""
-
-    raw: Sequence[bytes]
 
 
 class Process:
@@ -96,14 +64,14 @@ class Process:
         """The disk is done, but the process stands still."""
         self._is_pumping = False
         self._due_ms: int | None = None
-        self._requests = 0
 
     def join_world(self, shared: Shared) -> None:
         """Once, before anything else: the links need the processes to exist first."""
         self.shared = shared
         self.spec = shared.spec
+        self.sending = Sending(self, shared)
+        self.receiving = Receiving(self, shared)
         self.clock = Clock(shared.agenda.now_ms)
-        self._chain_id = ChainId(shared.spec.chain_id)
 
     # --- what the world does to it
 
@@ -128,7 +96,7 @@ class Process:
         recovered = self.disk.ledger.recovered()
         self.shared.watch.started(self, recovered.root.subject)
         try:
-            reveals = RevealSecret.derive(self.signer, self._chain_id)
+            reveals = RevealSecret.derive(self.signer, ChainId(self.spec.chain_id))
             identity = Identity(key=self.signer.public_key, sign=self.disk.sign, reveals=reveals)
             engine = Engine(self.spec, recovered.root, self.disk.ledger, identity, self.shared.limits, self.now_ms())
             self.intake = Intake(engine.core, engine.sync.expects)
@@ -200,7 +168,7 @@ class Process:
         item = Frame(connection, source, frame)
         if self._inbox or self._is_busy():
             self._take(item)
-        elif (event := self._guarded(self._open, item)) is not None:
+        elif (event := self._guarded(self.receiving.open, item)) is not None:
             self._take(event)
 
     def submit(self, *raw: bytes) -> None:
@@ -222,14 +190,10 @@ class Process:
         return sorted(connection.other(self.number) for connection in self.shared.links.of(self.number).values())
 
     def speak(self, target: int, message: Message) -> None:
-        connection = self.shared.links.connection(self.number, target)
-        if connection is not None:
-            self._transmit(connection, encode_frame(message))
+        self.sending.speak(target, encode_frame(message))
 
     def speak_bytes(self, target: int, frame: bytes) -> None:
-        connection = self.shared.links.connection(self.number, target)
-        if connection is not None:
-            self._transmit(connection, frame)
+        self.sending.speak(target, frame)
 
     def fall(self, down_ms: int) -> None:
         self.crash()
@@ -279,9 +243,9 @@ class Process:
     def _step(self, item: Event | Frame | Submission) -> None:
         match item:
             case Frame():
-                event = self._open(item)
+                event = self.receiving.open(item)
             case Submission():
-                event = self._open_submission(item)
+                event = self.receiving.open_submission(item)
             case _:
                 event = item
         if event is not None:
@@ -318,118 +282,16 @@ class Process:
     def _go_on(self, effects: e.Effects) -> None:
         """Everything is on disk."""
         self.running.settled()
-        self._own += [self._sign(request) for request in effects.sign]
+        self._own += [self.receiving.sign(request) for request in effects.sign]
         self._perform(effects)
-
-    def _sign(self, request: e.SignRequest) -> Event:
-        memo, watch, sign = self.shared.memo, self.shared.watch, self.signer.sign
-        if isinstance(request, e.SignBlock):
-            watch.signed(self, "block", request)
-            block, checks = self.intake.read_block(sealed(request, sign(Domain.BLOCK, self._chain_id, request.header)))
-            return events.BlockReceived(None, require_verified(block, memo.verify(checks), "our own block"))
-        watch.signed(self, request.kind.name.lower(), request)
-        signature = sign(request.kind.domain, self._chain_id, encode_subject(request.subject))
-        ballot = Ballot(request.kind, request.subject, self.signer.public_key, signature)
-        for check in ballot_checks(ballot, self._chain_id):
-            memo.learn(check, holds=True)
-        return events.BallotReceived(None, require_verified(ballot, [True], "our own ballot"))
 
     def _perform(self, effects: e.Effects) -> None:
         """What follows the disk: messages, answers, publications."""
         for keep in effects.keep:
             self.disk.keep([transaction.raw for transaction in keep.transactions])
         for outgoing in effects.send:
-            self._send_out(outgoing)
+            self.sending.send(outgoing)
         self.shared.watch.performed(self, effects)
-
-    def _send_out(self, outgoing: e.Outgoing) -> None:
-        connections = self.shared.links.of(self.number)
-        match outgoing:
-            case e.Broadcast():
-                but = outgoing.but
-                self._emit([connection for peer, connection in connections.items() if peer not in but], outgoing.message)
-            case e.Send():
-                self._emit([connections[outgoing.peer]] if outgoing.peer in connections else [], outgoing.message)
-            case e.SendFinalBlocks():
-                found = self.disk.ledger.final_range(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
-                items = [part for block in found for part in (block.raw, block.certificate)]
-                self._emit([connections[outgoing.peer]] if outgoing.peer in connections else [], Blocks(outgoing.request, items))
-            case e.Disconnect():
-                if outgoing.peer in connections:
-                    self._refuse(connections[outgoing.peer], outgoing.reason, outgoing.text)
-
-    def _emit(self, connections: list[Connection], message: Message) -> None:
-        """To each of these; one encoding for all."""
-        if not connections:
-            return
-        if self.strategies:
-            for connection in connections:
-                self._emit_dishonestly(connection, message)
-            return
-        frame = encode_frame(message)
-        self.shared.watch.trace.sent(self.number, frame)
-        for connection in connections:
-            self.shared.links.transmit(connection, self.number, frame)
-
-    def _emit_dishonestly(self, connection: Connection, message: Message) -> None:
-        going = [(message, 0)]
-        for strategy in self.strategies:
-            going = [
-                (sent.message, wait + sent.delay_ms)
-                for each, wait in going
-                for sent in strategy.outgoing(connection.other(self.number), each)
-            ]
-        for each, wait in going:
-            frame = encode_frame(each)
-            if wait:
-                self.shared.agenda.after(wait, self._transmit, connection, frame)
-            else:
-                self._transmit(connection, frame)
-
-    def _transmit(self, connection: Connection, frame: bytes) -> None:
-        if self.shared.links.is_living(connection):
-            self.shared.watch.trace.sent(self.number, frame)
-            self.shared.links.transmit(connection, self.number, frame)
-
-    def _refuse(self, connection: Connection, reason: Reason, text: str) -> None:
-        self.shared.watch.refused(self, connection.other(self.number), f"{reason.name.lower()}: {text}")
-        self.shared.links.close(connection)
-
-    # --- opening
-
-    def _open(self, frame: Frame) -> Event | None:
-        connection = frame.connection
-        shared = self.shared
-        if not shared.links.is_living(connection):
-            return None
-        shared.watch.trace.delivered(shared.agenda.now_ms, frame.source, self.number, frame.data)
-        try:
-            message = shared.memo.message(frame.data)
-            if self.strategies and not self._is_heard(frame.source, message):
-                return None
-            opened = self.intake.open(Peer(connection.number), message)
-            return None if opened is None else opened.finish(shared.memo.verify(opened.checks))
-        except Invalid as refusal:
-            self._refuse(connection, Reason.INVALID_DATA, str(refusal))
-        except ConnectionRefused as refusal:
-            self._refuse(connection, refusal.reason, refusal.message)
-        return None
-
-    def _is_heard(self, source: int, message: Message) -> bool:
-        """Every strategy hears it, whatever another makes of it."""
-        answers = [strategy.hears(source, message) for strategy in self.strategies]
-        return all(answers)
-
-    def _open_submission(self, submission: Submission) -> Event:
-        self._requests += 1
-        items = tuple(self._attest(opened) for opened in self.intake.open_submitted(submission.raw))
-        return events.TransactionsSubmitted(RequestId(self._requests), items)
-
-    def _attest(self, opened: OpenedTransaction | Refusal) -> Verified[Transaction] | Refusal:
-        if isinstance(opened, Refusal):
-            return opened
-        verified = attest(opened.value, self.shared.memo.verify(opened.checks))
-        return verified or Invalid(Code.BAD_SIGNATURE, "a signature in this transaction is not its signer's")
 
     # --- time and the end
 

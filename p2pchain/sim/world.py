@@ -21,9 +21,10 @@ from p2pchain.sim.memo import Memo
 from p2pchain.sim.options import Options
 from p2pchain.sim.pace import slot_ms
 from p2pchain.sim.population import GENESIS_MS, Population, consensus_signer, draw_seats, drawn_population, quiet_population
-from p2pchain.sim.process import Process, Shared
+from p2pchain.sim.process import Process
 from p2pchain.sim.roles import Roles, draw_roles
 from p2pchain.sim.scene import Scene
+from p2pchain.sim.shared import Shared
 from p2pchain.sim.streams import Streams
 from p2pchain.sim.timeline import Timeline
 from p2pchain.sim.tolerance import tolerated

@@ -542,7 +542,10 @@ def test_a_tree_stays_a_tree_whatever_happens(steps: list[tuple[int, int, str]])
             tree.settled()
         head = tree.head()
         assert tree.extends(head, tree.root.id)
-        assert tree.extends(head, tree.newest_certified().id)
+        certified = max((n for n in tree.nodes() if n.certificate is not None), key=lambda n: n.slot, default=tree.root)
+        assert tree.newest_certified() is certified, "what is kept is what would be found anew"
+        above = [n for n in (tree.root, *tree.nodes()) if tree.extends(n, certified.id)]
+        assert head is max(above, key=lambda n: (n.slot, -n.received))
         assert tree.root.id == finals[-1]
         assert len(tree) <= max(tree.blocks_max, len(nodes))
         seen = {tree.root.id}
