@@ -57,9 +57,8 @@ class Upgrading:
         core = self._core
         if core.tree.root.schedule.terms.version > core.supported:
             return True
-        if (
-            core.head.height < requirement.height - 1 or self._sync.claimed < requirement.height
-        ):  # whom it doubts may only speak what it cannot read
+        # claims count also of peers that are doubted: they may only speak what this node cannot read
+        if core.head.height < requirement.height - 1 or self._sync.claimed < requirement.height:
             self._waiting_since_ms = None
             return False
         if self._waiting_since_ms is None:
