@@ -111,6 +111,10 @@ class Tree:
     def blocks_max(self) -> int:
         return 2 * CERTIFIED_FACTOR * self.unfinal_blocks_max
 
+    @property
+    def is_overgrown(self) -> bool:
+        return len(self) > self.blocks_max
+
     def __contains__(self, block: BlockId) -> bool:
         return block in self._nodes
 
@@ -212,7 +216,8 @@ class Tree:
 
     def has_quorum(self, node: Node, voters: Collection[PublicKey]) -> bool:
         """Whether `voters` hold a quorum of every set that governs a block on the way to `node`."""
-        return all(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in _sets_below(node))
+        sets = _sets_below(node)
+        return all(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in sets)
 
     def voters(self, node: Node) -> frozenset[PublicKey]:
         """Everybody whose ballot on `node` counts."""
@@ -296,7 +301,7 @@ class Tree:
     def prune(self, protected: Collection[BlockId]) -> list[Node]:
         """Drop the oldest blocks that carry nothing, down to the bound; never a protected, certified or inner one."""
         dropped: list[Node] = []
-        while len(self) > self.blocks_max:
+        while self.is_overgrown:
             leaves = [n for n in self.nodes() if not n.children and n.certificate is None and n.id not in protected]
             if not leaves:
                 break

@@ -98,8 +98,8 @@ MUTANTS = (
     Mutant(
         "quorum_of_the_last_set",
         "chain/tree.py",
-        "sets = {member.governors for member in self.path(node)}\n        return all(",
-        "sets = {member.governors for member in self.path(node)[-1:]}\n        return all(",
+        "sets = _sets_below(node)\n        return all(",
+        "sets = {node.governors}\n        return all(",
         "the set that a block elects makes it final by itself",
         ("chain/test_tree.py", "node/test_active_set.py"),
     ),
@@ -114,9 +114,17 @@ MUTANTS = (
     Mutant(
         "oldest_certified",
         "chain/tree.py",
-        "return max(certified, key=lambda node: node.slot, default=self.root)",
-        "return min(certified, key=lambda node: node.slot, default=self.root)",
+        "max(certified, key=lambda node: node.slot, default=self.root)",
+        "min(certified, key=lambda node: node.slot, default=self.root)",
         "leaders build below what others are locked on, and get no votes",
+        TREE,
+    ),
+    Mutant(
+        "stale_head",
+        "chain/tree.py",
+        "node.certificate = certificate\n        self._changed()",
+        "node.certificate = certificate",
+        "a leader goes on building on the head that it had before it knew a certificate",
         TREE,
     ),
     Mutant(
