@@ -112,6 +112,10 @@ class Tree:
         """How many are kept, half of them beside the certified branch; more only where that is longer than the other half."""
         return 2 * self.certified_bound
 
+    @property
+    def is_overgrown(self) -> bool:
+        return len(self) > self.blocks_max
+
     def __contains__(self, block: BlockId) -> bool:
         return block in self._nodes
 
@@ -227,7 +231,8 @@ class Tree:
 
     def has_quorum(self, node: Node, voters: Collection[PublicKey]) -> bool:
         """Whether `voters` hold a quorum of every set that governs a block on the way to `node`."""
-        return all(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in _sets_below(node))
+        sets = _sets_below(node)
+        return all(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in sets)
 
     def voters(self, node: Node) -> frozenset[PublicKey]:
         """Everybody whose ballot on `node` counts."""

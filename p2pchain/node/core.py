@@ -65,7 +65,7 @@ class Core:
     @property
     def awaits_base(self) -> bool:
         """Whether a recovery is installed whose base is not known here yet: until then this node signs nothing."""
-        return self.recoveries.next_above(self.tree.root.height) is not None
+        return bool(self.recoveries) and self.recoveries.next_above(self.tree.root.height) is not None
 
     def tips(self) -> Tips:
         return Tips(self.tree.root.subject, self.head.subject)

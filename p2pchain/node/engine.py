@@ -232,8 +232,9 @@ class Engine:
         if head is not self._head_told:
             self._head_told = head
             core.effects.publish.append(HeadChanged(head.subject))
-        protected = {head.id} if core.sign is None else {head.id, core.sign.lock.block, core.sign.voted.block}
-        core.effects.commit.dropped += [node.id for node in core.tree.prune(protected)]
+        if core.tree.is_overgrown:
+            protected = {head.id} if core.sign is None else {head.id, core.sign.lock.block, core.sign.voted.block}
+            core.effects.commit.dropped += [node.id for node in core.tree.prune(protected)]
 
     def _review_pool(self) -> None:
         """Once new parameters are final, what they do not allow leaves the pool: no leader would ever include it."""

@@ -27,6 +27,8 @@ class Clock:
         wanted = local_ms - self._local_ms
         if wanted <= 0:
             return self._true_ms
+        if not self._drift_ppm:
+            return self._true_ms + wanted
         moment = self._true_ms + wanted * MILLION // (MILLION + self._drift_ppm)
         while self.read(moment) < local_ms:
             moment += 1

@@ -129,9 +129,11 @@ class Watch:
     def handling(self, process: Process, event: events.Event) -> None:
         if self.culprits is not None:
             self.culprits.heard(event)
-        if not isinstance(event, events.BlockReceived | events.BallotReceived):
+        if isinstance(event, events.BallotReceived):
+            return
+        if not isinstance(event, events.BlockReceived):
             self.trace.happened(self._agenda.now_ms, process.number, type(event).__name__)
-        if isinstance(event, events.BlockReceived):
+        else:
             tree, block = process.running.core.tree, event.block.value
             parent = tree.get(block.header.parent)
             if parent is not None and block.id not in tree:

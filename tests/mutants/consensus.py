@@ -120,6 +120,14 @@ MUTANTS = (
         TREE,
     ),
     Mutant(
+        "stale_head",
+        "chain/tree.py",
+        "node.certificate = certificate\n        self._changed()",
+        "node.certificate = certificate",
+        "a leader goes on building on the head that it had before it knew a certificate",
+        TREE,
+    ),
+    Mutant(
         "rivals_kept_beside_final",
         "chain/tree.py",
         "dropped = [other for other in self.nodes() if other.id not in kept and other.id not in final]",
