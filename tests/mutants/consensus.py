@@ -90,15 +90,15 @@ MUTANTS = (
     Mutant(
         "quorum_of_any_set",
         "chain/tree.py",
-        "return all(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in _sets_below(node))",
-        "return any(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in _sets_below(node))",
+        "return all(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in sets)",
+        "return any(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in sets)",
         "while the set changes, old and new delegates finalise different blocks",
         ("chain/test_tree.py", "node/test_active_set.py"),
     ),
     Mutant(
         "quorum_of_the_last_set",
         "chain/tree.py",
-        "return all(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in _sets_below(node))",
+        "return all(len(governors.intersection(voters)) >= quorum(len(governors)) for governors in sets)",
         "return len(node.governors.intersection(voters)) >= quorum(len(node.governors))",
         "the set that a block elects makes it final by itself",
         ("chain/test_tree.py", "node/test_active_set.py"),
