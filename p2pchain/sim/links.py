@@ -1,7 +1,8 @@
 """Links between nodes: delay, loss, duplication, reordering, bandwidth and cuts, for each direction on its own.
 
 A connection has a number that is never used twice and dies with either end; what is under way dies with it.  Without
-reordering a direction keeps its order, as TCP does.  A cut direction swallows what is sent into it; a connection whose
+reordering a direction keeps its order, as TCP does; what a narrow one still holds when it is mended arrives at once,
+for nothing that comes later can overtake it.  A cut direction swallows what is sent into it; a connection whose
 cut lasts is given up and dialled again, as the real edges do.
 """
 
@@ -12,49 +13,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from p2pchain.sim.agenda import Agenda
+from p2pchain.sim.lane import Connection, Lane, Parcel
 
-DELAY_MS = (1, 20)
 REDIAL_MS = (100, 2_000)
 """How long a node waits before it dials a lost peer again."""
 GIVEN_UP_MS = 15_000
 """How long a link may be dead before its connection is closed."""
-
-
-class Lane:
-    """One direction of a link."""
-
-    __slots__ = ("busy_until_ms", "bytes_per_s", "cuts", "delay_ms", "duplicate", "last_ms", "loss", "reorder")
-
-    def __init__(self) -> None:
-        self.cuts: set[int] = set()
-        """Who cut it; it is open while nobody did."""
-        self.last_ms = 0
-        self.busy_until_ms = 0
-        self.delay_ms = DELAY_MS
-        self.loss = 0.0
-        self.duplicate = 0.0
-        self.reorder = 0.0
-        self.bytes_per_s = 0
-        """0 where there is no limit."""
-
-    def mend(self) -> None:
-        """As good as new."""
-        self.cuts.clear()
-        self.busy_until_ms = 0
-        self.delay_ms = DELAY_MS
-        self.loss = self.duplicate = self.reorder = 0.0
-        self.bytes_per_s = 0
-
-
-class Connection(NamedTuple):
-    """A living link between two nodes, `low` < `high`."""
-
-    number: int
-    low: int
-    high: int
-
-    def other(self, node: int) -> int:
-        return self.high if node == self.low else self.low
 
 
 class Ends(NamedTuple):
@@ -80,6 +44,7 @@ class Links:
         self._living: dict[tuple[int, int], Connection] = {}
         self._of_node: dict[int, dict[int, Connection]] = {node: {} for pair in pairs for node in pair}
         self._last = 0
+        self._parcels = 0
 
     def of(self, node: int) -> dict[int, Connection]:
         """Living connections of a node by their numbers, oldest first."""
@@ -122,6 +87,8 @@ class Links:
             return
         low, high = connection.low, connection.high
         del self._living[low, high]
+        for way in ((low, high), (high, low)):
+            self.lanes[way].forget()
         for node in (low, high):
             del self._of_node[node][connection.number]
             if self._ends.is_up(node):
@@ -151,9 +118,9 @@ class Links:
             when = max(when, lane.busy_until_ms)
         if not (lane.reorder and chance.random() < lane.reorder):
             when = lane.last_ms = max(when, lane.last_ms)
-        self._agenda.at(when, self._arrive, connection, source, frame)
+        self._send(lane, when, Parcel(connection, source, frame))
         if lane.duplicate and chance.random() < lane.duplicate:
-            self._agenda.at(when + _draw(chance, lane.delay_ms), self._arrive, connection, source, frame)
+            self._send(lane, when + _draw(chance, lane.delay_ms), Parcel(connection, source, frame))
 
     def cut(self, source: int, target: int, cause: int) -> None:
         """Nothing passes from `source` to `target` until this cause is gone."""
@@ -176,12 +143,36 @@ class Links:
         """Every direction is as good as new, and everybody who is up is connected."""
         for lane in self.lanes.values():
             lane.mend()
+            self._hurry(lane)
         for low, high in self.pairs:
             self.connect(low, high)
 
     def _give_up(self, connection: Connection, lane: Lane, cause: int) -> None:
         if cause in lane.cuts:
             self.close(connection)
+
+    def _send(self, lane: Lane, when: int, parcel: Parcel) -> None:
+        """Let a frame arrive then, or earlier where its direction is narrow and is mended before."""
+        if not lane.bytes_per_s:
+            self._agenda.at(when, self._arrive, *parcel)
+            return
+        self._parcels += 1
+        lane.waiting[self._parcels] = parcel
+        self._agenda.at(when, self._leave, lane, self._parcels)
+
+    def _leave(self, lane: Lane, number: int) -> None:
+        parcel = lane.waiting.pop(number, None)
+        if parcel is not None:
+            self._arrive(*parcel)
+
+    def _hurry(self, lane: Lane) -> None:
+        """Everything that waited arrives now, in its order."""
+        if not lane.waiting:
+            return
+        lane.last_ms = self._agenda.now_ms + _draw(self._chance, lane.delay_ms)
+        for parcel in lane.waiting.values():
+            self._agenda.at(lane.last_ms, self._arrive, *parcel)
+        lane.waiting.clear()
 
     def _arrive(self, connection: Connection, source: int, frame: bytes) -> None:
         if self.is_living(connection):

@@ -24,7 +24,7 @@ from p2pchain.node.intake import Intake
 from p2pchain.sim.byzantine.interface import Strategy
 from p2pchain.sim.clocks import Clock
 from p2pchain.sim.disk import Disk
-from p2pchain.sim.links import Connection
+from p2pchain.sim.lane import Connection
 from p2pchain.sim.receiving import Frame, Receiving, Submission
 from p2pchain.sim.sending import Sending
 from p2pchain.sim.shared import Shared

@@ -15,7 +15,7 @@ from p2pchain.node import events
 from p2pchain.node.events import Event, Peer, RequestId
 from p2pchain.node.intake import OpenedTransaction, require_verified
 from p2pchain.node.producer import sealed
-from p2pchain.sim.links import Connection
+from p2pchain.sim.lane import Connection
 from p2pchain.sim.shared import Shared
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import Message

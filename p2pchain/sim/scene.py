@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from p2pchain.sim.agenda import Agenda
-from p2pchain.sim.links import Lane, Links
+from p2pchain.sim.lane import Lane
+from p2pchain.sim.links import Links
 from p2pchain.sim.process import Process
 from p2pchain.sim.watch import Watch
 

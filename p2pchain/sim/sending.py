@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from p2pchain.node import effects as e
-from p2pchain.sim.links import Connection
+from p2pchain.sim.lane import Connection
 from p2pchain.sim.shared import Shared
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame

@@ -16,7 +16,8 @@ from p2pchain.sim.checkers.inclusion import InclusionChecker
 from p2pchain.sim.checkers.liveness import WORST_SLOTS
 from p2pchain.sim.disk import Disk
 from p2pchain.sim.faults import BYZANTINE, draw_faults
-from p2pchain.sim.links import Connection, Ends, Links
+from p2pchain.sim.lane import Connection
+from p2pchain.sim.links import Ends, Links
 from p2pchain.sim.memo import Memo
 from p2pchain.sim.options import Options
 from p2pchain.sim.pace import slot_ms
