@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from p2pchain.chain.codec import decode_array, decode_byte_strings, encode, require_bytes, require_int
+from p2pchain.chain.codec import decode_array, decode_byte_strings, encode, require_at_most, require_bytes, require_int
 from p2pchain.chain.crypto import Domain, SignatureCheck, digest, merkle_root, signed_message
 from p2pchain.chain.errors import Code, Invalid
 from p2pchain.chain.params import BLOCK_ENVELOPE_BYTES, Params
@@ -138,12 +138,8 @@ def header_check(header_raw: bytes, producer: PublicKey, signature: Signature, c
 
 def validate_size(block: Block, params: Params) -> None:
     """`Invalid` where the block is larger than the parameters in force above its parent allow."""
-    size, most = len(block.raw), params.block_bytes_max
-    if size > most:
-        raise Invalid(Code.OVERSIZED, f"block has {size} bytes, at most {most} allowed", found=size, wanted=most)
-    count, most = len(block.transactions), params.block_transactions_max
-    if count > most:
-        raise Invalid(Code.OVERSIZED, f"block lists {count} transactions, at most {most} allowed", found=count, wanted=most)
+    require_at_most(len(block.raw), params.block_bytes_max, what="block", unit="bytes")
+    require_at_most(len(block.transactions), params.block_transactions_max, what="block", unit="transactions")
 
 
 def transactions_bytes_max(params: Params) -> int:

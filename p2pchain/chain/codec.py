@@ -86,6 +86,12 @@ def decode_byte_strings(data: bytes, *, what: str, heads: int, bytes_max: int, i
     return first, items
 
 
+def require_at_most(found: int, most: int, *, what: str, unit: str) -> None:
+    """`Invalid` (`oversized`) where something has more of a unit than is allowed."""
+    if found > most:
+        raise Invalid(Code.OVERSIZED, f"{what} has {found} {unit}, at most {most} allowed", found=found, wanted=most)
+
+
 def require_array(value: Value, *, what: str, fields: int | None = None) -> tuple[Value, ...]:
     """The value as an array (of exactly `fields` elements); `Invalid` otherwise."""
     if type(value) is not tuple:

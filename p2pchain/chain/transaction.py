@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from p2pchain.chain.actions import Action, decode_action
-from p2pchain.chain.codec import decode, decode_array, encode, require_array, require_bytes, require_int
+from p2pchain.chain.codec import decode, decode_array, encode, require_array, require_at_most, require_bytes, require_int
 from p2pchain.chain.crypto import Domain, SignatureCheck, Signer, digest, signed_message
 from p2pchain.chain.errors import Code, Invalid, NotYet
 from p2pchain.chain.params import CHAIN_TAG_BYTES, ChainSpec, Params
@@ -119,12 +119,8 @@ def validate_for_slot(transaction: Transaction, slot: int, params: Params) -> No
 
 
 def _validate_size(transaction: Transaction, params: Params) -> None:
-    size, most = len(transaction.raw), params.transaction_bytes_max
-    if size > most:
-        raise Invalid(Code.OVERSIZED, f"transaction has {size} bytes, at most {most} allowed", found=size, wanted=most)
-    count, most = len(transaction.actions), params.transaction_actions_max
-    if count > most:
-        raise Invalid(Code.OVERSIZED, f"transaction has {count} actions, at most {most} allowed", found=count, wanted=most)
+    require_at_most(len(transaction.raw), params.transaction_bytes_max, what="transaction", unit="bytes")
+    require_at_most(len(transaction.actions), params.transaction_actions_max, what="transaction", unit="actions")
 
 
 def build_transaction(
