@@ -300,10 +300,11 @@ async def _live(node: Node) -> None:
         nursery.start_soon(_stop_on_signal, nursery.cancel_scope, manager, node.logger)
         nursery.start_soon(_stop_when_outgrown, nursery.cancel_scope, manager, node)
         nursery.start_soon(node.loop.run)
+        await nursery.start(node.network.run)
+        # before the first question: what this node accepted, it must never call unknown
+        await node.loop.restore_pool()
         if node.api is not None:
             await nursery.start(node.api.run)
-        await nursery.start(node.network.run)
-        nursery.start_soon(node.loop.restore_pool)
         manager.ready(_condition(node))
         nursery.start_soon(_report, node, manager)
         if manager.watchdog_interval_s is not None:

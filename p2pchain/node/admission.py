@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 from p2pchain.chain.errors import Code, Refusal
 from p2pchain.chain.transaction import Transaction
 from p2pchain.node import events
@@ -29,6 +32,13 @@ class Admission:
             taken.append(item.value)
             self._gossip.add(item.value, event.peer)
         self._keep(taken)
+
+    def restore(self, transactions: Sequence[Transaction]) -> None:
+        """Those of an unfinal block wait on beside it, as before the end of the process: the block may yet fall away."""
+        view = self._core.tree.view(self._core.tree.root)
+        for transaction in transactions:
+            with suppress(Refusal):  # one that a rival block holds too, or that can be in no later block
+                self._core.pool.add(transaction, view, self._core.slot)
 
     def submit(self, event: events.TransactionsSubmitted) -> None:
         view = self._core.head_view()

@@ -110,6 +110,7 @@ class Engine:
     def restore(self, blocks: list[tuple[Block, Certificate | None]]) -> None:
         """Rebuild the tree from stored unfinal blocks, parents first.  Nothing is written or sent."""
         for block, certificate in blocks:
+            self.admission.restore(block.transactions)
             try:
                 node = self.importer.add(block, in_sync=True)
             except NotYet:  # the clock was set back, or the parent was such a block: it is fetched again in its time

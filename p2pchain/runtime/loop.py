@@ -166,7 +166,7 @@ class NodeLoop:
         kept = await trio.to_thread.run_sync(self._edges.journal.load)
         results = await self.submit(kept)
         self._rewrite_journal()
-        taken = sum(result.code is None for result in results)
+        taken = sum(result.code in {None, Code.DUPLICATE} for result in results)
         settled = sum(result.code is Code.NONCE_TOO_LOW for result in results)
         if kept:
             self._log.info("mempool_restored", transactions=taken, settled=settled, dropped=len(kept) - taken - settled)

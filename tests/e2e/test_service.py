@@ -13,12 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from p2pchain.client import NodeClient
+from p2pchain.chain.actions.transfer import Transfer
+from p2pchain.chain.crypto import KeySigner
+from p2pchain.chain.transaction import build_transaction, decode_transaction
+from p2pchain.client import NodeClient, NodeUnreachableError
+from p2pchain.keystore import Keystore
+from p2pchain.storage import JournalFile
 from tests.e2e.network import COMMAND, command, environment
 from tests.e2e.ports import free_port
 from tests.e2e.waiting import wait_until
 
 END_S = 5.0
+WAITING = 2_000
+"""Transactions whose signatures take longer to check than the API takes to start."""
 
 
 class Service:
@@ -36,9 +43,9 @@ class Service:
         self._address = str(folder / "notify")
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self) -> None:
+    def start(self, *settings: str) -> None:
         manager = {"NOTIFY_SOCKET": self._address, "WATCHDOG_USEC": "400000"}
-        run = [*COMMAND, "run", "--home", str(self.home)]
+        run = [*COMMAND, "run", "--home", str(self.home), *(part for setting in settings for part in ("--set", setting))]
         self.process = subprocess.Popen(run, env=environment() | manager, stderr=subprocess.PIPE, text=True)
 
     def heard(self, wanted: str) -> str:
@@ -106,6 +113,32 @@ def test_what_waited_and_what_was_final_survive_a_kill(service: Service) -> None
         assert client.status()["final"]["height"] >= before["height"]
         assert client.transaction(first["id"])["status"] == "final"
         wait_until(lambda: client.transaction(second["id"])["status"] == "final", 10, "the waiting transaction is final")
+
+
+def test_what_waited_is_never_unknown_even_while_it_is_read_back(service: Service) -> None:
+    """From the first answer that the node gives after its start."""
+    service.start("mempool.per_account_max=4096")
+    service.heard("READY=1")
+    key = KeySigner(Keystore(service.home / "keys").load("account", None))
+    with NodeClient(service.url) as client:
+        spec = client.spec()
+    service.end(signal.SIGTERM)
+    action = Transfer(key.public_key, 1)
+    waited = [build_transaction(key, spec, [action], nonce=nonce, valid_until=10_000) for nonce in range(WAITING)]
+    with JournalFile(service.home / "data" / "mempool.journal") as journal:
+        journal.append(waited)
+    service.start("mempool.per_account_max=4096")
+    with NodeClient(service.url) as client:
+        wait_until(lambda: answers(client), 10, "the node answers")
+        last = decode_transaction(waited[-1], spec).id.hex()
+        assert client.transaction(last)["status"] in {"pending", "included", "final"}
+
+
+def answers(client: NodeClient) -> bool:
+    try:
+        return client.status()["chain_id"] != ""
+    except NodeUnreachableError:
+        return False
 
 
 def test_a_home_that_cannot_be_written_is_refused_in_one_line(service: Service) -> None:
