@@ -1,8 +1,8 @@
 """Which transactions this node has had in its hands: by name, so that none is fetched twice; and those set aside.
 
 Set aside are verified ones that the pool could not take: most of them came before the transaction that their sender
-signed before them, because the two travelled different ways.  They are offered again when that one is there, and
-none of them is verified again when a block or another peer brings it.
+signed before them, because the two travelled different ways.  They are offered again when that one is there, or
+with a new head, and none of them is verified again when a block or another peer brings it.
 
 Bounds: names, and transactions and bytes set aside; of each the oldest goes first.
 """
@@ -71,6 +71,11 @@ class Acquaintance:
         """What the same sender signed next, if it was set aside."""
         item = self._by_place.get((transaction.sender, transaction.nonce + 1)) if self._by_place else None
         return self._drop(item) if item is not None else None
+
+    def take_oldest(self, count: int) -> list[Aside]:
+        """In nonce order."""
+        chosen = [item for item, _ in zip(self._aside, range(count), strict=False)]
+        return sorted((self._drop(item) for item in chosen), key=lambda aside: aside.transaction.nonce)
 
     def _drop(self, item: TransactionId) -> Aside:
         aside = self._aside.pop(item)

@@ -14,6 +14,9 @@ from p2pchain.node.core import Core
 from p2pchain.node.effects import Answer, KeepTransactions, SubmitResult
 from p2pchain.node.gossip import Gossip
 
+RETRIED_MAX = 256
+"""Transactions set aside that are offered again with each new head: about 5 ms of work."""
+
 
 class Admission:
     """Judges by the state at the head, passes on what is new, keeps it for a restart."""
@@ -26,9 +29,9 @@ class Admission:
         """A peer's transactions: what the pool cannot take now is nobody's fault and nobody is told."""
         self._take_all([Aside(item.value, event.peer) for item in event.transactions])
 
-    def block_came(self, transactions: Sequence[Transaction]) -> None:
-        """What was set aside because one of these was missing is offered again."""
-        self._take_all([next_one for each in transactions if (next_one := self._core.known.take_next(each)) is not None])
+    def head_changed(self) -> None:
+        """What was set aside may be right now; what is not goes back to the end of the queue."""
+        self._take_all(self._core.known.take_oldest(RETRIED_MAX))
 
     def _take_all(self, offered: list[Aside]) -> None:
         if not offered:

@@ -251,6 +251,7 @@ class Engine:
         if head is not self._head_told:
             self._head_told = head
             core.effects.publish.append(HeadChanged(head.subject))
+            self.admission.head_changed()
         if core.tree.is_overgrown:
             protected = {head.id} if core.sign is None else {head.id, core.sign.lock.block, core.sign.voted.block}
             core.effects.commit.dropped += [node.id for node in core.tree.prune(protected)]
@@ -311,7 +312,6 @@ class Engine:
             # that fell out of one full tree would come back from the next as a new one, without end.
             self.relaying.pass_on(block, peer)
         self.relaying.transactions_came(block.transactions)
-        self.admission.block_came(block.transactions)
         self._consider(node)
 
     def _consider(self, node: Node) -> None:
