@@ -40,6 +40,11 @@ class Outbox:
         """Bytes queued."""
         return sum(self._sizes.values())
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether there is anything to take."""
+        return bool(self._frames or self._rest)
+
     def put(self, frame: bytes, lane: Lane) -> bool:
         """False where the lane has no room; one frame always has some.  A closed outbox swallows everything."""
         if self._closed:
@@ -67,7 +72,7 @@ class Outbox:
 
     async def take(self) -> bytes:
         """The frames of the next write, joined; waits for the first.  Empty when closed and all is taken."""
-        while not (self._frames or self._rest or self._closed):
+        while not (self.is_filled or self._closed):
             self._filled = trio.Event()
             await self._filled.wait()
         batch: list[bytes] = []

@@ -188,6 +188,7 @@ class Engine:
                 self.relaying.transactions_came([item.value for item in event.transactions])
             case events.TransactionsSubmitted():
                 self.admission.submit(event)
+                self.relaying.transactions_came([item.value for item in event.items if not isinstance(item, Refusal)])
             case events.TransactionsAnnounced():
                 self.relaying.announced(event)
             case events.TransactionsRequested():
