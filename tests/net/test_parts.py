@@ -146,9 +146,9 @@ async def test_taking_waits_for_a_frame_and_a_cancelled_wait_loses_none(nursery:
 
 
 def test_every_message_has_its_lane_and_only_transactions_and_answers_may_wait() -> None:
-    late = {type(message) for message in SAMPLES if lane_of(message) >= Lane.TRANSACTIONS}
+    late: set[type] = {type(message) for message in SAMPLES if lane_of(message) >= Lane.TRANSACTIONS}
     assert late == {Transactions, Announcement, GetTransactions, Blocks, Part}
-    blocks = {type(message) for message in SAMPLES if lane_of(message) is Lane.BLOCKS}
+    blocks: set[type] = {type(message) for message in SAMPLES if lane_of(message) is Lane.BLOCKS}
     assert blocks == {BlockMessage, CompactBlock, BlockTransactions}
 
 

@@ -74,8 +74,8 @@ _places = st.lists(st.integers(0, 65_535), unique=True, max_size=40).map(lambda 
 def _compact_blocks(draw: st.DrawFn) -> CompactBlock:
     ids = draw(st.lists(st.binary(min_size=6, max_size=6), max_size=40))
     places = sorted(draw(st.sets(st.integers(0, len(ids) - 1), max_size=5))) if ids else []
-    parts = [draw(st.binary(max_size=200)) for _ in range(3)]
-    return CompactBlock(*parts, b"".join(ids), tuple(places), [draw(st.binary(max_size=300)) for _ in places])
+    header, signature, certificate = (draw(st.binary(max_size=200)) for _ in range(3))
+    return CompactBlock(header, signature, certificate, b"".join(ids), tuple(places), [draw(st.binary(max_size=300)) for _ in places])
 
 
 OPEN_MESSAGES: st.SearchStrategy[Message] = st.one_of(
