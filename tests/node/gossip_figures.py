@@ -73,6 +73,10 @@ class Measured(World):
             )
 
 
+def say(line: str) -> None:
+    print(line)  # noqa: T201
+
+
 def block_of_5000() -> None:
     """Known everywhere, then one block: how large it travels, and when the last node has it."""
     world = Measured(8, RING)
@@ -96,11 +100,11 @@ def block_of_5000() -> None:
         world.run(1)
         seen |= {node.number: world.now_ms for node in world.nodes if node.number not in seen and node.running.core.head.height > height}
     head = next(node.running.core.head.block for node in world.nodes if node.running.core.head.block is not None)
-    print(
+    say(
         f"a block of {len(head.transactions):,} known transactions: {len(head.raw):,} bytes whole, {world.largest[CompactBlock]:,} as it travels"
     )
-    print(f"8 nodes with 3 peers, {LINK_MS} ms links, no computing time: all have it {max(seen.values()) - begun_ms} ms after its leader")
-    print(f"    questions for transactions: {world.count[GetBlockTransactions]}, whole blocks: {world.count[BlockMessage]}")
+    say(f"8 nodes with 3 peers, {LINK_MS} ms links, no computing time: all have it {max(seen.values()) - begun_ms} ms after its leader")
+    say(f"    questions for transactions: {world.count[GetBlockTransactions]}, whole blocks: {world.count[BlockMessage]}")
 
 
 def quiet(world: World) -> None:
@@ -120,12 +124,12 @@ def reconstruction() -> None:
         world.hear(1, message)
         times[compactly] = (process_time() - begun) * 1000
         assert world.has(block)
-    print(f"5,000 known transactions, from bytes to the tree, one core: whole {times[False]:.0f} ms, compact {times[True]:.0f} ms")
+    say(f"5,000 known transactions, from bytes to the tree, one core: whole {times[False]:.0f} ms, compact {times[True]:.0f} ms")
     items, block_id = [BlockId(number.to_bytes(32, "big")) for number in range(50_000)], BlockId(bytes(32))
     begun = process_time()
     for item in items:
         short_id(block_id, item)
-    print(f"one pass over 50,000 waiting transactions: {(process_time() - begun) * 1000:.0f} ms")
+    say(f"one pass over 50,000 waiting transactions: {(process_time() - begun) * 1000:.0f} ms")
 
 
 def transactions_in_a_mesh() -> None:
@@ -145,7 +149,7 @@ def transactions_in_a_mesh() -> None:
         world.run(2_000)
         full = world.bytes[Transactions] + world.bytes[BlockTransactions]
         names = world.bytes[Announcement] + world.bytes[GetTransactions]
-        print(
+        say(
             f"7 nodes, all linked, 2,000 transactions in twenties at {where}: bytes of transactions {full / unique:.2f} times the unique ones, "
             f"with names and questions {(full + names) / unique:.2f}; the last node has them after {late} ms"
         )
@@ -164,7 +168,7 @@ def transactions_in_a_ring() -> None:
         late = max(late, world.now_ms - begun)
     world.run(2_000)
     names = world.bytes[Announcement] + world.bytes[GetTransactions]
-    print(
+    say(
         f"8 nodes with 3 peers each, the same: {world.bytes[Transactions] / unique:.2f} times, with names and questions "
         f"{(world.bytes[Transactions] + names) / unique:.2f}; the last node has them after {late} ms"
     )
