@@ -101,7 +101,8 @@ def block_of_5000() -> None:
         seen |= {node.number: world.now_ms for node in world.nodes if node.number not in seen and node.running.core.head.height > height}
     head = next(node.running.core.head.block for node in world.nodes if node.running.core.head.block is not None)
     say(
-        f"a block of {len(head.transactions):,} known transactions: {len(head.raw):,} bytes whole, {world.largest[CompactBlock]:,} as it travels"
+        f"a block of {len(head.transactions):,} known transactions: {len(head.raw):,} bytes whole, "
+        f"{world.largest[CompactBlock]:,} as it travels"
     )
     say(f"8 nodes with 3 peers, {LINK_MS} ms links, no computing time: all have it {max(seen.values()) - begun_ms} ms after its leader")
     say(f"    questions for transactions: {world.count[GetBlockTransactions]}, whole blocks: {world.count[BlockMessage]}")
@@ -150,7 +151,8 @@ def transactions_in_a_mesh() -> None:
         full = world.bytes[Transactions] + world.bytes[BlockTransactions]
         names = world.bytes[Announcement] + world.bytes[GetTransactions]
         say(
-            f"7 nodes, all linked, 2,000 transactions in twenties at {where}: bytes of transactions {full / unique:.2f} times the unique ones, "
+            f"7 nodes, all linked, 2,000 transactions in twenties at {where}: "
+            f"bytes of transactions {full / unique:.2f} times the unique ones, "
             f"with names and questions {(full + names) / unique:.2f}; the last node has them after {late} ms"
         )
 
