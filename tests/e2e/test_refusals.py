@@ -11,6 +11,7 @@ from p2pchain.cli.node import lives
 from p2pchain.config import Home, load_config
 from tests.e2e.network import command, processes_of
 from tests.e2e.ports import free_port
+from tests.e2e.waiting import wait_until
 
 
 @pytest.fixture
@@ -65,9 +66,11 @@ def test_the_answer_of_another_node_is_not_taken_for_ones_own(running: Path, hom
     taken = _value(command("config", "show", "--home", str(running), "--json").stdout, "api", "listen")
     other = tmp_path / "other"
     command("init", "--delegate", "--open", "--home", str(other), "--set", f"api.listen={taken}")
-    with subprocess.Popen([sys.executable, "-c", "input()", "run", "--home", str(other)], stdin=subprocess.PIPE) as waiting:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()", "run", "--home", str(other)], stdin=subprocess.PIPE
+    ) as waiting:
         (other / "data" / "node.pid").write_text(f"{waiting.pid}\n")
-        assert read_pid(Home(other)) == waiting.pid
+        wait_until(lambda: read_pid(Home(other)) == waiting.pid, 10, "the process has its command line")
         assert not lives(load_config(other))
     assert lives(load_config(home))
 
