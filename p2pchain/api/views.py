@@ -84,6 +84,7 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "protocol": status.protocol,
         "protocol_supported": status.protocol_supported,
         "requirement": None if status.requirement is None else status.requirement._asdict(),
+        "clock_offset_ms": status.clock_offset_ms,
     }
 
 
@@ -136,6 +137,7 @@ def delegate_view(delegate: DelegateView, addresses: Addresses) -> Json:
         "demoted": delegate.demoted,
         "standing": delegate.standing,
         "rank": delegate.rank,
+        "last_ballot_slot": delegate.last_ballot_slot,
         "last_miss": None if delegate.last_miss is None else miss_view(delegate.last_miss, addresses),
     }
 

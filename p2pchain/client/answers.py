@@ -44,6 +44,8 @@ class Status(TypedDict):
     protocol_supported: int
     requirement: Json | None
     """`version` and `height` of what this node cannot follow."""
+    clock_offset_ms: int | None
+    """How far the node's clock is ahead of those of the delegates (negative: behind); None where it heard too few."""
 
 
 class ErrorAnswer(TypedDict):

@@ -34,9 +34,9 @@ from p2pchain.chain.state import (
 from p2pchain.chain.terms import load_terms
 from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.tree import Node
-from p2pchain.chain.types import AccountId, BlockId, TransactionId
+from p2pchain.chain.types import AccountId, BlockId, PublicKey, TransactionId
 from p2pchain.chain.votes import Subject, decode_certificate
-from p2pchain.node.condition import describe_condition
+from p2pchain.node.condition import clock_offset_ms, describe_condition
 from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
 from p2pchain.node.ports import FinalBlock, Network, PeerRefusal, PeerView, Store
@@ -104,6 +104,7 @@ class Queries:
             protocol=schedule.terms.version,
             protocol_supported=core.supported,
             requirement=core.requirement,
+            clock_offset_ms=clock_offset_ms(self._engine),
         )
 
     def account(self, account: AccountId, at: At) -> AccountView:
@@ -174,7 +175,11 @@ class Queries:
         known = sorted((d for d in found if d is not None), key=lambda d: (-d.stake, d.account))
         waiting = [d.account for d in sorted(known, key=lambda d: d.demoted) if not d.active and d.stake >= self._stake_min]
         ranks = {account: place for place, account in enumerate(waiting, 1)}
-        return [d._replace(rank=ranks.get(d.account), last_miss=last.get(d.account)) for d in known]
+        heard = self._engine.consensus.last_seen
+        return [
+            d._replace(rank=ranks.get(d.account), last_miss=last.get(d.account), last_ballot_slot=heard.get(PublicKey(d.consensus_key)))
+            for d in known
+        ]
 
     def misses(self, limit: int) -> list[SlotMissed]:
         """What this node saw missed since it started, newest first."""

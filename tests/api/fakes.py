@@ -56,7 +56,8 @@ class FakeReads:
         self.final: list[MadeBlock] = []
         self.head: MadeBlock | None = None
         self.slot = 1
-        self.peer_count = 0
+        self.peer_count = 1
+        self.clock_offset_ms: int | None = 0
         self.is_syncing = False
         self.connected: list[tuple[PeerView, Tips | None]] = []
         self.refused: list[PeerRefusal] = []
@@ -101,6 +102,7 @@ class FakeReads:
             protocol=1,
             protocol_supported=1,
             requirement=self.requirement,
+            clock_offset_ms=self.clock_offset_ms,
         )
 
     def terms(self, at: At) -> TermsView:
