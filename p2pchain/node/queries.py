@@ -13,6 +13,7 @@ from typing import NamedTuple
 from p2pchain.chain.actions.delegate import candidate_ids
 from p2pchain.chain.block import Envelope, decode_envelope
 from p2pchain.chain.changing import load_proposals, load_scheduled
+from p2pchain.chain.errors import Refusal
 from p2pchain.chain.outcomes import MEANINGS, Failure, failure_at, failures_in
 from p2pchain.chain.penalty import DelegateOf, matured_amount, position_amount, unbonding_amount
 from p2pchain.chain.schedule import quorum
@@ -40,6 +41,7 @@ from p2pchain.node.condition import clock_offset_ms, describe_condition
 from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
 from p2pchain.node.ports import FinalBlock, Network, PeerRefusal, PeerView, Store
+from p2pchain.node.trial import Trial, try_out
 from p2pchain.node.views import (
     AccountView,
     At,
@@ -165,6 +167,10 @@ class Queries:
             return TransactionView(item, "pending", None, None, None, "", waiting)
         ended = self._core.pool.ended(item)
         return None if ended is None else TransactionView(item, ended.ending, None, None, ended.code, ended.message, None)
+
+    def simulate(self, items: Sequence[Transaction | Refusal]) -> list[Trial]:
+        """What would become of verified transactions in the next block."""
+        return try_out(self._core, items)
 
     def delegates(self, at: At) -> list[DelegateView]:
         """All registered delegates by weight, highest first."""
