@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeAlias, TypeVar, assert_never
 from p2pchain.chain.block import Block, decode_envelope, header_check
 from p2pchain.chain.crypto import SignatureCheck, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
-from p2pchain.chain.evidence import encode_ballot_statement, offence_of
 from p2pchain.chain.transaction import Transaction, decode_transaction, signature_checks, transaction_id
 from p2pchain.chain.types import ChainId, PublicKey, TransactionId
 from p2pchain.chain.votes import Ballot, Certificate, Kind, ballot_checks, certificate_checks, decode_certificate
@@ -180,9 +179,7 @@ class Intake:
     def _is_late_echo(self, ballot: Ballot) -> bool:
         """Whether a ballot is for a slot that is decided, and its voter was heard saying just this: it is worth no check."""
         core = self._core
-        if ballot.subject.slot > core.tree.root.slot:
-            return False
-        return core.watch.has_heard(offence_of(ballot), encode_ballot_statement(ballot))
+        return ballot.subject.slot <= core.tree.root.slot and core.watch.has_heard(ballot)
 
     def _open_certificate(self, peer: Peer, raw: bytes) -> Opened | None:
         certificate = self._decode_certificate(raw)
