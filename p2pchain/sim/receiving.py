@@ -15,21 +15,13 @@ from p2pchain.node import events
 from p2pchain.node.events import Event, Peer, RequestId
 from p2pchain.node.intake import OpenedTransaction, require_verified
 from p2pchain.node.producer import sealed
-from p2pchain.sim.lane import Connection
+from p2pchain.sim.lane import Parcel
 from p2pchain.sim.shared import Shared
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import Message
 
 if TYPE_CHECKING:
     from p2pchain.sim.process import Process
-
-
-class Frame(NamedTuple):
-    """Bytes that arrived."""
-
-    connection: Connection
-    source: int
-    data: bytes
 
 
 class Submission(NamedTuple):
@@ -47,16 +39,14 @@ class Receiving:
         self._chain_id = ChainId(shared.spec.chain_id)
         self._requests = 0
 
-    def open(self, frame: Frame) -> Event | None:
-        """The event in a frame; None where it says nothing new, or ends the connection."""
-        connection = frame.connection
+    def open(self, parcel: Parcel) -> Event | None:
+        """The event in a frame over a living connection; None where it says nothing new, or ends the connection."""
+        connection, source, target, frame = parcel
         shared = self._shared
-        if not shared.links.is_living(connection):
-            return None
-        shared.watch.trace.delivered(shared.agenda.now_ms, frame.source, self._process.number, frame.data)
+        shared.watch.trace.delivered(shared.agenda.now_ms, source, target, frame)
         try:
-            message = shared.memo.message(frame.data)
-            if self._process.strategies and not self._is_heard(frame.source, message):
+            message = shared.memo.message(frame)
+            if self._process.strategies and not self._is_heard(source, message):
                 return None
             opened = self._process.intake.open(Peer(connection.number), message)
             return None if opened is None else opened.finish(shared.memo.verify(opened.checks))
