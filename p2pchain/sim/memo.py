@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from p2pchain.chain.crypto import SignatureCheck, is_valid_signature
+from p2pchain.node.certificates import Certificates
 from p2pchain.wire.errors import RemoteViolation
 from p2pchain.wire.framing import FrameReader, encode_frame
 from p2pchain.wire.messages import MESSAGES, BallotMessage, Message
@@ -15,6 +16,7 @@ from p2pchain.wire.messages import MESSAGES, BallotMessage, Message
 ALL_TYPES = frozenset(message.TYPE for message in MESSAGES)
 SIGNATURES_MAX = 200_000
 FRAMES_MAX = 20_000
+CERTIFICATES_MAX = 1_000
 
 
 class Memo:
@@ -23,6 +25,7 @@ class Memo:
     def __init__(self) -> None:
         self._signatures: dict[SignatureCheck, bool] = {}
         self._messages: dict[bytes, Message] = {}
+        self.certificates = Certificates(CERTIFICATES_MAX)
         self._ballots: dict[BallotMessage, bytes] = {}
 
     def verify(self, checks: Sequence[SignatureCheck]) -> list[bool]:

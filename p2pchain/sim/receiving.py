@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from p2pchain.chain.block import header_check
 from p2pchain.chain.crypto import Domain, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.transaction import Transaction
@@ -67,7 +68,9 @@ class Receiving:
         memo, watch, sign = self._shared.memo, self._shared.watch, self._process.signer.sign
         if isinstance(request, e.SignBlock):
             watch.signed(self._process, "block", request)
-            block, checks = self._process.intake.read_block(sealed(request, sign(Domain.BLOCK, self._chain_id, request.header)))
+            signature = sign(Domain.BLOCK, self._chain_id, request.header)
+            memo.learn(header_check(request.header, self._process.signer.public_key, signature, self._chain_id), holds=True)
+            block, checks = self._process.intake.read_block(sealed(request, signature))
             return events.BlockReceived(None, require_verified(block, memo.verify(checks), "our own block"))
         watch.signed(self._process, request.kind.name.lower(), request)
         signature = sign(request.kind.domain, self._chain_id, encode_subject(request.subject))
