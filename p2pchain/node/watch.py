@@ -60,12 +60,17 @@ class Watch:
     def has_heard(self, signed: Signed) -> bool:
         """Whether hearing this would teach nothing, because it was heard before."""
         offence = offence_of(signed)
-        slots = self._heard.get(offence.key, {}).get(offence.kind, {})
+        kinds = self._heard.get(offence.key)
+        if kinds is None:
+            return False
+        slots = kinds[offence.kind]
         return offence.slot in slots and slots[offence.slot] in (signed, _TOLD)
 
     def _slots_of(self, offence: Offence) -> dict[Slot, Signed | None]:
-        kinds = self._heard.setdefault(offence.key, {})
+        kinds = self._heard.get(offence.key)
+        if kinds is None:
+            kinds = self._heard[offence.key] = {said: {} for said in Said}
         self._heard.move_to_end(offence.key)
         if len(self._heard) > KEYS_MAX:
             self._heard.popitem(last=False)
-        return kinds.setdefault(offence.kind, {})
+        return kinds[offence.kind]

@@ -53,7 +53,8 @@ class Trace:
             parts += [transaction.id for transaction in keep.transactions]
         for answer in effects.answer:
             parts += [f"a{result.status}{result.code}".encode() for result in answer.results]
-        parts += [_publication_part(published) for published in effects.publish]
+        for published in effects.publish:
+            parts.append(_publication_part(published))
         self._hash.update(b" ".join(parts))
 
     def hexdigest(self) -> str:
