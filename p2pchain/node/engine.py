@@ -141,7 +141,7 @@ class Engine:
 
     def next_ms(self) -> int:
         """When `TimeReached` is due at the latest."""
-        due = self.core.spec.slot_start_ms(self.core.slot + 1)
+        due = self.core.slot_end_ms
         for moment in (self.gossip.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
             if moment is not None and moment < due:
                 due = moment
