@@ -108,6 +108,7 @@ class Engine:
         self.relaying = Relaying(self.core, self.consensus, self.gossip, self.fetching, self.assembling)
         self._waiting: dict[BlockId, Waiting] = {}
         self._slot_seen = 0
+        self._revision_seen = -1
         self._head_told: Node | None = None
         self._resumed = False
         self._grace_ms = now_ms + spec.slot_ms
@@ -136,6 +137,7 @@ class Engine:
         self.consensus.recover()
         self._resume()
         self._dispatch(event)
+        self.assembling.look()
         self._retry_waiting()
         self._advance()
         return core.effects
@@ -146,7 +148,7 @@ class Engine:
 
     def next_ms(self) -> int:
         """When `TimeReached` is due at the latest."""
-        due = self.core.spec.slot_start_ms(self.core.slot + 1)
+        due = self.core.slot_end_ms
         for moment in (self.relaying.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
             if moment is not None and moment < due:
                 due = moment
@@ -215,7 +217,10 @@ class Engine:
     def _advance(self) -> None:
         """What follows every event."""
         core = self.core
-        self._settle_head()
+        if core.tree.revision != self._revision_seen:  # nine events of ten change nothing in the tree
+            self._settle_head()
+            self._revision_seen = core.tree.revision
+        self.upgrading.look()
         if core.slot != self._slot_seen:
             self.misses.look(core.slot, seen=self._slot_seen, own=self._why_idle())
             self._slot_seen = core.slot
@@ -223,9 +228,8 @@ class Engine:
             self.gossip.tell_status()
             for peer in core.peers:  # a question may have been lost, and a peer that stands still says nothing new
                 self._look_at(peer)
-        self.assembling.look()
         self.sync.plan()
-        if not self.sync.is_behind and core.now_ms >= self._grace_ms:
+        if self.producer.is_time() and not self.sync.is_behind and core.now_ms >= self._grace_ms:
             self.producer.produce()
         self.relaying.advance()
 
@@ -248,7 +252,6 @@ class Engine:
         head = core.head = core.tree.head()
         core.pool.params = head.schedule.terms.params
         self._review_pool()
-        self.upgrading.look()
         if head is not self._head_told:
             self._head_told = head
             core.effects.publish.append(HeadChanged(head.subject))
@@ -339,7 +342,7 @@ class Engine:
     def _retry_waiting(self) -> None:
         """Blocks whose parent or time has come."""
         tree = self.core.tree
-        moved = True
+        moved = bool(self._waiting)
         while moved:
             moved = False
             for item, (peer, block) in list(self._waiting.items()):
