@@ -17,6 +17,7 @@ from p2pchain.api.openapi import TEXT, Answer, Endpoint
 from p2pchain.api.ports import Clock, Reads
 from p2pchain.api.tally import LATENCY_BUCKETS_S, Tally
 from p2pchain.api.views import Addresses
+from p2pchain.node.room import Room
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -93,8 +94,18 @@ class NodeCollector:
                 status.requirement.height if status.requirement is not None else 0,
             ),
         )
-        for name, words, value in gauges:
+        for name, words, value in (*gauges, *_room_gauges(status.room)):
             yield GaugeMetricFamily(_PREFIX + name, words, value)
+
+
+def _room_gauges(room: Room | None) -> tuple[tuple[str, str, int], ...]:
+    if room is None:
+        return ()
+    return (
+        ("disk_free_bytes", "Room left where the node writes, in the tightest place", room.free_bytes),
+        ("disk_low_bytes", "Below so much room the node makes no blocks", room.low_bytes),
+        ("disk_end_bytes", "Below so much room the node ends", room.end_bytes),
+    )
 
 
 def make_scrape(collector: NodeCollector) -> Callable[[], bytes]:

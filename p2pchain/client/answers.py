@@ -44,6 +44,8 @@ class Status(TypedDict):
     protocol_supported: int
     requirement: Json | None
     """`version` and `height` of what this node cannot follow."""
+    room: Json | None
+    """`free_bytes` on disk; below `low_bytes` the node makes no blocks, below `end_bytes` it ends."""
 
 
 class ErrorAnswer(TypedDict):

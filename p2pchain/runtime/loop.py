@@ -25,6 +25,7 @@ from p2pchain.node.engine import Engine
 from p2pchain.node.events import Event, Peer, RequestId
 from p2pchain.node.intake import Intake, OpenedTransaction
 from p2pchain.node.ports import Journal, Network, Store
+from p2pchain.node.room import Room
 from p2pchain.runtime.signing import SigningDesk
 from p2pchain.runtime.verifier import Verifier
 from p2pchain.wire.errors import ConnectionRefused, Reason
@@ -127,6 +128,10 @@ class NodeLoop:
 
     async def resume_production(self) -> None:
         await self._send.send(events.ProductionResumed())
+
+    async def room_measured(self, room: Room) -> None:
+        """How much room the disk has left: the engine stops producing before it is full."""
+        await self._send.send(events.RoomMeasured(room))
 
     async def _submit_batch(self, raw: Sequence[bytes]) -> Sequence[SubmitResult]:
         opened = self.intake.open_submitted(raw)
