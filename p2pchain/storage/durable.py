@@ -23,6 +23,14 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """With its parents, each durable: a folder whose own name is lost takes along all that was synced in it."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(FOLDER_MODE, exist_ok=True)
+        sync_folder(folder.parent)
+
+
 def write_all(descriptor: int, content: bytes, path: Path) -> None:
     """A write that was cut short is an error: the disk is full, or worse, and the next piece would only say so later."""
     written = os.write(descriptor, content)

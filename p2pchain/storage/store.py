@@ -23,7 +23,7 @@ from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.node.effects import Commit
 from p2pchain.node.ports import FinalBlock, Location, Recovered
 from p2pchain.node.room import Room
-from p2pchain.storage.durable import FOLDER_MODE, ProcessLock
+from p2pchain.storage.durable import ProcessLock, make_folder
 from p2pchain.storage.environment import BYTES_MAX, MAP_BYTES_MIN, NAME, Environment, Transaction, create, remove_leftovers, require_chain
 from p2pchain.storage.errors import DamagedStore, StorageError, mapped
 from p2pchain.storage.layout import (
@@ -280,7 +280,7 @@ def open_store(
     """Open the ledger in a folder, or create it there.  `HomeInUse` where another process has it."""
     settings = Settings(flush_blocks, bytes_max, marks)
     with mapped("opening the data folder", data_dir):
-        data_dir.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(data_dir)
     lock = ProcessLock(data_dir / "lock")
     try:
         remove_leftovers(data_dir)

@@ -8,6 +8,7 @@ offsets.  Works for 64-bit ELF, which is where the node runs; `is_possible` says
 from __future__ import annotations
 
 import ctypes
+import importlib
 import mmap
 import os
 import struct
@@ -17,9 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import lmdb
-
-_MODULE = Path(sys.modules["lmdb.cpython"].__file__ or "")
+_MODULE = Path(importlib.import_module("lmdb.cpython").__file__ or "")
 _RELOCATION = struct.Struct("<QQq")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
