@@ -27,8 +27,6 @@ START_S = 60.0
 FINAL_S = 60.0
 KILL_WITHIN_S = 0.5
 """From when the network goes on until the next kill: one or two slots, so at any step of a commit."""
-ALL_EVERY = 10
-"""One time in so many all nodes are killed at once."""
 
 
 class Load(Thread):
@@ -85,9 +83,8 @@ class Killer:
         self.kills = 0
         self.restarts_s: list[float] = []
 
-    def cycle(self) -> None:
-        """One kill, or one of every node."""
-        everyone = self.kills % ALL_EVERY == ALL_EVERY - 1
+    def cycle(self, *, everyone: bool = False) -> None:
+        """One kill, or one of every node at once."""
         victims = self._network.names if everyone else [self._chance.choice(self._network.names)]
         for name in victims:
             self.require_no_contradiction(name)

@@ -11,11 +11,12 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from unittest.mock import patch
 
-from tests.storage.interposed import Call, between
+from tests.storage.interposed import Call, Fault, between
 
 _IGNORED = ("lock", "lock.mdb", "sign-state.lock")
 """They hold nothing: whoever opens the store makes them anew."""
@@ -75,6 +76,9 @@ class Trace:
     operations: list[Operation] = field(default_factory=list)
     folders: set[int] = field(default_factory=lambda: {ROOT})
     databases: set[int] = field(default_factory=set)
+    fail: Callable[[int], Fault | None] = lambda _: None
+    """Asked at each call of the disk, which it numbers from 0: what happens instead."""
+    calls: int = 0
     _known: dict[int, int] = field(default_factory=dict)
     """By inode; a number that the disk uses again becomes another file here."""
 
@@ -83,6 +87,11 @@ class Trace:
 
     def add(self, operation: Operation) -> None:
         self.operations.append(operation)
+
+    def ask(self) -> Fault | None:
+        """Whether the next call fails."""
+        self.calls += 1
+        return self.fail(self.calls - 1)
 
     def covers(self, path: str | Path) -> bool:
         found = Path(path)
@@ -113,18 +122,19 @@ class Trace:
         old = (self.id_of(source.parent), source.name)
         self.add(Link(self.id_of(target.parent), target.name, self.id_of(source), old))
 
-    def of_database(self, call: Call) -> None:
+    def of_database(self, call: Call) -> Fault | None:
         if not self.covers(call.file):
-            return
+            return None
         number = self.id_of(Path(call.file))
         self.databases.add(number)
         self.add(Sync(number) if call.name == "sync" else Write(number, call.offset, call.data, call.is_synced))
+        return self.ask()
 
 
 @contextmanager
-def traced(folder: Path) -> Iterator[Trace]:
-    """Record what happens below a folder, which exists and is empty."""
-    trace = Trace(folder)
+def traced(folder: Path, fail: Callable[[int], Fault | None] = lambda _: None) -> Iterator[Trace]:
+    """Record what happens below a folder, which exists and is empty; calls for which `fail` names a fault have it."""
+    trace = Trace(folder, fail=fail)
     with between(trace.of_database), ExitStack() as stack:
         for name, stand_in in _stand_ins(trace).items():
             stack.enter_context(patch.object(os, name, stand_in))
@@ -140,37 +150,46 @@ def _stand_ins(trace: Trace) -> dict[str, Callable[..., Any]]:  # noqa: C901  (a
     def path_of(descriptor: int) -> Path:
         return Path(f"/proc/self/fd/{descriptor}").readlink()
 
+    def refuse(fault: Fault | None, path: Any) -> None:
+        if fault is not None and fault.errno:
+            raise OSError(fault.errno, os.strerror(fault.errno), str(path))
+
     def opened(path: Any, flags: int, *arguments: Any, **more: Any) -> int:
-        is_new = flags & os.O_CREAT and not Path(path).exists()
+        is_new = flags & os.O_CREAT and not Path(path).exists() and trace.covers(path)
+        if is_new:
+            refuse(trace.ask(), path)
         descriptor: int = real["open"](path, flags, *arguments, **more)
-        if is_new and trace.covers(path):
+        if is_new:
             trace.made(Path(path))
         return descriptor
 
-    def written(descriptor: int, data: bytes) -> int:
+    def put(write: str, descriptor: int, data: bytes, *offset: int) -> int:
         path = path_of(descriptor)
-        if trace.covers(path):
-            trace.add(Write(trace.id_of(path), path.stat().st_size, data, is_synced=False))
-        return int(real["write"](descriptor, data))
-
-    def placed(descriptor: int, data: bytes, offset: int) -> int:
-        if trace.covers(path := path_of(descriptor)):
-            trace.add(Write(trace.id_of(path), offset, data, is_synced=False))
-        return int(real["pwrite"](descriptor, data, offset))
+        if not trace.covers(path):
+            return int(real[write](descriptor, data, *offset))
+        fault = trace.ask()
+        refuse(fault, path)
+        data = data if fault is None else data[: fault.part]
+        at = offset[0] if offset else path.stat().st_size
+        trace.add(Write(trace.id_of(path), at, data, is_synced=False))
+        return int(real[write](descriptor, data, *offset))
 
     def synced(descriptor: int) -> None:
         if trace.covers(path := path_of(descriptor)):
+            refuse(trace.ask(), path)
             number = trace.id_of(path)
             trace.add(SyncFolder(number) if number in trace.folders else Sync(number))
         real["fdatasync"](descriptor)
 
     def truncated(descriptor: int, size: int) -> None:
         if trace.covers(path := path_of(descriptor)):
+            refuse(trace.ask(), path)
             trace.add(Truncate(trace.id_of(path), size))
         real["ftruncate"](descriptor, size)
 
     def renamed(source: Any, target: Any) -> None:
         if trace.covers(target):
+            refuse(trace.ask(), target)
             trace.rename(Path(source), Path(target))
         real["rename"](source, target)
 
@@ -180,14 +199,16 @@ def _stand_ins(trace: Trace) -> dict[str, Callable[..., Any]]:  # noqa: C901  (a
         real["unlink"](path, **more)
 
     def folder_made(path: Any, *arguments: Any, **more: Any) -> None:
+        if trace.covers(path):
+            refuse(trace.ask(), path)
         real["mkdir"](path, *arguments, **more)
         if trace.covers(path):
             trace.made(Path(path))
 
     return {
         "open": opened,
-        "write": written,
-        "pwrite": placed,
+        "write": partial(put, "write"),
+        "pwrite": partial(put, "pwrite"),
         "fsync": synced,
         "fdatasync": synced,
         "ftruncate": truncated,

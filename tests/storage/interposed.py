@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 _MODULE = Path(importlib.import_module("lmdb.cpython").__file__ or "")
+_pwrite = os.pwrite
+"""As it is now: a test may put something else in its place."""
 _RELOCATION = struct.Struct("<QQq")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
@@ -88,7 +90,7 @@ def _wrapped(name: str, observe: Observer) -> Any:
         fault = observe(call)
         if fault is None:
             return int(real(*arguments))
-        written = os.pwrite(arguments[0], call.data[: fault.part], call.offset) if fault.part else 0
+        written = _pwrite(arguments[0], call.data[: fault.part], call.offset) if fault.part else 0
         if fault.errno:
             ctypes.set_errno(fault.errno)
             return -1
