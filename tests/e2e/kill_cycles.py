@@ -38,17 +38,17 @@ def main(kills: int, batch: int, slot_ms: int, seed: int) -> None:
 
 
 def run(network: Network, kills: int, batch: int, seed: int) -> None:
-    killer, began = Killer(network, seed), time.monotonic()
-    cycles = said = 0
-    with load(network, batch) as sender:
-        while killer.kills < kills:
-            cycles += 1
-            killer.cycle(everyone=cycles % ALL_EVERY == 0)
-            if killer.kills // 100 > said:
-                said = killer.kills // 100
-                tell(killer, sender.sent, time.monotonic() - began)
-    for name in network.names:
-        killer.require_no_contradiction(name)
+    began, cycles, said = time.monotonic(), 0, 0
+    with Killer(network, seed) as killer:
+        with load(network, batch) as sender:
+            while killer.kills < kills:
+                cycles += 1
+                killer.cycle(everyone=cycles % ALL_EVERY == 0)
+                if killer.kills // 100 > said:
+                    said = killer.kills // 100
+                    tell(killer, sender.sent, time.monotonic() - began)
+        for name in network.names:
+            killer.require_no_contradiction(name)
     tell(killer, sender.sent, time.monotonic() - began)
     click.echo("no acknowledged final block lost, no contradicting signature")
 

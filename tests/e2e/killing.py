@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import Self
 
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.address import decode_address
@@ -82,6 +83,15 @@ class Killer:
         """Hash of every block that any node called final before it was killed."""
         self.kills = 0
         self.restarts_s: list[float] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for child in self._children.values():
+            child.terminate()
+        for child in self._children.values():
+            child.wait()
 
     def cycle(self, *, everyone: bool = False) -> None:
         """One kill, or one of every node at once."""
