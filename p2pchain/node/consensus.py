@@ -6,10 +6,12 @@ Our own ballots come back through `count`, by the same door as a stranger's, aft
 from __future__ import annotations
 
 from p2pchain.chain.outcomes import failures_in
+from p2pchain.chain.schedule import quorum
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import PublicKey, Signature
 from p2pchain.chain.votes import VOTERS_MAX, Ballot, Certificate, Kind, make_certificate
 from p2pchain.chain.voting import Hold, Proposal, SignState, after_confirm, after_vote, hold_vote, may_confirm
+from p2pchain.node.clocks import Clocks
 from p2pchain.node.core import Core
 from p2pchain.node.effects import BlockFinal, SignBallot
 from p2pchain.node.events import Peer
@@ -31,6 +33,7 @@ class Consensus:
         self.last_seen: dict[PublicKey, int] = {}
         """Slot of the newest ballot of each active delegate: what status and metrics show."""
         self.last_final_ms: int | None = None
+        self.clocks = Clocks(core.spec)
 
     def consider(self, node: Node) -> None:
         """A block entered the tree: vote, then count what was said about it before it came.
@@ -47,6 +50,8 @@ class Consensus:
         core = self._core
         subject = ballot.subject
         self.witness.see_ballots([ballot])
+        if peer is not None and ballot.voter in self.known_voters():
+            self.clocks.hear(ballot, core.now_ms)
         if subject.slot <= core.tree.root.slot or subject.slot > core.slot + 1 or ballot.voter not in self.known_voters():
             return
         if core.ballots.add(ballot) is not True:
@@ -140,8 +145,8 @@ class Consensus:
     def _try_certify(self, node: Node) -> None:
         if node.certificate is not None or node is self._core.tree.root:
             return
-        votes = self._countable(Kind.VOTE, node)
-        if len(votes) <= VOTERS_MAX and self._core.tree.has_quorum(node, votes.keys()):
+        votes = self._decisive(Kind.VOTE, node)
+        if votes is not None:
             self._certify(node, make_certificate(Kind.VOTE, node.subject, votes))
 
     def _certify(self, node: Node, certificate: Certificate) -> bool:
@@ -164,14 +169,18 @@ class Consensus:
     def _try_finalise(self, node: Node) -> None:
         if node is self._core.tree.root or node.id not in self._core.tree:
             return
-        confirms = self._countable(Kind.CONFIRM, node)
-        if len(confirms) <= VOTERS_MAX and self._core.tree.has_quorum(node, confirms.keys()):
+        confirms = self._decisive(Kind.CONFIRM, node)
+        if confirms is not None:
             self._finalise(node, make_certificate(Kind.CONFIRM, node.subject, confirms))
 
-    def _countable(self, kind: Kind, node: Node) -> dict[PublicKey, Signature]:
-        """The ballots on a block by those who have a vote on it."""
-        voters = self._core.tree.voters(node)
-        return {key: value for key, value in self._core.ballots.signatures(kind, node.subject).items() if key in voters}
+    def _decisive(self, kind: Kind, node: Node) -> dict[PublicKey, Signature] | None:
+        """The ballots on a block by those who have a vote on it; None where they are no quorum, or too many for a certificate."""
+        tree, signatures = self._core.tree, self._core.ballots.signatures(kind, node.subject)
+        if len(signatures) < quorum(len(node.governors)) or not tree.has_quorum(node, signatures.keys()):
+            return None
+        voters = tree.voters(node)
+        countable = {key: value for key, value in signatures.items() if key in voters}
+        return countable if len(countable) <= VOTERS_MAX else None
 
     def recover(self) -> None:
         """Make the base of an installed recovery final where it is known, and begin anew above it."""
@@ -224,3 +233,4 @@ class Consensus:
     def _forget_strangers(self) -> None:
         known = self.known_voters() if self._core.head.id in self._core.tree else self._core.tree.root.schedule.keys
         self.last_seen = {key: slot for key, slot in self.last_seen.items() if key in known}
+        self.clocks.forget_strangers(known)
