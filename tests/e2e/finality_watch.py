@@ -26,15 +26,14 @@ class Finality(NamedTuple):
 class FinalityWatch(Thread):
     """From `start` until `finish`.  Whatever goes wrong in it is raised by `finish`."""
 
-    def __init__(self, network: Network, *, at: str, feeding: str) -> None:
+    def __init__(self, network: Network, *, at: str, flow: SteadyFlow | None = None) -> None:
+        """`flow` gives each slot something to include, where nothing else does."""
         super().__init__(daemon=True)
         self._at = NodeClient(network.node(at)["api"], timeout_s=10)
-        self._feeding = NodeClient(network.node(feeding)["api"], timeout_s=10)
-        self._purse = Purse(network.record["accounts"], self._feeding)
         self._spec = self._at.spec()
+        self._flow = flow
         self._stopping = Event()
         self._error: Exception | None = None
-        self._fed_s = 0.0
         self.seen: list[Finality] = []
         self.gap_s = 0.0
         """The longest time without a new final block."""
@@ -53,12 +52,12 @@ class FinalityWatch(Thread):
             self._error = error
         finally:
             self._at.close()
-            self._feeding.close()
 
     def _watch(self) -> None:
         height, last_s = self._at.status()["final"]["height"], time.monotonic()
         while not self._stopping.wait(POLL_S):
-            self._feed()
+            if self._flow is not None:
+                self._flow.feed()
             reached = self._at.status()["final"]["height"]
             now_ms, now_s = time.time() * 1000, time.monotonic()
             self.gap_s = max(self.gap_s, now_s - last_s)
@@ -67,10 +66,20 @@ class FinalityWatch(Thread):
                 self.seen += [Finality(block["height"], now_ms - self._spec.slot_start_ms(block["slot"])) for block in blocks]
                 height, last_s = reached, now_s
 
-    def _feed(self) -> None:
-        if time.monotonic() - self._fed_s < self._spec.slot_ms / 2_000:
+
+class SteadyFlow:
+    """Two transfers a slot, so that none is left empty."""
+
+    def __init__(self, network: Network, at: str) -> None:
+        self._client = network.client(at)
+        self._purse = Purse(network.record["accounts"], self._client)
+        self._pause_s = self._purse.spec.slot_ms / 2_000
+        self._fed_s = 0.0
+
+    def feed(self) -> None:
+        if time.monotonic() - self._fed_s < self._pause_s:
             return
         self._fed_s = time.monotonic()
-        (item,) = self._purse.sign(1, self._feeding.status()["slot"] + VALID_SLOTS)
-        found = self._feeding.submit([item.raw])[0]["error"]
+        (item,) = self._purse.sign(1, self._client.status()["slot"] + VALID_SLOTS)
+        found = self._client.submit([item.raw])[0]["error"]
         assert found is None, f"a transfer was refused: {found}"

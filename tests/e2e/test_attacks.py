@@ -14,7 +14,7 @@ from p2pchain.badpeers.floods import Flood
 from p2pchain.badpeers.targets import Target
 from p2pchain.chain.types import ChainId
 from p2pchain.config import split_endpoint
-from tests.e2e.finality_watch import FinalityWatch
+from tests.e2e.finality_watch import FinalityWatch, SteadyFlow
 from tests.e2e.network import Network
 from tests.e2e.process_figures import resident_mb
 from tests.e2e.test_faults import NO_CONTRADICTION
@@ -25,7 +25,7 @@ QUICK_S = 7.0
 LINKS_MAX = 8
 APART_S = 0.05
 """Between one attack and the next: else they would push each other out of the 64 handshakes that a node hears at once."""
-FLOOD_RATE = 5.0
+FLOOD_RATE = 2.0
 """The two cores are shared with the attackers: floods at full speed are for the command above."""
 GROWTH_MB_MAX = 40.0
 GAP_SLOTS_MAX = 6
@@ -63,7 +63,7 @@ def play(network: Network) -> Scene:
     make_room(network)
     node = network.node("node-1")
     before, memory_mb = honest_peers(network), resident_mb(node["pid"])
-    watch = FinalityWatch(network, at="node-2", feeding="node-3")
+    watch = FinalityWatch(network, at="node-2", flow=SteadyFlow(network, "node-3"))
     watch.start()
     try:
         reports = trio.run(attack_with_all, network)
