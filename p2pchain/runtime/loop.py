@@ -30,9 +30,9 @@ from p2pchain.runtime.verifier import Verifier
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Hello, Message, Tips, Transactions
 
-INBOX_MAX = 256
+INBOX_MAX = 16
 """Verified events that wait: a few slots' worth of ballots of 101 delegates.  A full inbox slows its senders down."""
-GOSSIPED_MAX = 16
+GOSSIPED_MAX = 2
 """Messages of transactions that wait to be verified: at most 16 MiB; a peer that sends more is read more slowly."""
 JOURNAL_BYTES_MAX = 128 << 20
 """The journal of the mempool is rewritten when it has grown to this: twice what the pool itself may hold."""

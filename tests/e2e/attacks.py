@@ -77,7 +77,7 @@ def line(network: Network, flow: SteadyFlow, attack: Attack | None, seconds: flo
     for watch in watches.values():
         watch.start()
     try:
-        report = wait(seconds) if attack is None else run(network, attack, seconds)
+        report = run(network, attack, seconds)
     finally:
         delays = {name: delays_of(watch.finish()) for name, watch in watches.items()}
     core = (cpu_seconds(pid) - cpu_s) / (time.monotonic() - began_s)
@@ -88,18 +88,17 @@ def line(network: Network, flow: SteadyFlow, attack: Attack | None, seconds: flo
     )
 
 
-def run(network: Network, attack: Attack, seconds: float) -> Report:
-    """Short ones again and again: what they do to a node is to be felt."""
+def run(network: Network, attack: Attack | None, seconds: float) -> Report | None:
+    """Short ones again and again: what they do to a node is to be felt.  None: so long without an attack."""
+    if attack is None:
+        trio.run(trio.sleep, seconds)
+        return None
     target, chain = Target(*split_endpoint(network.node(ATTACKED)["p2p"])), ChainId(bytes.fromhex(network.record["chain_id"]))
     until = time.monotonic() + seconds
     while True:
         report = trio.run(run_campaign, attack, target, chain, Size(max(0.1, until - time.monotonic()), attack.CONNECTIONS))
         if report.findings or time.monotonic() + max(0.5, attack.LEAST_S) > until:
             return report
-
-
-def wait(seconds: float) -> None:
-    trio.run(trio.sleep, seconds)
 
 
 def delays_of(blocks: list[Finality]) -> Delays:
