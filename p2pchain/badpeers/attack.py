@@ -75,9 +75,9 @@ class JoinedAttack(Attack):
     async def join(self, peer: BadPeer) -> None:
         await peer.join()
 
-    @abstractmethod
-    async def strike(self, peer: BadPeer) -> None:
-        """What is done once both have said hello."""
+    async def strike(self, peer: BadPeer) -> None:  # noqa: ARG002
+        """What is done once both have said hello; by default nothing, for ever."""
+        await trio.sleep_forever()
 
     async def react(self, peer: BadPeer, message: Message) -> None:
         """To what the node says; nothing by default."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import trio
-
 from p2pchain.badpeers.answers import Silent
 from p2pchain.badpeers.attack import JoinedAttack
 from p2pchain.badpeers.peer import BadPeer, Identity, new_identity
@@ -35,10 +33,6 @@ class Crowd(JoinedAttack):
     """Else most of them would push each other out before they have shaken hands."""
     CROWDS = True
 
-    async def strike(self, peer: BadPeer) -> None:
-        await peer.send_frames(b"")
-        await trio.sleep_forever()
-
 
 class Twins(JoinedAttack):
     NAME = "twins"
@@ -53,10 +47,6 @@ class Twins(JoinedAttack):
     def identity(self, number: int, chain_id: ChainId) -> Identity | None:  # noqa: ARG002
         self._identity = self._identity or new_identity(chain_id)
         return self._identity
-
-    async def strike(self, peer: BadPeer) -> None:
-        await peer.send_frames(b"")
-        await trio.sleep_forever()
 
 
 ATTACKS = (Churn, Crowd, Twins)

@@ -61,8 +61,8 @@ class Flood(JoinedAttack):
             await trio.sleep(0 if self.rate is None else 1 / self.rate)
 
 
-def _flood(kind: type[Message], words: str, make: Callable[[BadPeer], Message]) -> type[Flood]:
-    name = f"flood-{kind.__name__.removesuffix('Message').lower()}"
+def _flood(kind: type[Message], words: str, make: Callable[[BadPeer], Message], name: str = "") -> type[Flood]:
+    name = name or f"flood-{kind.__name__.removesuffix('Message').lower()}"
     return type(f"Flood{kind.__name__}", (Flood,), {"NAME": name, "SUMMARY": f"without end: {words}", "MAKE": staticmethod(make)})
 
 
@@ -81,9 +81,18 @@ def _block(peer: BadPeer) -> Message:
     return BlockMessage(forgery.block(peer.identity.signer, peer.chain_id, parent))
 
 
-def _transactions(peer: BadPeer) -> Message:
+def _full_block(peer: BadPeer) -> Message:
+    parent = forgery.above(peer.theirs.head, by=1, block_id=UNKNOWN)
+    return BlockMessage(forgery.block(peer.identity.signer, peer.chain_id, parent, transactions=_signed(peer)))
+
+
+def _signed(peer: BadPeer) -> list[bytes]:
     until = peer.theirs.head.slot + 1_000
-    return Transactions([forgery.transaction(peer.identity.signer, peer.chain_id, nonce, until) for nonce in range(TRANSACTIONS)])
+    return [forgery.transaction(peer.identity.signer, peer.chain_id, nonce, until) for nonce in range(TRANSACTIONS)]
+
+
+def _transactions(peer: BadPeer) -> Message:
+    return Transactions(_signed(peer))
 
 
 FLOODS: dict[type[Message], type[Flood]] = {
@@ -95,7 +104,7 @@ FLOODS: dict[type[Message], type[Flood]] = {
         (GetBlocks, "questions for final blocks", lambda _peer: GetBlocks(1, Height(1), BLOCKS_MAX)),
         (GetBranch, "questions for a branch that nobody has", lambda _peer: GetBranch(1, UNKNOWN)),
         (Blocks, "answers that nobody asked for, 256 KiB each", lambda _peer: Blocks(1, [bytes(1024), b""] * 256)),
-        (Transactions, "200 transactions of an account without funds, signed", _transactions),
+        (Transactions, f"{TRANSACTIONS} transactions of an account without funds, signed", _transactions),
         (BlockMessage, "a block of a stranger on a block that there is not, signed", _block),
         (BallotMessage, "a vote of a stranger, signed", _ballot),
         (CertificateMessage, f"a certificate of {VOTERS_MAX} strangers, all of them signed", _certificate),
@@ -103,4 +112,7 @@ FLOODS: dict[type[Message], type[Flood]] = {
 }
 """By kind; a hello is none in the middle of a link and a goodbye ends it, so each of those can be said once."""
 
-ATTACKS = tuple(FLOODS.values())
+ATTACKS = (
+    *FLOODS.values(),
+    _flood(BlockMessage, f"such a block with {TRANSACTIONS} transactions, each of them signed", _full_block, "flood-full-block"),
+)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from p2pchain.badpeers.attack import JoinedAttack
-from p2pchain.badpeers.handshakes import LATE_S
+from p2pchain.badpeers.handshakes import LATE_S, PATIENCE_S
 from p2pchain.badpeers.peer import BadPeer
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
@@ -19,6 +19,7 @@ class _Refused(JoinedAttack):
     FAULT = "F17"
     ANSWERS = frozenset({Reason.PROTOCOL_VIOLATION})
     WITHIN_S = LATE_S
+    SECONDS = PATIENCE_S
 
 
 def header(number: int, size: int) -> bytes:
@@ -106,6 +107,7 @@ class NotSealed(JoinedAttack):
     FAULT = "F17"
     ANSWERS = frozenset({Reason.NOT_AUTHENTIC})
     WITHIN_S = LATE_S
+    SECONDS = PATIENCE_S
 
     async def strike(self, peer: BadPeer) -> None:
         frame = encode_frame(Ping(1))
@@ -118,6 +120,7 @@ class RecordReplay(JoinedAttack):
     FAULT = "F17"
     ANSWERS = frozenset({Reason.NOT_AUTHENTIC})
     WITHIN_S = LATE_S
+    SECONDS = PATIENCE_S
 
     async def strike(self, peer: BadPeer) -> None:
         await peer.send_raw(2 * peer.seal(encode_frame(Ping(1))))

@@ -13,7 +13,7 @@ import trio
 from p2pchain.badpeers import forgery
 from p2pchain.badpeers.answers import Answer, Silent
 from p2pchain.badpeers.attack import JoinedAttack
-from p2pchain.badpeers.handshakes import LATE_S
+from p2pchain.badpeers.handshakes import LATE_S, PATIENCE_S
 from p2pchain.badpeers.peer import NOTHING, BadPeer
 from p2pchain.chain.types import BlockId, Hash, Height, Slot
 from p2pchain.chain.votes import Kind, Subject
@@ -42,23 +42,41 @@ NUMBER_MAX = 2**63 - 1
 class _Forged(JoinedAttack):
     FAULT = "F17"
     ANSWERS: ClassVar[frozenset[Answer]] = frozenset({Reason.INVALID_DATA})
-    WITHIN_S = LATE_S
+    WITHIN_S: ClassVar[float | None] = LATE_S
+    SECONDS = PATIENCE_S
 
 
 class BadSignature(_Forged):
     NAME = "bad-signature"
-    SUMMARY = "sends a block, ballot, certificate or transaction whose signature is nobody's"
-    CONNECTIONS = 4
+    SUMMARY = "sends a block above the node's head, or a transaction, whose signature is nobody's"
+    WITHIN_S = PATIENCE_S
 
     async def strike(self, peer: BadPeer) -> None:
-        signer, tip = peer.identity.signer, forgery.above(peer.theirs.head, by=1, block_id=secrets.token_bytes(32))
-        cases: tuple[Message, ...] = (
-            BlockMessage(forgery.block(signer, peer.chain_id, tip, is_signed=False)),
-            BallotMessage(forgery.ballot(signer, peer.chain_id, Kind.VOTE, tip, is_signed=False)),
-            CertificateMessage(forgery.certificate(peer.chain_id, Kind.CONFIRM, tip, signers=3, is_signed=False).raw),
-            Transactions([forgery.transaction(signer, peer.chain_id, 0, tip.slot + 100, is_signed=False)]),
-        )
-        await peer.say(cases[peer.number % len(cases)])
+        await peer.say(self._forge(peer))
+
+    async def react(self, peer: BadPeer, message: Message) -> None:
+        if isinstance(message, Status):  # the head has moved: a block on an old one is nobody's business any more
+            await peer.say(self._forge(peer))
+
+    @staticmethod
+    def _forge(peer: BadPeer) -> Message:
+        signer, tip = peer.identity.signer, peer.theirs.head
+        if peer.number % 2:
+            return Transactions([forgery.transaction(signer, peer.chain_id, 0, tip.slot + 100, is_signed=False)])
+        return BlockMessage(forgery.block(signer, peer.chain_id, tip, is_signed=False))
+
+
+class ForgedVoice(_Forged):
+    NAME = "forged-voice"
+    SUMMARY = "hears a delegate's ballot and says in its name that it is for another block"
+    WITHIN_S = None
+    SECONDS = 40.0
+    """An idle network says nothing until its next heartbeat."""
+
+    async def react(self, peer: BadPeer, message: Message) -> None:
+        if isinstance(message, BallotMessage):
+            other = message.ballot.subject._replace(block=BlockId(Hash(secrets.token_bytes(32))))
+            await peer.say(BallotMessage(message.ballot._replace(subject=other)))
 
 
 class NoSuchThing(_Forged):
@@ -74,8 +92,7 @@ class NoSuchThing(_Forged):
 class BlockOfAStranger(_Forged):
     NAME = "block-of-a-stranger"
     SUMMARY = "makes a block of its own above the node's head, signed with a key that is no delegate's"
-    WITHIN_S = 5.0
-    SECONDS = 5.0
+    WITHIN_S = PATIENCE_S
 
     async def strike(self, peer: BadPeer) -> None:
         await peer.say(self._forge(peer))
@@ -176,10 +193,6 @@ class ImpossibleTips(JoinedAttack):
         tip = Subject(Slot(NUMBER_MAX), Height(NUMBER_MAX), BlockId(Hash(secrets.token_bytes(32))))
         await peer.join(peer.hello._replace(tips=Tips(tip, tip)))
 
-    async def strike(self, peer: BadPeer) -> None:
-        await peer.send_frames(b"")
-        await trio.sleep_forever()
-
 
 class Echo(JoinedAttack):
     NAME = "echo"
@@ -188,10 +201,6 @@ class Echo(JoinedAttack):
     ANSWERS = _HELD
     SECONDS = 5.0
 
-    async def strike(self, peer: BadPeer) -> None:
-        await peer.send_frames(b"")
-        await trio.sleep_forever()
-
     async def react(self, peer: BadPeer, message: Message) -> None:
         if isinstance(message, Status | BlockMessage | BallotMessage | CertificateMessage | Transactions):
             await peer.say(*(ECHOES * [message]))
@@ -199,6 +208,7 @@ class Echo(JoinedAttack):
 
 ATTACKS = (
     BadSignature,
+    ForgedVoice,
     NoSuchThing,
     BlockOfAStranger,
     StalledSync,

@@ -32,9 +32,8 @@ async def find_target(host: str, port: int, *, is_own: bool) -> Target:
     addresses = [str(entry[4][0]) for entry in found]
     public = [address for address in addresses if not is_near(ip_address(address.partition("%")[0]))]
     if public and not is_own:
-        raise NotAllowed(
-            f"{host} is {public[0]}, which is neither this machine nor a private network: attack only nodes of your own, and say so"
-        )
+        found_at = public[0] if public[0] == host else f"{host} ({public[0]})"
+        raise NotAllowed(f"{found_at} is neither this machine nor in a private network: attack only nodes of your own, and say so")
     return Target(addresses[0], port)
 
 
@@ -42,6 +41,4 @@ def is_near(address: IPv4Address | IPv6Address) -> bool:
     """Loopback, private or link-local.  An unspecified address is this machine."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     address = mapped or address
-    if address.is_multicast or address.is_reserved:
-        return False
-    return address.is_loopback or address.is_private or address.is_link_local
+    return not address.is_multicast and (address.is_loopback or address.is_private or address.is_link_local)

@@ -12,7 +12,8 @@ from p2pchain.badpeers.targets import Target
 from p2pchain.chain.types import ChainId
 from p2pchain.wire.messages import Ping, Pong, Tips
 
-MEET_S = 6.0
+MEET_S = 10.0
+AGAIN_S = 0.2
 PAUSE_S = 0.1
 PATIENCE_S = 10.0
 """A sign of life that has not come by then does not count as late but as lost."""
@@ -45,9 +46,16 @@ class Witness:
 
     @classmethod
     async def meet(cls, target: Target, chain_id: ChainId) -> Self:
+        """As a node does it: again, where it had to make room for another handshake.  `NoWitness` where it is not wanted."""
+        why = "no answer"
         with trio.move_on_after(MEET_S):
-            return cls(await _join(target, chain_id))
-        raise NoWitness(f"an honest peer got no answer within {MEET_S:.0f} s")
+            while True:
+                try:
+                    return cls(await _join(target, chain_id))
+                except _ClosedOn as closed:
+                    why = str(closed)
+                    await trio.sleep(AGAIN_S)
+        raise NoWitness(f"an honest peer cannot join within {MEET_S:g} s: {why}")
 
     async def watch(self) -> None:
         """One ping after the other, until `finish` or the end of the link."""
@@ -55,6 +63,7 @@ class Witness:
             while not self._is_finishing:
                 await self._ping()
                 await trio.sleep(PAUSE_S)
+            await self._ping()
         except Over:
             pass
         self._last_answered.set()
@@ -81,6 +90,10 @@ class Witness:
         self._slowest_s = max(self._slowest_s, trio.current_time() - self._asked_s)
 
 
+class _ClosedOn(Exception):  # noqa: N818
+    """The link was closed without a word."""
+
+
 async def _join(target: Target, chain_id: ChainId) -> BadPeer:
     peer = await dial(target, chain_id, 0)
     try:
@@ -88,7 +101,10 @@ async def _join(target: Target, chain_id: ChainId) -> BadPeer:
     except Over:
         assert peer.ending is not None
         await trio.aclose_forcefully(peer.stream)
-        raise NoWitness(f"an honest peer is refused: {name_of(peer.ending.answer)} ({peer.ending.text})") from None
+        text = f"{name_of(peer.ending.answer)} ({peer.ending.text})"
+        if peer.ending.answer is Silent.CLOSED:
+            raise _ClosedOn(text) from None
+        raise NoWitness(f"an honest peer is refused: {text}") from None
     except trio.Cancelled:
         await trio.aclose_forcefully(peer.stream)
         raise

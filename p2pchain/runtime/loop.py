@@ -31,9 +31,10 @@ from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Hello, Message, Tips, Transactions
 
 INBOX_MAX = 16
-"""Verified events that wait: a few slots' worth of ballots of 101 delegates.  A full inbox slows its senders down."""
+"""Verified events that wait.  A full inbox slows its senders down, and they take turns before it: so whatever one peer sends, a
+vote of another waits behind these and one event of each other peer."""
 GOSSIPED_MAX = 2
-"""Messages of transactions that wait to be verified: at most 16 MiB; a peer that sends more is read more slowly."""
+"""Messages of transactions that wait to be verified: at most 2 MiB.  Few, for the same reason."""
 JOURNAL_BYTES_MAX = 128 << 20
 """The journal of the mempool is rewritten when it has grown to this: twice what the pool itself may hold."""
 SUBMIT_BATCH = 500
@@ -59,7 +60,7 @@ class NodeLoop:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self.engine = engine
-        self.intake = Intake(engine.core, engine.sync.expects)
+        self.intake = Intake(engine.core, engine.sync.expects, engine.consensus.known_voters)
         self._connected: Edges | None = None
         self._clock = clock
         self._verifier = Verifier()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 import trio
 
+from p2pchain.badpeers.answers import Silent
 from p2pchain.badpeers.attack import Attack
 from p2pchain.badpeers.campaign import Report, Size, run_campaign
 from p2pchain.badpeers.catalogue import CATALOGUE
@@ -22,8 +23,8 @@ from tests.e2e.waiting import wait_until
 
 SLOT_MS = 500
 QUICK_S = 7.0
-LINKS_MAX = 8
-APART_S = 0.05
+LINKS_MAX = 4
+APART_S = 0.1
 """Between one attack and the next: else they would push each other out of the 64 handshakes that a node hears at once."""
 FLOOD_RATE = 2.0
 """The two cores are shared with the attackers: floods at full speed are for the command above."""
@@ -91,7 +92,11 @@ async def attack_with_all(network: Network) -> dict[str, Report]:
     async def run(attack: Attack, place: int) -> None:
         await trio.sleep(place * APART_S)
         target = Target(*split_endpoint(network.node("node-4" if attack.CROWDS else "node-1")["p2p"]))
-        size = Size(min(attack.SECONDS, QUICK_S), attack.CONNECTIONS if attack.CROWDS else min(attack.CONNECTIONS, LINKS_MAX))
+        goes_on = attack.REPEATS or Silent.HELD in attack.ANSWERS
+        size = Size(
+            min(attack.SECONDS, QUICK_S) if goes_on else attack.SECONDS,
+            attack.CONNECTIONS if attack.CROWDS else min(attack.CONNECTIONS, LINKS_MAX),
+        )
         reports[attack.NAME] = await run_campaign(attack, target, chain, size)
 
     async with trio.open_nursery() as nursery:

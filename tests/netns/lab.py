@@ -12,6 +12,7 @@ runs side by side do not meet, and whatever a killed run left behind is removed 
 
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -136,3 +137,4 @@ def remove_leftovers() -> None:
             for pid in run("ip", "netns", "pids", name).split():
                 os.kill(int(pid), 9)
             run("ip", "netns", "del", name)
+            shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)

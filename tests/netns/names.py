@@ -67,7 +67,8 @@ async def _take_orders(records: dict[str, list[str]], over: trio.CancelScope) ->
             records[name] = addresses
         else:
             records.pop(name, None)
-        print(line.strip(), flush=True)
+        sys.stdout.write(line)
+        sys.stdout.flush()
     over.cancel()
 
 

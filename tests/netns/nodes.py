@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from p2pchain.chain.genesis import Genesis
-from p2pchain.cli.home_making import NODE_KEY, begin_signing, key_in, make_home, new_home_config
+from p2pchain.cli.home_making import begin_signing, key_in, make_home, new_home_config
 from p2pchain.cli.testnet import making
 from p2pchain.client import NodeClient
 from p2pchain.config import Home
-from p2pchain.keystore import Keystore
+from p2pchain.keystore import NODE_KEY, Keystore
 from tests.e2e.waiting import wait_until
 from tests.netns.lab import SWITCH_ADDRESS, Lab, Machine
 from tests.netns.slow_link import Line

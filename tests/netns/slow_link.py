@@ -97,7 +97,7 @@ class SlowLink:
 
 async def serve(listen: str, to: str) -> None:
     far, near = parse_endpoint(to), parse_endpoint(listen)
-    link = SlowLink(Line(), lambda: trio.open_tcp_stream(far.host, far.port))
+    link = SlowLink(Line(), partial(trio.open_tcp_stream, far.host, far.port))
     async with trio.open_nursery() as nursery:
         await nursery.start(partial(trio.serve_tcp, link.carry, near.port, host=near.host))
         nursery.start_soon(_take_orders, link, nursery.cancel_scope)
@@ -108,7 +108,8 @@ async def _take_orders(link: SlowLink, over: trio.CancelScope) -> None:
     async for text in trio.wrap_file(sys.stdin):
         line = replace(line, **json.loads(text))
         link.change(line)
-        print(text.strip(), flush=True)
+        sys.stdout.write(text)
+        sys.stdout.flush()
     over.cancel()
 
 

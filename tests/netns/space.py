@@ -63,7 +63,7 @@ class Space:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Sockets that this thread opens meanwhile belong to the namespace, and stay in it."""
-        with open("/proc/thread-self/ns/net", "rb") as home, open(f"/var/run/netns/{self.name}", "rb") as there:
+        with Path("/proc/thread-self/ns/net").open("rb") as home, Path(f"/var/run/netns/{self.name}").open("rb") as there:
             _enter(there.fileno())
             try:
                 yield
