@@ -21,8 +21,8 @@ SECONDS_MAX = 3_600.0
 CONNECTIONS_MAX = 2_000
 REOPEN_S = 0.05
 """Before a link that repeats is opened again where the node did not even accept it."""
-BEGINNING_S = 1.0
-"""Who is connected for as long as the attack goes on, but for this, has been since it began."""
+WHOLE = 0.8
+"""Who is connected for this share of the time has been since the beginning."""
 PING_S_MAX = 2.0
 """The longest that an honest peer may wait for a sign of life."""
 
@@ -122,7 +122,7 @@ class _Campaign:
 
     def _ending_of(self, peer: BadPeer) -> Ending | None:
         """None for a link that was opened again shortly before the end: it says nothing."""
-        if peer.ending is None and self._attack.REPEATS and peer.age_s < self._seconds - BEGINNING_S:
+        if peer.ending is None and self._attack.REPEATS and peer.age_s < WHOLE * self._seconds:
             return None
         return peer.ending or Ending(Silent.HELD, "until the time was over", peer.age_s)
 

@@ -115,7 +115,7 @@ async def test_who_does_not_speak_the_language_is_not_attacked(monkeypatch: pyte
 
     async with trio.open_nursery() as nursery:
         listeners: list[trio.SocketListener] = await nursery.start(partial(trio.serve_tcp, hang_up, 0, host="127.0.0.1"))
-        with pytest.raises(NoWitness, match="an honest peer cannot join within 0.5 s: closed"):
+        with pytest.raises(NoWitness, match=r"an honest peer cannot join within 0\.5 s: closed"):
             await attacked(CATALOGUE["garbage"](), Target(*listeners[0].socket.getsockname()[:2]))
         nursery.cancel_scope.cancel()
 

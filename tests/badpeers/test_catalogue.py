@@ -32,7 +32,7 @@ def test_an_attack_says_what_it_does_what_it_wants_and_how_long_that_takes(name:
     assert attack.ANSWERS
     assert Silent.BROKE_RULES not in attack.ANSWERS
     assert attack.LEAST_S <= attack.SECONDS
-    assert attack.WITHIN_S is None or attack.LEAST_S <= attack.WITHIN_S and (attack.REPEATS or attack.WITHIN_S <= attack.SECONDS)
+    assert attack.WITHIN_S is None or (attack.LEAST_S <= attack.WITHIN_S and (attack.REPEATS or attack.WITHIN_S <= attack.SECONDS))
 
 
 @pytest.mark.parametrize(("number", "body"), bombs())
