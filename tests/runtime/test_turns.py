@@ -3,7 +3,7 @@ import trio.testing
 
 from p2pchain.node.effects import Effects
 from p2pchain.node.events import Event, Peer, StatusReceived
-from p2pchain.wire.messages import Status
+from p2pchain.wire.messages import Blocks, Status
 from tests.fakes.world import GENESIS_MS, make_genesis
 from tests.runtime.edges import Clock, Recorder, make_loop
 
@@ -39,3 +39,18 @@ async def test_what_one_peer_sends_without_end_delays_another_by_a_few_events() 
         await heard.wait()
         nursery.cancel_scope.cancel()
     assert handled.index(HONEST) - before <= AHEAD_MAX
+
+
+async def test_what_is_worth_nothing_takes_turns_with_everybody_else() -> None:
+    loop = make_loop(make_genesis(1), Recorder(), Clock(GENESIS_MS))
+    other = trio.Event()
+
+    async def have_a_turn() -> None:
+        await trio.lowlevel.checkpoint()
+        other.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(have_a_turn)
+        for _ in range(AHEAD_MAX):
+            await loop.receive(FLOODER, Blocks(1, []))  # nobody asked for it
+        assert other.is_set()
