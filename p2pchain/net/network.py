@@ -20,6 +20,7 @@ from p2pchain.net.lanes import lane_of
 from p2pchain.net.link import Link, decide_late
 from p2pchain.net.listen import listening_endpoint, open_listeners
 from p2pchain.net.lobby import Lobby
+from p2pchain.net.log_budget import LogBudget
 from p2pchain.net.meter import Kind
 from p2pchain.net.refusals import Refusals, reason_name
 from p2pchain.net.roster import Roster
@@ -54,6 +55,7 @@ class PeerNetwork:
         self._logger = logger
         self._roster = Roster(settings.credentials.node_key, peers_in_max=settings.peers_in_max)
         self._refusals = Refusals()
+        self._log_budget = LogBudget()
         self._dialler = Dialler(settings, enter=self._enter, find=self._roster.find, random=random, logger=logger)
         self._sessions: set[Session] = set()
         self._lobby = Lobby[Session]()
@@ -182,7 +184,12 @@ class PeerNetwork:
             replaced.end(Reason.ALREADY_CONNECTED, "replaced by another connection")
         self._lobby.leave(newcomer)
         newcomer.connected_ms = self._clock()
-        self._logger.info("peer connected", address=newcomer.address, node=_node_id(newcomer), outbound=newcomer.outbound)
+        self._tell("peer connected", address=newcomer.address, node=_node_id(newcomer), outbound=newcomer.outbound)
+
+    def _tell(self, event: str, **fields: object) -> None:
+        """At a bounded rate: these are what strangers can do as often as they like."""
+        log = self._logger.info if self._log_budget.take(trio.current_time()) else self._logger.debug
+        log(event, **fields)
 
     def _tell_slowed(self, session: Session, kind: Kind) -> None:
         """Once a connection and kind, so that a flood fills no disk."""
@@ -192,7 +199,7 @@ class PeerNetwork:
         assert session.ending is not None
         reason, text, by_us = session.ending
         if session.peer is not None:
-            self._logger.info("peer disconnected", address=session.address, node=_node_id(session), why=text, by_us=by_us)
+            self._tell("peer disconnected", address=session.address, node=_node_id(session), why=text, by_us=by_us)
         if reason is None or reason in _QUIET or (reason == Reason.SELF and not session.outbound):
             return  # of a connection to ourselves the dialling end is told of
         name = reason_name(reason)

@@ -211,6 +211,8 @@ class Engine:
                 self.producer.paused = True
             case events.ProductionResumed():
                 self.producer.paused = False
+            case events.RoomMeasured():
+                self.producer.measured(event.room)
             case _:
                 assert_never(event)
 
@@ -241,6 +243,8 @@ class Engine:
             return MissReason.NOT_CONNECTED
         if self.core.key is not None and self.core.sign is None:
             return MissReason.RECORD_LOST
+        if self.producer.is_short_of_room:
+            return MissReason.NO_ROOM
         return MissReason.PAUSED if self.producer.paused else None
 
     def _settle_head(self) -> None:

@@ -6,10 +6,10 @@ hold was verified before and is not verified again: a transaction keeps its deco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, TypeAlias, TypeVar, assert_never
 
-from p2pchain.chain.block import Block, Parts, decode_envelope, decode_parts, header_check
+from p2pchain.chain.block import Block, Envelope, Parts, decode_envelope, decode_parts, header_check
 from p2pchain.chain.compact import CompactForm
 from p2pchain.chain.crypto import SignatureCheck, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
@@ -51,10 +51,19 @@ class Intake:
     """Reads the engine's pool and ballots, changes nothing."""
 
     def __init__(
-        self, core: Core, expects: Callable[[Peer, int], bool] = lambda _peer, _request: True, certificates: Certificates | None = None
+        self,
+        core: Core,
+        expects: Callable[[Peer, int], bool] = lambda _peer, _request: True,
+        voters: Callable[[], frozenset[PublicKey]] | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
-        """`expects` says whether an answer of a peer was asked for: what was not is not worth a single check."""
+        """`expects` says whether an answer of a peer was asked for: what was not is not worth a single check.
+
+        `voters` gives all whose signature can mean something now: what strangers signed is not worth one either.  A flood
+        of it would cost a node its cores, and nothing would come of it.
+        """
         self._expects = expects
+        self._voters = voters
         self._certificates = certificates or Certificates()
         self._core = core
         self._spec = core.spec
@@ -127,7 +136,9 @@ class Intake:
 
     def read_block(self, raw: bytes) -> tuple[Block, list[SignatureCheck]]:
         """A block and all the signatures in it that are not verified yet."""
-        envelope = decode_envelope(raw, self._certificates.decode)
+        return self._read_contents(decode_envelope(raw, self._certificates.decode))
+
+    def _read_contents(self, envelope: Envelope) -> tuple[Block, list[SignatureCheck]]:
         checks = [header_check(envelope.header_raw, envelope.header.producer, envelope.signature, self._chain_id)]
         if envelope.certificate is not None:
             checks += self._certificate_checks(envelope.certificate)
@@ -159,17 +170,20 @@ class Intake:
     def _open_new_block(self, peer: Peer, raw: bytes) -> Opened | None:
         if self._is_newest(raw):
             return None
-        block, checks = self.read_block(raw)
-        if block.id in self._core.tree:
+        envelope = decode_envelope(raw, self._certificates.decode)
+        header, tree = envelope.header, self._core.tree
+        if envelope.id in tree or (header.parent not in tree and self._is_by_strangers([header.producer])):
             return None
+        block, checks = self._read_contents(envelope)
         return Opened(checks, lambda results: events.BlockReceived(peer, require_verified(block, results, "block")))
 
     def _open_compact_block(self, peer: Peer, message: messages.CompactBlock) -> Opened | None:
         """The header first: nothing is looked for before its producer has been found to have signed it."""
         envelope = decode_parts(Parts(message.header, message.signature, message.certificate), [], b"", self._certificates.decode)
-        if envelope.id in self._core.tree:
+        header, tree = envelope.header, self._core.tree
+        if envelope.id in tree or (header.parent not in tree and self._is_by_strangers([header.producer])):
             return None
-        checks = [header_check(envelope.header_raw, envelope.header.producer, envelope.signature, self._chain_id)]
+        checks = [header_check(envelope.header_raw, header.producer, envelope.signature, self._chain_id)]
         if envelope.certificate is not None:
             checks += self._certificate_checks(envelope.certificate)
         opened = [self.open_transaction(raw) for raw in message.prefilled]
@@ -192,7 +206,7 @@ class Intake:
 
     def _open_ballot(self, peer: Peer, message: messages.BallotMessage) -> Opened | None:
         ballot = message.ballot
-        if self._core.ballots.has(ballot) or self._is_late_echo(ballot):
+        if self._core.ballots.has(ballot) or self._is_late_echo(ballot) or self._is_by_strangers([ballot.voter]):
             return None
         checks = ballot_checks(ballot, self._chain_id)
         return Opened(checks, lambda results: events.BallotReceived(peer, require_verified(ballot, results, "ballot")))
@@ -202,11 +216,23 @@ class Intake:
         core = self._core
         return ballot.subject.slot <= core.tree.root.slot and core.watch.has_heard(ballot)
 
+    def _is_by_strangers(self, keys: Collection[PublicKey]) -> bool:
+        """Whether most of them have no vote at the final block, at the head or between.
+
+        A node that lags behind a change of the set takes the new set for strangers: it learns of it by its blocks, which it asks for.
+        """
+        if self._voters is None:
+            return False
+        known = self._voters()
+        return 2 * sum(key in known for key in keys) < len(keys)
+
     def _open_certificate(self, peer: Peer, raw: bytes) -> Opened | None:
         certificate = self._certificates.decode(raw)
         node = self._core.tree.get(certificate.subject.block)
         says_nothing_new = node is not None and (node is self._core.tree.root or node.certificate is not None)
         if certificate.kind is Kind.VOTE and says_nothing_new:
+            return None
+        if self._is_by_strangers(certificate.signatures.keys()):
             return None
         checks = self._certificate_checks(certificate)
         return Opened(checks, lambda results: events.CertificateReceived(peer, require_verified(certificate, results, "certificate")))
