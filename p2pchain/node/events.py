@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple, NewType, TypeAlias
 
 from p2pchain.chain.block import Block
+from p2pchain.chain.compact import CompactForm
 from p2pchain.chain.crypto import Verified
 from p2pchain.chain.errors import Refusal
 from p2pchain.chain.transaction import Transaction
@@ -74,6 +75,39 @@ class TransactionsSubmitted(NamedTuple):
     items: tuple[Verified[Transaction] | Refusal, ...]
 
 
+class TransactionsAnnounced(NamedTuple):
+    """A peer names transactions that it can be asked for."""
+
+    peer: Peer
+    names: tuple[bytes, ...]
+
+
+class TransactionsRequested(NamedTuple):
+    peer: Peer
+    names: tuple[bytes, ...]
+
+
+class CompactBlockReceived(NamedTuple):
+    """A new block from a peer, its transactions by their short ids."""
+
+    peer: Peer
+    block: Verified[CompactForm]
+
+
+class BlockTransactionsRequested(NamedTuple):
+    peer: Peer
+    block: BlockId
+    places: tuple[int, ...]
+
+
+class BlockTransactionsReceived(NamedTuple):
+    """A peer's answer to the question for transactions of a block."""
+
+    peer: Peer
+    block: BlockId
+    transactions: tuple[Verified[Transaction], ...]
+
+
 class BlocksReceived(NamedTuple):
     """A peer's answer to GetBlocks or GetBranch: blocks, oldest first, each with its certificate if it has one."""
 
@@ -121,6 +155,11 @@ Event: TypeAlias = (
     | CertificateReceived
     | TransactionsReceived
     | TransactionsSubmitted
+    | TransactionsAnnounced
+    | TransactionsRequested
+    | CompactBlockReceived
+    | BlockTransactionsRequested
+    | BlockTransactionsReceived
     | BlocksReceived
     | BlocksRequested
     | BranchRequested
