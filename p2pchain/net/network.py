@@ -16,11 +16,12 @@ from structlog.typing import FilteringBoundLogger
 
 from p2pchain.net.dial import Dialler
 from p2pchain.net.endpoint import Endpoint, PeerAddress, socket_endpoint
-from p2pchain.net.link import Link
+from p2pchain.net.lanes import lane_of
+from p2pchain.net.link import Link, decide_late
 from p2pchain.net.listen import listening_endpoint, open_listeners
 from p2pchain.net.lobby import Lobby
 from p2pchain.net.log_budget import LogBudget
-from p2pchain.net.outbox import is_urgent
+from p2pchain.net.meter import Kind
 from p2pchain.net.refusals import Refusals, reason_name
 from p2pchain.net.roster import Roster
 from p2pchain.net.session import Session, printable
@@ -71,10 +72,10 @@ class PeerNetwork:
 
     def broadcast(self, message: Message, but: Collection[Peer]) -> None:
         frame = encode_frame(message)
-        urgent = is_urgent(message)
+        lane = lane_of(message)
         for peer, session in self._roster.items():
             if peer not in but:
-                session.post(frame, urgent=urgent)
+                session.post(frame, lane)
 
     def disconnect(self, peer: Peer, reason: Reason, text: str) -> None:
         session = self._roster.get(peer)
@@ -155,10 +156,12 @@ class PeerNetwork:
 
     def _new_session(self, stream: trio.SocketStream, address: str, *, outbound: bool, wanted: bytes | None = None) -> Session:
         settings = self._settings
+        decide_late(stream)
         handshake = Handshake(settings.credentials, secrets.token_bytes(DH_BYTES), dials=outbound, wanted=wanted)
         session = Session(
             Link(stream), handshake, self._hello(), address=address, outbound=outbound, outbox_bytes_max=settings.outbox_bytes_max
         )
+        session.tell_slowed = self._tell_slowed
         self._sessions.add(session)
         return session
 
@@ -187,6 +190,10 @@ class PeerNetwork:
         """At a bounded rate: these are what strangers can do as often as they like."""
         log = self._logger.info if self._log_budget.take(trio.current_time()) else self._logger.debug
         log(event, **fields)
+
+    def _tell_slowed(self, session: Session, kind: Kind) -> None:
+        """Once a connection and kind, so that a flood fills no disk."""
+        self._logger.warning("peer read more slowly", address=session.address, node=_node_id(session), too_much_of=str(kind))
 
     def _take_note(self, session: Session) -> None:
         assert session.ending is not None

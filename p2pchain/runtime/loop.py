@@ -26,7 +26,9 @@ from p2pchain.node.engine import Engine
 from p2pchain.node.events import Event, Peer, RequestId
 from p2pchain.node.intake import Intake, OpenedTransaction
 from p2pchain.node.ports import Journal, Network, Store
+from p2pchain.node.room import Room
 from p2pchain.runtime.signing import SigningDesk
+from p2pchain.runtime.turns import Turns
 from p2pchain.runtime.verifier import Verifier
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Hello, Message, Tips, Transactions
@@ -38,7 +40,7 @@ TURN_S = 0.005
 """How long the loop takes what waits without giving way to the edges: were it one event for each of theirs, then the inbox
 would be full whenever more than one peer has much to say."""
 GOSSIPED_MAX = 2
-"""Messages of transactions that wait to be verified: at most 2 MiB.  Few, for the same reason."""
+"""Messages of transactions of one peer that wait to be verified: at most 2 MiB; a peer that sends more is read more slowly."""
 JOURNAL_BYTES_MAX = 128 << 20
 """The journal of the mempool is rewritten when it has grown to this: twice what the pool itself may hold."""
 SUBMIT_BATCH = 500
@@ -69,7 +71,7 @@ class NodeLoop:
         self._clock = clock
         self._verifier = Verifier()
         self._send, self._receive = trio.open_memory_channel[Event](INBOX_MAX)
-        self._gossiped_send, self._gossiped_receive = trio.open_memory_channel[tuple[Peer, Transactions]](GOSSIPED_MAX)
+        self._gossiped = Turns[Peer, Transactions](GOSSIPED_MAX)
         self._own: deque[Event] = deque()
         self._answers: dict[RequestId, Sequence[SubmitResult]] = {}
         self._waiting: dict[RequestId, trio.Event] = {}
@@ -107,7 +109,7 @@ class NodeLoop:
         Transactions step aside: a vote that comes behind a thousand of them on one link must not wait for them.
         """
         if isinstance(message, Transactions):
-            await self._gossiped_send.send((peer, message))
+            await self._gossiped.put(peer, message)
             return
         await self._open(peer, message)
 
@@ -134,6 +136,10 @@ class NodeLoop:
 
     async def resume_production(self) -> None:
         await self._send.send(events.ProductionResumed())
+
+    async def room_measured(self, room: Room) -> None:
+        """How much room the disk has left: the engine stops producing before it is full."""
+        await self._send.send(events.RoomMeasured(room))
 
     async def examine(self, transactions: Sequence[bytes]) -> tuple[Verified[Transaction] | Refusal, ...]:
         """Decode and verify, and take nothing."""
@@ -165,8 +171,9 @@ class NodeLoop:
                 await self._handle(await self._next_event())
 
     async def _take_gossiped(self) -> None:
-        """Transactions of peers, one message after the other: their order on a link is their order here."""
-        async for peer, message in self._gossiped_receive:
+        """Transactions of peers, who take turns: their order on a link is their order here."""
+        while True:
+            peer, message = await self._gossiped.take()
             try:
                 await self._open(peer, message)
             except ConnectionRefused as refused:

@@ -1,56 +1,46 @@
+"""Senders take turns, and one that sends much waits alone."""
+
 import trio
 import trio.testing
 
-from p2pchain.node.effects import Effects
-from p2pchain.node.events import Event, Peer, StatusReceived
-from p2pchain.wire.messages import Blocks, Status
-from tests.fakes.world import GENESIS_MS, make_genesis
-from tests.runtime.edges import Clock, Recorder, make_loop
-
-FLOODER, HONEST = Peer(1), Peer(2)
-AHEAD_MAX = 20
-"""At 1 ms an event a small part of the shortest slot."""
+from p2pchain.runtime.turns import Turns
 
 
-async def test_what_one_peer_sends_without_end_delays_another_by_a_few_events() -> None:
-    loop = make_loop(make_genesis(1), Recorder(), Clock(GENESIS_MS))
-    handled: list[Peer] = []
-    handle, heard = loop.engine.handle, trio.Event()
-    status = Status(loop.tips())
-
-    def note(event: Event, now_ms: int) -> Effects:
-        if isinstance(event, StatusReceived):
-            handled.append(event.peer)
-            if event.peer == HONEST:
-                heard.set()
-        return handle(event, now_ms)
-
-    async def flood() -> None:
-        while True:
-            await loop.receive(FLOODER, status)
-
-    loop.engine.handle = note  # type: ignore[method-assign]
+async def test_a_sender_with_much_does_not_delay_one_with_little() -> None:
+    turns = Turns[str, int](2)
     async with trio.open_nursery() as nursery:
+
+        async def flood() -> None:
+            for number in range(100):
+                await turns.put("liar", number)
+
         nursery.start_soon(flood)
-        await trio.testing.wait_all_tasks_blocked()  # as much of the flood waits as may
-        before = len(handled)
-        nursery.start_soon(loop.run)
-        await loop.receive(HONEST, status)
-        await heard.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        await turns.put("honest", 1)
+        taken = [await turns.take() for _ in range(3)]
+        assert taken == [("liar", 0), ("honest", 1), ("liar", 1)]
         nursery.cancel_scope.cancel()
-    assert handled.index(HONEST) - before <= AHEAD_MAX
 
 
-async def test_what_is_worth_nothing_takes_turns_with_everybody_else() -> None:
-    loop = make_loop(make_genesis(1), Recorder(), Clock(GENESIS_MS))
-    other = trio.Event()
-
-    async def have_a_turn() -> None:
-        await trio.lowlevel.checkpoint()
-        other.set()
-
+async def test_what_one_sender_puts_is_taken_in_its_order_and_all_of_it() -> None:
+    turns = Turns[str, int](2)
+    taken: list[int] = []
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(have_a_turn)
-        for _ in range(AHEAD_MAX):
-            await loop.receive(FLOODER, Blocks(1, []))  # nobody asked for it
-        assert other.is_set()
+
+        async def put() -> None:
+            for number in range(20):
+                await turns.put("one", number)
+
+        nursery.start_soon(put)
+        taken += [(await turns.take())[1] for _ in range(20)]
+    assert taken == list(range(20))
+
+
+async def test_a_full_sender_waits_until_one_of_its_own_is_taken() -> None:
+    turns = Turns[str, int](1)
+    await turns.put("one", 1)
+    with trio.move_on_after(0.01) as waited:
+        await turns.put("one", 2)
+    assert waited.cancelled_caught
+    await turns.put("other", 3)
+    assert [await turns.take() for _ in range(2)] == [("one", 1), ("other", 3)]
