@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import BookView, PeerRefusal, PeerView
 from p2pchain.node.views import (
     AccountView,
     At,
@@ -53,6 +53,8 @@ class Reads(Protocol):
     def pool(self, limit: int) -> PoolView: ...
 
     def peers(self) -> list[tuple[PeerView, Tips | None]]: ...
+
+    def book(self, limit: int) -> BookView: ...
 
     def refusals(self) -> list[PeerRefusal]: ...
 

@@ -40,6 +40,7 @@ class Domain(Enum):
     REVEAL = b"p2pchain/reveal/1"
     COMMITMENT = b"p2pchain/commitment/1"
     RECOVERY = b"p2pchain/recovery/1"
+    PEER_RECORD = b"p2pchain/peer-record/1"
 
 
 _PREFIX = {domain: domain.value + b"\x00" for domain in Domain}

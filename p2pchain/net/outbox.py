@@ -1,7 +1,7 @@
 """What is still to be written to one peer: two lanes of frames, bounded; putting in never waits.
 
 The urgent lane (blocks, ballots, certificates, status, questions, signs of life) leaves first, then the other one
-(transactions, answers to sync); a write takes no more than a batch, so that a backlog never holds up a vote.  In each
+(transactions, answers to sync and about peers); a write takes no more than a batch, so that a backlog never holds up a vote.  In each
 lane frames keep their order.  One task takes.
 """
 
@@ -12,11 +12,11 @@ from collections import deque
 import trio
 
 from p2pchain.net.settings import BATCH_BYTES, OUTBOX_FRAMES_MAX
-from p2pchain.wire.messages import Blocks, Message, Transactions
+from p2pchain.wire.messages import Blocks, Message, Peers, Transactions
 
 
 def is_urgent(message: Message) -> bool:
-    return not isinstance(message, Transactions | Blocks)
+    return not isinstance(message, Transactions | Blocks | Peers)
 
 
 class Outbox:

@@ -94,7 +94,7 @@ class Intake:
                 return self._open_certificate(peer, message.raw)
             case messages.Blocks():
                 return self._open_blocks(peer, message)
-            case messages.Hello() | messages.Ping() | messages.Pong() | messages.Goodbye():
+            case messages.Hello() | messages.Ping() | messages.Pong() | messages.Goodbye() | messages.GetPeers() | messages.Peers():
                 return None
             case _:
                 assert_never(message)

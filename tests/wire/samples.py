@@ -13,9 +13,11 @@ from p2pchain.wire.messages import (
     CertificateMessage,
     GetBlocks,
     GetBranch,
+    GetPeers,
     Goodbye,
     Hello,
     Message,
+    Peers,
     Ping,
     Pong,
     Status,
@@ -42,6 +44,8 @@ SAMPLES: tuple[Message, ...] = (
     Ping(0),
     Pong(2**63 - 1),
     Goodbye(3, "the genesis differs"),
+    GetPeers(32, "192.0.2.1"),
+    Peers([b"the record's own bytes", b""]),
 )
 
 _numbers = st.integers(0, 2**63 - 1)
@@ -68,6 +72,8 @@ OPEN_MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Blocks, st.integers(0, 2**64 - 1), _pairs),
     st.builds(Ping, _numbers),
     st.builds(Pong, _numbers),
+    st.builds(GetPeers, st.integers(1, 32), st.just("") | st.ip_addresses().map(str)),
+    st.builds(Peers, st.lists(st.binary(max_size=256), max_size=32)),
 )
 """Everything that may be said in the middle of a conversation."""
 

@@ -21,6 +21,7 @@ from p2pchain.wire.messages.gossip import (
     Transactions,
 )
 from p2pchain.wire.messages.links import Goodbye, Hello, Ping, Pong
+from p2pchain.wire.messages.peers import PEERS_MAX, GetPeers, Peers
 from p2pchain.wire.messages.sync import ANSWER_BYTES_MAX, BLOCKS_MAX, Blocks, GetBlocks, GetBranch
 from p2pchain.wire.messages.tips import Tips
 
@@ -30,6 +31,7 @@ __all__ = [
     "BLOCK_BYTES_MAX",
     "BY_TYPE",
     "MESSAGES",
+    "PEERS_MAX",
     "PROTOCOL_VERSION",
     "TRANSACTIONS_BYTES_MAX",
     "TRANSACTIONS_MAX",
@@ -39,9 +41,11 @@ __all__ = [
     "CertificateMessage",
     "GetBlocks",
     "GetBranch",
+    "GetPeers",
     "Goodbye",
     "Hello",
     "Message",
+    "Peers",
     "Ping",
     "Pong",
     "Status",
@@ -64,6 +68,8 @@ Message: TypeAlias = (
     | Ping
     | Pong
     | Goodbye
+    | GetPeers
+    | Peers
 )
 
 MESSAGES: tuple[type[Message], ...] = (
@@ -79,5 +85,7 @@ MESSAGES: tuple[type[Message], ...] = (
     Ping,
     Pong,
     Goodbye,
+    GetPeers,
+    Peers,
 )
 BY_TYPE = {message.TYPE: message for message in MESSAGES}
