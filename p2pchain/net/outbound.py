@@ -1,8 +1,7 @@
 """Whom this node dials by itself: anchors first, then the address book, now and then a feeler.
 
 Runs beside `Dialler`, which has what the operator configured, and shares its outbound places.  An anchor keeps its place
-while it does not answer, so that a crowd in the book cannot be quicker.  Each group of addresses has its turn before one
-of them has a second.
+while it does not answer, so that a crowd in the book cannot be quicker.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from p2pchain.net.book.book import AddressBook
 from p2pchain.net.book.entry import Entry
+from p2pchain.net.choosing import choose_outbound
 from p2pchain.net.dial import Dialler
 from p2pchain.net.endpoint import Endpoint, PeerAddress
 from p2pchain.net.errors import Unreachable
@@ -101,9 +101,7 @@ class Outbound:
 
     def _choose(self) -> Entry | None:
         held = list(self._groups_held())
-        full = {group for group in held if not group.is_local and held.count(group) >= self._settings.peers_out_per_group_max}
-        entry = self._book.choose(self._random, self._is_wanted, avoid=frozenset(held))
-        return entry or self._book.choose(self._random, self._is_wanted, avoid=full)
+        return choose_outbound(self._book, self._random, self._is_wanted, held, self._settings.peers_out_per_group_max)
 
     def _groups_held(self) -> Iterator[Group]:
         yield from self._dialling.values()
