@@ -14,7 +14,7 @@ from p2pchain.chain.crypto import Signer
 from p2pchain.chain.types import ChainId
 from p2pchain.net.endpoint import Endpoint
 from p2pchain.net.groups import group_of_host
-from p2pchain.wire.peer_record import ENDPOINTS_MAX, LIFE_MS, PeerRecord, sign_record
+from p2pchain.wire.peer_record import AHEAD_MS, ENDPOINTS_MAX, LIFE_MS, PeerRecord, sign_record
 
 GROUPS_WANTED = 2
 _RUMOURS_MAX = 8
@@ -76,9 +76,10 @@ class Announcement:
         if self._signer is None or not endpoints:
             return None
         now_ms, last = self._clock(), self._record
-        if last is None or set(last.endpoints) != set(endpoints) or not 0 <= now_ms - last.issued_ms < LIFE_MS // 2:
-            # of two records the later counts: the same moment must not be told twice
-            issued_ms = now_ms if last is None or now_ms != last.issued_ms else now_ms + 1
+        if last is None or set(last.endpoints) != set(endpoints) or not -AHEAD_MS <= now_ms - last.issued_ms < LIFE_MS // 2:
+            # of two records the later counts; one that our clock issued far ahead of its time nobody has taken
+            follows = last is not None and last.issued_ms <= now_ms + AHEAD_MS
+            issued_ms = max(now_ms, last.issued_ms + 1) if last is not None and follows else now_ms
             self._record = last = sign_record(self._signer, self._chain_id, endpoints, issued_ms)
         return last
 

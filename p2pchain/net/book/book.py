@@ -72,8 +72,7 @@ class AddressBook:
         present = self._entries.get(record.node_key)
         if present is not None:
             return self._renew(present, record)
-        usable = [each for each in record.endpoints if may_hear_of(each.host, source)]
-        return bool(usable) and self._settle(Entry(record, source), self._places_new(record, source, usable[0]), now_ms)
+        return self._settle(Entry(record, source), now_ms)
 
     def dialled(self, node_key: bytes, now_ms: int) -> None:
         """Somebody goes there now."""
@@ -160,8 +159,12 @@ class AddressBook:
 
     # places
 
-    def _places_new(self, record: PeerRecord, source: str, endpoint: RecordEndpoint) -> Place:
-        return self._places.new(record.node_key, endpoint, group_of_host(source))
+    def _place_new(self, record: PeerRecord, source: str) -> Place | None:
+        """By the first endpoint that its teller can know of; None where there is none."""
+        for endpoint in record.endpoints:
+            if may_hear_of(endpoint.host, source):
+                return self._places.new(record.node_key, endpoint, group_of_host(source))
+        return None
 
     def _renew(self, entry: Entry, record: PeerRecord) -> bool:
         """The newer record counts.  A node that is not where it was met any more has to be met again: its place among the tried was
@@ -170,18 +173,19 @@ class AddressBook:
         if record.issued_ms <= entry.record.issued_ms:
             return False
         self.revision += 1
-        usable = [each for each in record.endpoints if may_hear_of(each.host, entry.source)]
-        place = self._places_new(record, entry.source, usable[0]) if usable else None
         if entry.met_at not in record.endpoints:
             entry.met_at = None
-        if (entry.is_tried and entry.met_at is not None) or entry.place == place:
+        if (entry.is_tried and entry.met_at is not None) or entry.place == self._place_new(record, entry.source):
             entry.record = record
             return True
         self._remove(entry)
-        return place is not None and self._settle(Entry(record, entry.source), place, record.issued_ms)
+        return self._settle(Entry(record, entry.source), record.issued_ms)
 
-    def _settle(self, entry: Entry, place: Place, now_ms: int) -> bool:
-        """Give it a place, unless that belongs to somebody of worth."""
+    def _settle(self, entry: Entry, now_ms: int) -> bool:
+        """Give it its place among the new, unless that belongs to somebody of worth."""
+        place = self._place_new(entry.record, entry.source)
+        if place is None:
+            return False
         holder = self._at(place)
         if holder is not None:
             if not holder.is_worthless(now_ms):
@@ -215,7 +219,7 @@ class AddressBook:
             self._remove(holder)
             self._take_out(rival)
             self._put(rival, self._places.tried(key, rival.met_at))
-            self._settle(holder, self._places_new(holder.record, holder.source, holder.endpoints[0]), now_ms)
+            self._settle(holder, now_ms)
             return
 
     def _end_contest_over(self, holder: Entry) -> None:
@@ -226,14 +230,11 @@ class AddressBook:
                 del self._contested[key]
 
     def _put_back(self, entry: Entry) -> None:
-        if entry.node_key in self._entries or not entry.endpoints:
-            return
-        is_tried = entry.place[0] and entry.met_at in entry.record.endpoints
-        if is_tried and entry.met_at is not None:
-            place = self._places.tried(entry.node_key, entry.met_at)
+        if entry.place[0] and entry.met_at is not None:
+            place: Place | None = self._places.tried(entry.node_key, entry.met_at)
         else:
-            place = self._places_new(entry.record, entry.source, entry.endpoints[0])
-        if self._at(place) is None:
+            place = self._place_new(entry.record, entry.source)
+        if place is not None and entry.node_key not in self._entries and self._at(place) is None:
             self._met_ms = max(self._met_ms, entry.met_ms)
             self._put(entry, place)
 
