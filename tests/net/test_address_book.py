@@ -507,7 +507,7 @@ def test_a_record_is_signed_anew_when_it_changes_and_when_half_of_its_life_is_ov
     again = made.record()
     assert again is not None
     assert again.issued_ms > second.issued_ms > first.issued_ms, "of two of one moment the later must count"
-    now[0] += LIFE_MS // 2 + 1
+    now[0] += LIFE_MS // 2 + 2
     third = made.record()
     assert third is not None
     assert third.expires_ms == now[0] + LIFE_MS
