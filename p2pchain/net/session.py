@@ -81,7 +81,7 @@ class Session:
         ends: Ends = NO_ENDS,
         came_from: str = "",
         is_visit: bool = False,
-        exchange_ms: int = 10_000,
+        exchange_ms: int = 3_000,
     ) -> None:
         self.link = link
         self.ends = ends

@@ -46,8 +46,8 @@ class Tempo:
     """Before a node of the book is dialled again; doubles with each failure, up to an hour."""
     refused_ms: int = 600_000
     """Before one that would not have us."""
-    exchange_ms: int = 10_000
-    """Before one peer is asked again, and in which it earns one more answer."""
+    exchange_ms: int = 3_000
+    """Before one peer is asked again the first time, the pauses then double; and in which it earns one more answer."""
     feeler_ms: int = 60_000
     """Between two feelers."""
     anchor_ms: int = 60_000
