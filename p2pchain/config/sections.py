@@ -44,7 +44,9 @@ class P2pSection:
 
     listen: str = _key("0.0.0.0:28656", Endpoint(0), "Where peers reach this node. Port 0 takes a free one.")
     seeds: tuple[str, ...] = _key(
-        (), PeerAddresses(), "Nodes to ask for further peers when the address book has none. DNS names are resolved anew."
+        (),
+        PeerAddresses(),
+        "Nodes to dial while outbound peers are missing, and to ask for others. A DNS name stands for all its addresses, asked anew.",
     )
     persistent_peers: tuple[str, ...] = _key(
         (), PeerAddresses(), "Nodes to stay connected with: they are dialled again for ever, after every loss."
