@@ -34,6 +34,8 @@ GONE = 0.1
 NOW_MS = 1_800_000_000_000
 DAY_MS = 24 * 3_600_000
 TRIALS = 1_000
+RESTARTS = 10
+"""Of each filled book, which costs the most of a trial; each with other nodes gone and other choices."""
 
 
 class Attack(NamedTuple):
@@ -64,11 +66,12 @@ class Trial:
         self.attackers: set[bytes] = set()
         self.book = AddressBook(self.random.randbytes(32))
 
-    def run(self) -> tuple[bool, bool]:
-        """Whether it is eclipsed without its anchors, and with them."""
+    def run(self, restarts: int = 1) -> tuple[int, int]:
+        """How many of so many restarts end in an eclipse without its anchors, and with them."""
         self.meet_honest()
         self.fill()
-        return self.is_eclipsed(with_anchors=False), self.is_eclipsed(with_anchors=True)
+        without = sum(self.is_eclipsed(with_anchors=False) for _ in range(restarts))
+        return without, sum(self.is_eclipsed(with_anchors=True) for _ in range(restarts))
 
     def is_eclipsed(self, *, with_anchors: bool) -> bool:
         peers = self.restart(with_anchors=with_anchors)
@@ -146,7 +149,7 @@ class Trial:
 
 def count(attack: Attack, trials: int) -> tuple[int, int]:
     """Trials of so many that end in an eclipse, without anchors and with them."""
-    ends = [Trial(attack, seed).run() for seed in range(trials)]
+    ends = [Trial(attack, seed).run(RESTARTS) for seed in range(trials // RESTARTS)]
     return sum(without for without, _ in ends), sum(with_anchors for _, with_anchors in ends)
 
 
@@ -158,7 +161,7 @@ def main() -> None:
     trials = int(sys.argv[1]) if len(sys.argv) > 1 else TRIALS
     tell(f"eclipsed after a restart; {HONEST} honest nodes, {PLACES} outbound places; trials, without anchors, with anchors")
     for attack in ATTACKS:
-        wanted = max(1, round(trials * attack.share))
+        wanted = max(RESTARTS, round(trials * attack.share))
         without, with_anchors = count(attack, wanted)
         tell(f"| {attack.name} | {wanted} | {without} | {with_anchors} |")
 
