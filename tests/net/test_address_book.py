@@ -570,6 +570,34 @@ def test_whoever_is_named_by_key_anywhere_may_come_through_an_allow_list() -> No
     assert room().is_allowed(key_of(8))
 
 
+# --- whom to dial ---------------------------------------------------------------------------------------------------
+
+
+def chosen_groups(book: AddressBook, places: int, per_group_max: int) -> list[Group]:
+    held: list[Group] = []
+    dialled: set[bytes] = set()
+    while len(held) < places:
+        entry = choose_outbound(book, Random(len(held)), lambda entry: entry.node_key not in dialled, held, per_group_max)
+        if entry is None:
+            break
+        dialled.add(entry.node_key)
+        held.append(group_of_host(entry.endpoints[0].host))
+    return held
+
+
+def test_each_group_has_its_turn_before_a_crowd_has_a_second() -> None:
+    crowd = [unsigned(number, f"198.51.{number}.1") for number in range(1, 200)]
+    few = [unsigned(number + 1_000, f"{number}.7.0.1") for number in range(20, 24)]
+    book = book_of(*few, *crowd)
+    assert len(set(chosen_groups(book, 5, 1_000))) == 5
+    assert len(chosen_groups(book, 50, 2)) == 6, "the crowd has two places, however many are free"
+
+
+def test_a_subnet_of_a_private_network_fills_all_places() -> None:
+    book = book_of(*(unsigned(number, f"10.1.1.{number}") for number in range(1, 100)), source="10.1.1.1")
+    assert len(chosen_groups(book, 16, 1)) == 16
+
+
 # --- L8 -------------------------------------------------------------------------------------------------------------
 
 
