@@ -10,6 +10,14 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from p2pchain.wire.messages.announcing import NAME_BYTES, NAMES_MAX, Announcement, GetTransactions
+from p2pchain.wire.messages.compact import (
+    PREFILLED_BYTES_MAX,
+    PREFILLED_MAX,
+    BlockTransactions,
+    CompactBlock,
+    GetBlockTransactions,
+)
 from p2pchain.wire.messages.gossip import (
     BLOCK_BYTES_MAX,
     TRANSACTIONS_BYTES_MAX,
@@ -21,6 +29,7 @@ from p2pchain.wire.messages.gossip import (
     Transactions,
 )
 from p2pchain.wire.messages.links import Goodbye, Hello, Ping, Pong
+from p2pchain.wire.messages.parts import PART_BYTES, STREAMS, Part
 from p2pchain.wire.messages.peers import PEERS_MAX, GetPeers, Peers
 from p2pchain.wire.messages.sync import ANSWER_BYTES_MAX, BLOCKS_MAX, Blocks, GetBlocks, GetBranch
 from p2pchain.wire.messages.tips import Tips
@@ -31,20 +40,32 @@ __all__ = [
     "BLOCK_BYTES_MAX",
     "BY_TYPE",
     "MESSAGES",
+    "NAMES_MAX",
+    "NAME_BYTES",
+    "PART_BYTES",
     "PEERS_MAX",
+    "PREFILLED_BYTES_MAX",
+    "PREFILLED_MAX",
     "PROTOCOL_VERSION",
+    "STREAMS",
     "TRANSACTIONS_BYTES_MAX",
     "TRANSACTIONS_MAX",
+    "Announcement",
     "BallotMessage",
     "BlockMessage",
+    "BlockTransactions",
     "Blocks",
     "CertificateMessage",
+    "CompactBlock",
+    "GetBlockTransactions",
     "GetBlocks",
     "GetBranch",
     "GetPeers",
+    "GetTransactions",
     "Goodbye",
     "Hello",
     "Message",
+    "Part",
     "Peers",
     "Ping",
     "Pong",
@@ -70,6 +91,12 @@ Message: TypeAlias = (
     | Goodbye
     | GetPeers
     | Peers
+    | CompactBlock
+    | GetBlockTransactions
+    | BlockTransactions
+    | Announcement
+    | GetTransactions
+    | Part
 )
 
 MESSAGES: tuple[type[Message], ...] = (
@@ -87,5 +114,11 @@ MESSAGES: tuple[type[Message], ...] = (
     Goodbye,
     GetPeers,
     Peers,
+    CompactBlock,
+    GetBlockTransactions,
+    BlockTransactions,
+    Announcement,
+    GetTransactions,
+    Part,
 )
 BY_TYPE = {message.TYPE: message for message in MESSAGES}
