@@ -13,6 +13,20 @@ from enum import StrEnum, unique
 
 Evidence = int | str | bytes | None
 
+_SHOWN_LETTERS_MAX = 100
+_SHOWN_BITS_MAX = 256
+
+
+def shown(value: object) -> str:
+    """A stranger's value as a refusal may hold it: printable, in one line, short, whatever it is."""
+    if isinstance(value, int) and value.bit_length() > _SHOWN_BITS_MAX:
+        return f"a number of {value.bit_length()} bits"
+    try:
+        text = repr(value[:_SHOWN_LETTERS_MAX] if isinstance(value, str | bytes) else value)
+    except (ValueError, RecursionError):  # it holds a number that Python writes in no decimal, or is too deep
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _SHOWN_LETTERS_MAX else text[:_SHOWN_LETTERS_MAX] + "..."
+
 
 @unique
 class Code(StrEnum):

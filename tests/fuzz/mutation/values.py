@@ -1,0 +1,118 @@
+"""Changes to a value of lists, numbers, texts and byte strings: one place in it becomes something strange."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from tests.fuzz.mutation.octets import NUMBERS, WIDE, mutate_bytes
+
+TEXTS = ("", "x" * 65, "x" * 5_000, "two\nlines", "\x00", "\x1b[31m", "\u202egnp", "\U0001f600" * 64, "1e999", " 1", "0x10")
+SIZES = (0, 1, 31, 32, 33, 63, 64, 65, 96, 128, 512)
+LEAF_BYTES_MAX = 4_096
+
+
+def strange(random: Random) -> Any:  # noqa: C901, PLR0911  (a table)
+    """A value that nobody expects."""
+    match int(random.random() * 12):
+        case 0 | 1:
+            return random.choice(NUMBERS)
+        case 2:
+            return random.choice(WIDE)
+        case 3:
+            return -random.choice(NUMBERS)
+        case 4 | 5:
+            return random.randbytes(random.choice(SIZES))
+        case 6:
+            return random.choice(TEXTS)
+        case 7:
+            return random.choice((None, True, False))
+        case 8:
+            return random.choice((0.0, 1.5, float("inf"), float("nan"), 1e308))
+        case 9:
+            return [0] * random.choice((0, 1, 2, 15, 16, 257))
+        case 10:
+            return {} if random.random() < 0.5 else {1: 2}
+        case _:
+            value: Any = []
+            for _ in range(random.choice((1, 2, 40, 600))):
+                value = [value]
+            return value
+
+
+def mutate_value(value: Any, random: Random) -> Any:  # noqa: PLR0911  (a table)
+    """The value with one place changed; lists and dicts are changed in place."""
+    chance = random.random()
+    if chance < 0.04:
+        return strange(random)
+    match value:
+        case list() if value:
+            return _mutate_list(value, random)
+        case dict() if value:
+            return _mutate_dict(value, random)
+        case bool():
+            return not value
+        case int():
+            return _mutate_int(value, random)
+        case bytes():
+            return mutate_bytes(value, random, LEAF_BYTES_MAX)
+        case str():
+            return _mutate_text(value, random)
+        case _:
+            return strange(random)
+
+
+def _mutate_list(items: list[Any], random: Random) -> list[Any]:
+    at = int(random.random() * len(items))
+    match int(random.random() * 16):
+        case 0:
+            del items[at]
+        case 1:
+            items.insert(at, items[at])
+        case 2:
+            items.insert(at, strange(random))
+        case 3:
+            other = int(random.random() * len(items))
+            items[at], items[other] = items[other], items[at]
+        case 4:
+            items[at] = strange(random)
+        case 5:
+            items[at] = items[int(random.random() * len(items))]
+        case _:
+            items[at] = mutate_value(items[at], random)
+    return items
+
+
+def _mutate_dict(items: dict[Any, Any], random: Random) -> dict[Any, Any]:
+    key = random.choice(list(items))
+    match int(random.random() * 12):
+        case 0:
+            del items[key]
+        case 1:
+            items[mutate_value(key, random) if isinstance(key, str) else key] = items[key]
+        case 2:
+            items[key] = strange(random)
+        case _:
+            items[key] = mutate_value(items[key], random)
+    return items
+
+
+def _mutate_int(value: int, random: Random) -> int:
+    match int(random.random() * 5):
+        case 0:
+            return value + 1
+        case 1:
+            return value - 1
+        case 2:
+            return value ^ (1 << int(random.random() * 64))
+        case 3:
+            return random.choice(WIDE)
+        case _:
+            return random.choice(NUMBERS)
+
+
+def _mutate_text(value: str, random: Random) -> str:
+    if random.random() < 0.2:
+        return random.choice(TEXTS)
+    changed = mutate_bytes(value.encode("utf-8", "surrogatepass"), random, LEAF_BYTES_MAX)
+    return changed.decode("utf-8", "replace")
