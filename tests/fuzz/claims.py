@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 REASON_LETTERS_MAX = 300
 """A refusal becomes a line of a log and of an answer: a stranger must not make it long."""
-_DETAIL = re.compile(r"'[^']*'|[0-9a-f]{6,}|-?[0-9]+")
+_DETAIL = re.compile(r"b?'.*'|b?\".*\"|b?['\"].*|[0-9a-f]{6,}|-?[0-9]+")
 _SAYS_WHAT_IS_WRONG = re.compile(
     r"\b(wanted|allowed|not|no|none|nothing|other|another|wrong|mixes|differs?|beyond|unknown|same|says|gives|this|commits|after|cannot|"
     r"damaged|low order|it is|itself|names)\b"

@@ -166,3 +166,9 @@ def test_an_answer_that_is_no_genesis_is_a_node_error(prefix: object, accounts: 
         decode_genesis({"address_prefix": prefix, "accounts": accounts, "delegates": [], "params": {}, "chain_id": "\x07" * 900})
     assert str(refusal.value).isprintable()
     assert len(str(refusal.value)) <= REASON_LETTERS_MAX
+
+
+def test_a_seed_that_is_no_endpoint_is_shown_in_short() -> None:
+    with pytest.raises(GenesisFileError) as refused:
+        loads_bundle(f'[network]\nseeds = ["{"x" * 50_000}"]', "net.toml")
+    assert max(len(str(problem)) for problem in refused.value.problems) <= 1_000

@@ -11,19 +11,17 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-import msgpack
 import tomli_w
 
 from tests.fuzz.mutation.octets import mutate_bytes
-from tests.fuzz.mutation.values import mutate_value
+from tests.fuzz.mutation.values import NOT_OF_THE_FORMAT, close_msgpack, mutate_value, open_msgpack
 
 PLAIN_SHARE = 0.15
-_NOT_OF_THE_FORMAT = (ValueError, TypeError, OverflowError, RecursionError, AttributeError, msgpack.exceptions.UnpackException)
 
 
 def mutate_msgpack(data: bytes, random: Random, size_max: int) -> bytes:
     """Also within byte strings that are MessagePack arrays themselves, as signed bodies are."""
-    return _by_value(data, random, size_max, _open_msgpack, _close_msgpack)
+    return _by_value(data, random, size_max, open_msgpack, close_msgpack)
 
 
 def mutate_json(data: bytes, random: Random, size_max: int) -> bytes:
@@ -50,40 +48,8 @@ def _by_value(data: bytes, random: Random, size_max: int, load: Callable[[bytes]
     if random.random() >= PLAIN_SHARE:
         try:
             changed = dump(mutate_value(load(data), random))
-        except _NOT_OF_THE_FORMAT:
+        except NOT_OF_THE_FORMAT:
             return mutate_bytes(data, random, size_max)
         if changed != data and len(changed) <= size_max:
             return changed
     return mutate_bytes(data, random, size_max)
-
-
-class _Nested(list[Any]):
-    """An array that stood in a byte string."""
-
-
-def _open_msgpack(data: bytes) -> Any:
-    return _unfold(msgpack.unpackb(data, use_list=True, raw=False, unicode_errors="surrogateescape", strict_map_key=False))
-
-
-def _unfold(value: Any) -> Any:
-    match value:
-        case list():
-            return [_unfold(item) for item in value]
-        case bytes() if value and 0x91 <= value[0] <= 0x9F:
-            try:
-                return _Nested(_open_msgpack(value))
-            except _NOT_OF_THE_FORMAT:
-                return value
-        case _:
-            return value
-
-
-def _close_msgpack(value: Any) -> bytes:
-    packed: bytes = msgpack.packb(_fold(value), use_bin_type=True, unicode_errors="surrogateescape")
-    return packed
-
-
-def _fold(value: Any) -> Any:
-    if isinstance(value, _Nested):
-        return _close_msgpack(list(value))
-    return [_fold(item) for item in value] if isinstance(value, list) else value

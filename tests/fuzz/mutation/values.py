@@ -5,11 +5,14 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import msgpack
+
 from tests.fuzz.mutation.octets import NUMBERS, WIDE, mutate_bytes
 
 TEXTS = ("", "x" * 65, "x" * 5_000, "two\nlines", "\x00", "\x1b[31m", "\u202egnp", "\U0001f600" * 64, "1e999", " 1", "0x10")
 SIZES = (0, 1, 31, 32, 33, 63, 64, 65, 96, 128, 512)
 LEAF_BYTES_MAX = 4_096
+NOT_OF_THE_FORMAT = (ValueError, TypeError, OverflowError, RecursionError, AttributeError, msgpack.exceptions.UnpackException)
 
 
 def strange(random: Random) -> Any:  # noqa: C901, PLR0911  (a table)
@@ -55,11 +58,30 @@ def mutate_value(value: Any, random: Random) -> Any:  # noqa: PLR0911  (a table)
         case int():
             return _mutate_int(value, random)
         case bytes():
-            return mutate_bytes(value, random, LEAF_BYTES_MAX)
+            return _mutate_leaf(value, random)
         case str():
             return _mutate_text(value, random)
         case _:
             return strange(random)
+
+
+def open_msgpack(data: bytes) -> Any:
+    return msgpack.unpackb(data, use_list=True, raw=False, unicode_errors="surrogateescape", strict_map_key=False)
+
+
+def close_msgpack(value: Any) -> bytes:
+    packed: bytes = msgpack.packb(value, use_bin_type=True, unicode_errors="surrogateescape")
+    return packed
+
+
+def _mutate_leaf(value: bytes, random: Random) -> bytes:
+    """A byte string may be an array in its own encoding, as signed bodies are."""
+    if value and 0x91 <= value[0] <= 0x9F and random.random() < 0.9:
+        try:
+            return close_msgpack(mutate_value(open_msgpack(value), random))
+        except NOT_OF_THE_FORMAT:
+            pass
+    return mutate_bytes(value, random, LEAF_BYTES_MAX)
 
 
 def _mutate_list(items: list[Any], random: Random) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 from p2pchain.api.errors import ApiError, error_response
@@ -38,6 +39,10 @@ def _check_body(data: bytes) -> str:
     unusable = [told(item.message) for item in items if isinstance(item, Unusable)]
     assert sum(len(item) for item in items if isinstance(item, bytes)) <= len(body), "nothing grows"
     return unusable[0] if unusable else f"{min(len(items), 3)} items"
+
+
+def _mutate(data: bytes, random: Random, size_max: int) -> bytes:
+    return data[:1] + (mutate_json if data[:1] == b"j" else mutate_msgpack)(data[1:], random, size_max - 1)
 
 
 def _refused(error: ApiError) -> str:
@@ -108,7 +113,7 @@ def _genesis() -> bytes:
 HORRORS = (b"null", b"[]", b"1", b'""', b"{}", b'{"slot_ms": 1e999}', b'{"slot_ms": NaN}', b'{"accounts": [1]}')
 
 TARGETS = (
-    Target("api-body", "items within their number, or one error that can be shown", _check_body, _bodies, mutate_msgpack, 8_192),
+    Target("api-body", "items within their number, or one error that can be shown", _check_body, _bodies, _mutate, 8_192),
     Target(
         "client-genesis",
         "a genesis with the chain id it names, or NodeError",
