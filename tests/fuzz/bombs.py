@@ -15,6 +15,8 @@ BOMBS: tuple[bytes, ...] = (
     b"\xdc\x01\x01" + b"\x90" * 257,  # one more than may nest
     b"\xdd\xff\xff\xff\xff",  # an array of 2^32 - 1, of which nothing follows
     b"\xdd\x00\x00\x00\x01\x01",  # an array of one, its length in four bytes
+    b"\xdd\x7f\xff\xff\xff",  # msgpack-python issue 152
+    b"\x9f\xfdt\xf7\xddt\xff\xfd\xbd",  # and issue 417
     b"\xc6\xff\xff\xff\xff",  # a byte string of 4 GiB
     b"\xc6\x00\x00\x00\x01a",
     b"\xdb\xff\xff\xff\xff",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from p2pchain.chain import codec, votes
 from p2pchain.chain.codec import encode
 from p2pchain.chain.errors import Invalid
+from p2pchain.node import engine as node_engine
+from p2pchain.wire import handshake
 from p2pchain.wire.messages import MESSAGES, Ping
 from tests.fuzz import __main__ as command
 from tests.fuzz import claims, corpus, engine
+from tests.fuzz.bombs import BOMBS
 from tests.fuzz.findings import Finding, keep
 from tests.fuzz.mutation.formats import mutate_msgpack
 from tests.fuzz.registry import TARGETS, find
@@ -53,6 +58,47 @@ def test_no_input_of_a_few_kilobytes_takes_more_than_some_megabytes(target: Targ
         finally:
             tracemalloc.stop()
         assert peak <= 64 * len(data) + BUFFERS_BYTES, f"{peak} bytes for {len(data)}"
+
+
+ACCEPTED = re.compile(
+    r"accepted|convicts|messages|secure|believed|agreed|heard|records|a place|transactions|progress|values|an open key|items|final"
+)
+
+
+@each
+def test_what_a_target_begins_with_is_accepted_so_that_its_claim_is_not_an_empty_one(target: Target) -> None:
+    words = [target.check(data) for data in target.seeds()]
+    assert any(ACCEPTED.search(word) and not word.startswith(("0", "bad_", "malformed")) for word in words), words
+
+
+def test_the_stateful_targets_get_deep() -> None:
+    finals = [find("engine").check(data) for data in find("engine").seeds()]
+    assert any(word.startswith("final 5") for word in finals), finals
+    assert any("contradictions 2" in word for word in finals), finals
+    heard = [find("conversation").check(data) for data in find("conversation").seeds()]
+    assert any(word.startswith("3 heard") for word in heard), heard
+
+
+def test_what_is_refused_leaves_no_memory_behind() -> None:
+    """Older releases of msgpack kept the arrays of a decoding that failed."""
+    targets = [find(name) for name in ("codec", "byte-strings", "transaction", "certificate")]
+
+    def refuse_all() -> None:
+        for target in targets:
+            for bomb in BOMBS:
+                target.check(bomb)
+
+    refuse_all()
+    tracemalloc.start()
+    try:
+        refuse_all()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(5):
+            refuse_all()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 20_000
 
 
 def test_the_corpus_stays_small_and_belongs_to_targets_that_there_are() -> None:
@@ -152,3 +198,34 @@ def test_the_corpus_is_made_of_the_smallest_inputs_that_reach_something(monkeypa
     monkeypatch.setattr(corpus, "FOLDER", tmp_path)
     corpus.replace(target, kept)
     assert sorted(corpus.load(target)) == sorted(kept)
+
+
+def test_the_command_lists_targets_and_fuzzes_without_atheris(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["list"]) == 0
+    assert "message-hello" in capsys.readouterr().out
+    assert command.main(["message-ping", "--engine", "plain", "--runs", "300", "--seconds", "60", "--corpus", str(tmp_path)]) == 0
+    assert " 300 " in capsys.readouterr().out
+    assert list((tmp_path / "message-ping").iterdir()), "what said something new is kept"
+    with pytest.raises(SystemExit, match="found no target 'nothing', wanted one of: codec, "):
+        command.main(["nothing", "--engine", "plain"])
+
+
+# --- and it objects to rules that are dropped
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "instead", "target", "words"),
+    [
+        (codec, "_require_canonical", lambda *_: None, "transaction", "which encodes as"),
+        (codec, "_require_canonical", lambda *_: None, "ballot", "which encodes as"),
+        (handshake, "is_valid_signature", lambda _: True, "proof", "another proof than the signed one is believed"),
+        (node_engine, "WAITING_MAX", 10**9, "engine", "blocks that wait are bounded"),
+        (votes, "pairwise", lambda _: (), "certificate", "which encodes as"),
+    ],
+)
+def test_a_rule_that_is_dropped_is_found(
+    monkeypatch: pytest.MonkeyPatch, module: object, name: str, instead: object, target: str, words: str
+) -> None:
+    monkeypatch.setattr(module, name, instead)
+    with pytest.raises(Finding, match=words):
+        engine.fuzz(find(target), runs=20_000, seconds=60, seed=1)

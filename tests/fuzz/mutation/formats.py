@@ -14,13 +14,15 @@ from typing import Any
 import tomli_w
 
 from tests.fuzz.mutation.octets import mutate_bytes
-from tests.fuzz.mutation.values import NOT_OF_THE_FORMAT, close_msgpack, mutate_value, open_msgpack
+from tests.fuzz.mutation.values import NOT_OF_THE_FORMAT, WIDEN_SHARE, close_msgpack, mutate_value, open_msgpack, widen
 
 PLAIN_SHARE = 0.15
 
 
 def mutate_msgpack(data: bytes, random: Random, size_max: int) -> bytes:
     """Also within byte strings that are MessagePack arrays themselves, as signed bodies are."""
+    if data and random.random() < WIDEN_SHARE:
+        return widen(data, random)[:size_max]
     return _by_value(data, random, size_max, open_msgpack, close_msgpack)
 
 

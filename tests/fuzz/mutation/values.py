@@ -12,6 +12,7 @@ from tests.fuzz.mutation.octets import NUMBERS, WIDE, mutate_bytes
 TEXTS = ("", "x" * 65, "x" * 5_000, "two\nlines", "\x00", "\x1b[31m", "\u202egnp", "\U0001f600" * 64, "1e999", " 1", "0x10")
 SIZES = (0, 1, 31, 32, 33, 63, 64, 65, 96, 128, 512)
 LEAF_BYTES_MAX = 4_096
+WIDEN_SHARE = 0.1
 NOT_OF_THE_FORMAT = (ValueError, TypeError, OverflowError, RecursionError, AttributeError, msgpack.exceptions.UnpackException)
 
 
@@ -65,6 +66,25 @@ def mutate_value(value: Any, random: Random) -> Any:  # noqa: PLR0911  (a table)
             return strange(random)
 
 
+def widen(data: bytes, random: Random) -> bytes:
+    """The same value in more bytes than it needs: a number or a length, most likely one of the first, written wider."""
+    at = int(random.random() ** 2 * len(data))
+    head, first, rest = data[:at], data[at], data[at + 1 :]
+    match first:
+        case _ if first < 0x80:
+            return head + random.choice((b"\xcc", b"\xcd\x00", b"\xd0", b"\xcf" + bytes(7))) + bytes((first,)) + rest
+        case _ if 0x90 <= first <= 0x9F:
+            return head + b"\xdc\x00" + bytes((first & 15,)) + rest
+        case _ if 0xA0 <= first <= 0xBF:
+            return head + random.choice((b"\xd9", b"\xc4")) + bytes((first & 31,)) + rest
+        case 0xC4 | 0xCC | 0xD9:
+            return head + {0xC4: b"\xc5", 0xCC: b"\xcd", 0xD9: b"\xda"}[first] + b"\x00" + rest
+        case 0xC5 | 0xCD | 0xDC:
+            return head + {0xC5: b"\xc6", 0xCD: b"\xce", 0xDC: b"\xdd"}[first] + bytes(2) + rest
+        case _:
+            return head + b"\xc3" + rest
+
+
 def open_msgpack(data: bytes) -> Any:
     return msgpack.unpackb(data, use_list=True, raw=False, unicode_errors="surrogateescape", strict_map_key=False)
 
@@ -78,6 +98,8 @@ def _mutate_leaf(value: bytes, random: Random) -> bytes:
     """A byte string may be an array in its own encoding, as signed bodies are."""
     if value and 0x91 <= value[0] <= 0x9F and random.random() < 0.9:
         try:
+            if random.random() < WIDEN_SHARE:
+                return widen(value, random)
             return close_msgpack(mutate_value(open_msgpack(value), random))
         except NOT_OF_THE_FORMAT:
             pass

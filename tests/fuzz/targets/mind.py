@@ -35,6 +35,7 @@ from tests.fuzz.choices import Choices, block
 from tests.fuzz.claims import told
 from tests.fuzz.prepared import GENESIS, prepared
 from tests.fuzz.target import Target
+from tests.wire.samples import SAMPLES
 
 STEPS_MAX = 48
 PEERS = 4
@@ -235,10 +236,23 @@ def _seeds() -> list[bytes]:
     forks = tick * 12 + b"".join(bytes((BLOCK, 1, i)) for i in range(len(made.blocks) - 1, -1, -1))
     paid = b"".join(bytes((TRANSACTIONS, 2, 5, i, i + 1, i + 2, i + 3, i + 4)) for i in range(0, 20, 5)) + tick * 6
     asks = bytes((ASK, 1, 1, 1, 1, 0, 9, ASK, 1, 0, 1, 3, 0))
-    raw = b"".join(bytes((RAW, 1, i, *block(b"\x91\x01"))) for i in range(len(BY_TYPE)))
+    numbers = sorted(BY_TYPE)
+    raw = [bytes((RAW, 1, numbers.index(sample.TYPE), *block(sample.encode()))) for sample in SAMPLES]
     changed = b"".join(bytes((CHANGED, 1, i % 3, i, 0, 40 + i, i % 8, JOIN, 1, 6, 6)) for i in range(8))
     rest = bytes((PAUSE, 0, 0, RESTART, 0)) + join + tick + bytes((PAUSE, 0, 1, LEAVE, 1, STATUS, 2, 250, 9, 9, 251, 8, 8))
-    bodies = (line, certified, answered, forks, paid, asks + line, raw, changed, certified[:40] + rest + certified[20:], rest + forks)
+    bodies = (
+        line,
+        certified,
+        answered,
+        forks,
+        paid,
+        asks + line,
+        b"".join(raw),
+        *raw,
+        changed,
+        certified[:40] + rest + certified[20:],
+        rest + forks,
+    )
     return [join + body for body in bodies]
 
 
