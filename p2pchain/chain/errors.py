@@ -28,6 +28,13 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN_LETTERS_MAX else text[:_SHOWN_LETTERS_MAX] + "..."
 
 
+def brief(error: Exception) -> str:
+    """A foreign error as a refusal may hold it: its kind and its words, as far as they are printable and few."""
+    words = str(error)
+    fits = words.isprintable() and len(words) <= 2 * _SHOWN_LETTERS_MAX
+    return f"{type(error).__name__}: {words if fits else shown(words)}"
+
+
 @unique
 class Code(StrEnum):
     """Stable names of refusals: they appear in the API, in logs and in `tx show`, so they are never renamed."""

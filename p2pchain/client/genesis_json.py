@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 from p2pchain.chain.address import decode_address
-from p2pchain.chain.errors import Refusal, shown
+from p2pchain.chain.errors import Refusal, brief, shown
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
 from p2pchain.client.answers import Json
 from p2pchain.client.errors import NodeError
 
 _MISFITS = KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError
-_WORDS_MAX = 200
 """What taking a foreign JSON value apart raises, where it is not what it should be."""
 
 
@@ -23,7 +22,7 @@ def decode_genesis(answer: Json) -> Genesis:
     try:
         genesis = _build(answer)
     except (*_MISFITS, Refusal) as error:
-        raise NodeError("bad_genesis", f"the node's genesis cannot be used ({type(error).__name__}: {_short(error)})") from error
+        raise NodeError("bad_genesis", f"the node's genesis cannot be used ({brief(error)})") from error
     if genesis.chain_id.hex() != answer.get("chain_id"):
         found = shown(answer.get("chain_id"))
         raise NodeError("bad_genesis", f"the node names the chain {found}, its genesis is {genesis.chain_id.hex()}")
@@ -35,12 +34,7 @@ def decode_params(answer: Json) -> Params:
     try:
         return _build_params(answer)
     except (*_MISFITS, Refusal) as error:
-        raise NodeError("bad_params", f"the node's parameters cannot be used ({type(error).__name__}: {_short(error)})") from error
-
-
-def _short(error: Exception) -> str:
-    text = str(error)
-    return text if text.isprintable() and len(text) <= _WORDS_MAX else shown(text)
+        raise NodeError("bad_params", f"the node's parameters cannot be used ({brief(error)})") from error
 
 
 def _build_params(answer: Json) -> Params:

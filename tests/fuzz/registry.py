@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fuzz.target import Target
-from tests.fuzz.targets import addresses, answers, codec, conversation, documents, frames, links, messages, mind, signed, stored
+from tests.fuzz.targets import addresses, answers, codec, conversation, documents, frames, links, messages, mind, reports, signed, stored
 
 TARGETS: tuple[Target, ...] = (
     *codec.TARGETS,
@@ -15,6 +15,7 @@ TARGETS: tuple[Target, ...] = (
     *addresses.TARGETS,
     *documents.TARGETS,
     *answers.TARGETS,
+    *reports.TARGETS,
     *conversation.TARGETS,
     *mind.TARGETS,
 )

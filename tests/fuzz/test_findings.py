@@ -12,7 +12,11 @@ from p2pchain.chain.address import decode_address
 from p2pchain.chain.block import decode_header
 from p2pchain.chain.codec import encode
 from p2pchain.chain.errors import Invalid, shown
+from p2pchain.chain.recovery_draft import draft
 from p2pchain.chain.transaction import decode_transaction
+from p2pchain.cli.evidence import read_evidence
+from p2pchain.cli.failures import Failure
+from p2pchain.cli.recovery_report import read_report
 from p2pchain.client.errors import NodeError
 from p2pchain.client.genesis_json import decode_genesis, decode_params
 from p2pchain.config.problems import Problem
@@ -23,6 +27,7 @@ from p2pchain.keystore.key_file import decode_key_file
 from p2pchain.storage.errors import DamagedStore
 from p2pchain.storage.layout import decode_progress, decode_record, decode_rows, header_of
 from tests.fuzz.claims import REASON_LETTERS_MAX
+from tests.fuzz.registry import find
 from tests.fuzz.targets.documents import PATH
 from tests.vectors.world import SPEC
 
@@ -172,3 +177,42 @@ def test_a_seed_that_is_no_endpoint_is_shown_in_short() -> None:
     with pytest.raises(GenesisFileError) as refused:
         loads_bundle(f'[network]\nseeds = ["{"x" * 50_000}"]', "net.toml")
     assert max(len(str(problem)) for problem in refused.value.problems) <= 1_000
+
+
+# --- reports of other operators
+
+
+def report(**changes: object) -> bytes:
+    """A report from which a draft follows, but for what is changed."""
+    value = json.loads(find("recovery-report").seeds()[1])
+    return json.dumps({**value, **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"slot": float("inf")},
+        {"slot": -1},
+        {"signed_slot": 2**63},
+        {"chain_id": "07"},
+        {"final": {"slot": 1, "height": 1, "hash": "ff"}},
+        {"sets": [{"from_height": 1, "members": [{"address": "x", "consensus_key": "", "stake": "1"}]}]},
+        {"sets": 7},
+    ],
+)
+def test_a_report_with_numbers_or_keys_that_are_none_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(Failure, match="is no report of"):
+        read_report(report(**changes), PATH)
+
+
+def test_a_report_nested_too_deep_is_refused() -> None:
+    with pytest.raises(Failure, match="is no report of"):
+        read_report(b"[" * 100_000, PATH)
+    with pytest.raises(Failure, match="cannot be read as JSON"):
+        read_evidence(b"[" * 100_000, PATH)
+
+
+@pytest.mark.parametrize("sets", [[], [{"from_height": 1, "members": []}]])
+def test_nothing_is_drafted_from_a_report_without_an_active_set(sets: object) -> None:
+    with pytest.raises(Invalid, match="names no active set"):
+        draft([read_report(report(sets=sets), PATH)[0]], {bytes(32)})
