@@ -187,7 +187,7 @@ def test_changes_stay_within_the_size_of_a_target(target: Target) -> None:
     random, seeds = Random(5), list(target.seeds())
     for _ in range(40):
         data = target.mutate(random.choice(seeds), random, target.size_max)
-        assert len(data) <= target.size_max + 64, "a repair may add a little"
+        assert len(data) <= target.size_max
 
 
 def test_the_corpus_is_made_of_the_smallest_inputs_that_reach_something(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def repaired(mutate: Callable[[bytes, Random, int], bytes], repair: Callable[[by
 
     def mutated(data: bytes, random: Random, size_max: int) -> bytes:
         changed = mutate(data, random, size_max)
-        return repair(changed) if random.random() < 0.7 else changed
+        return repair(changed)[:size_max] if random.random() < 0.7 else changed
 
     return mutated
 
