@@ -115,7 +115,22 @@ def decode_envelope(raw: bytes, read_certificate: Callable[[bytes], Certificate]
     The limits are those of any network; `validate_size` asks for those in force above the block's parent.
     """
     heads, items = decode_byte_strings(raw, what="block", heads=3, bytes_max=BYTES_CEILING, items_max=TRANSACTIONS_CEILING)
-    header_raw, signature, certificate_raw = heads
+    return decode_parts(Parts(*heads), items, raw, read_certificate)
+
+
+class Parts(NamedTuple):
+    """What a block has beside its transactions, as it travels."""
+
+    header: bytes
+    signature: bytes
+    certificate: bytes
+
+
+def decode_parts(
+    parts: Parts, items: list[bytes], raw: bytes, read_certificate: Callable[[bytes], Certificate] = decode_certificate
+) -> Envelope:
+    """As `decode_envelope`, where the block was split before."""
+    header_raw, signature, certificate_raw = parts
     header = decode_header(header_raw)
     if certificate_hash(certificate_raw) != header.certificate_hash:
         raise Invalid(

@@ -16,10 +16,12 @@ from structlog.typing import FilteringBoundLogger
 
 from p2pchain.net.dial import Dialler
 from p2pchain.net.endpoint import Endpoint, PeerAddress, socket_endpoint
-from p2pchain.net.link import Link
+from p2pchain.net.lanes import lane_of
+from p2pchain.net.link import Link, decide_late
 from p2pchain.net.listen import listening_endpoint, open_listeners
 from p2pchain.net.lobby import Lobby
-from p2pchain.net.outbox import is_urgent
+from p2pchain.net.log_budget import LogBudget
+from p2pchain.net.meter import Kind
 from p2pchain.net.refusals import Refusals, reason_name
 from p2pchain.net.roster import Roster
 from p2pchain.net.session import Session, printable
@@ -53,6 +55,7 @@ class PeerNetwork:
         self._logger = logger
         self._roster = Roster(settings.credentials.node_key, peers_in_max=settings.peers_in_max)
         self._refusals = Refusals()
+        self._log_budget = LogBudget()
         self._dialler = Dialler(settings, enter=self._enter, find=self._roster.find, random=random, logger=logger)
         self._sessions: set[Session] = set()
         self._lobby = Lobby[Session]()
@@ -69,10 +72,10 @@ class PeerNetwork:
 
     def broadcast(self, message: Message, but: Collection[Peer]) -> None:
         frame = encode_frame(message)
-        urgent = is_urgent(message)
+        lane = lane_of(message)
         for peer, session in self._roster.items():
             if peer not in but:
-                session.post(frame, urgent=urgent)
+                session.post(frame, lane)
 
     def disconnect(self, peer: Peer, reason: Reason, text: str) -> None:
         session = self._roster.get(peer)
@@ -153,10 +156,12 @@ class PeerNetwork:
 
     def _new_session(self, stream: trio.SocketStream, address: str, *, outbound: bool, wanted: bytes | None = None) -> Session:
         settings = self._settings
+        decide_late(stream)
         handshake = Handshake(settings.credentials, secrets.token_bytes(DH_BYTES), dials=outbound, wanted=wanted)
         session = Session(
             Link(stream), handshake, self._hello(), address=address, outbound=outbound, outbox_bytes_max=settings.outbox_bytes_max
         )
+        session.tell_slowed = self._tell_slowed
         self._sessions.add(session)
         return session
 
@@ -179,13 +184,22 @@ class PeerNetwork:
             replaced.end(Reason.ALREADY_CONNECTED, "replaced by another connection")
         self._lobby.leave(newcomer)
         newcomer.connected_ms = self._clock()
-        self._logger.info("peer connected", address=newcomer.address, node=_node_id(newcomer), outbound=newcomer.outbound)
+        self._tell("peer connected", address=newcomer.address, node=_node_id(newcomer), outbound=newcomer.outbound)
+
+    def _tell(self, event: str, **fields: object) -> None:
+        """At a bounded rate: these are what strangers can do as often as they like."""
+        log = self._logger.info if self._log_budget.take(trio.current_time()) else self._logger.debug
+        log(event, **fields)
+
+    def _tell_slowed(self, session: Session, kind: Kind) -> None:
+        """Once a connection and kind, so that a flood fills no disk."""
+        self._logger.warning("peer read more slowly", address=session.address, node=_node_id(session), too_much_of=str(kind))
 
     def _take_note(self, session: Session) -> None:
         assert session.ending is not None
         reason, text, by_us = session.ending
         if session.peer is not None:
-            self._logger.info("peer disconnected", address=session.address, node=_node_id(session), why=text, by_us=by_us)
+            self._tell("peer disconnected", address=session.address, node=_node_id(session), why=text, by_us=by_us)
         if reason is None or reason in _QUIET or (reason == Reason.SELF and not session.outbound):
             return  # of a connection to ourselves the dialling end is told of
         name = reason_name(reason)

@@ -18,8 +18,10 @@ import trio
 
 from p2pchain.net.endpoint import Endpoint
 from p2pchain.net.errors import LinkLost
+from p2pchain.net.lanes import Lane, lane_of
 from p2pchain.net.link import Link
-from p2pchain.net.outbox import Outbox, is_urgent
+from p2pchain.net.meter import Kind, Meter, kind_of
+from p2pchain.net.outbox import Outbox
 from p2pchain.net.settings import GOODBYE_S, HANDSHAKE_S, KEEPALIVE_S, PROBE_S, SEAL_BYTES, SEND_BYTES_PER_S, SEND_S, SILENCE_S
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import Inlet
@@ -55,6 +57,10 @@ class Session:
         self._connection = Connection(hello)
         self._secure = SecureConnection(handshake, self._connection)
         self._outbox = Outbox(outbox_bytes_max)
+        self.meter = Meter()
+        """What it sends, by kind."""
+        self.tell_slowed: Callable[[Session, Kind], None] = lambda _session, _kind: None
+        """Called once for each kind that the peer sends too much of."""
         self._whole = trio.CancelScope()
         self._hearing = trio.CancelScope()
         self._writing = trio.CancelScope()
@@ -82,11 +88,13 @@ class Session:
 
     def send(self, message: Message) -> None:
         if self.ending is None and self._connection.state is State.OPEN:
-            self.post(self._connection.send(message), urgent=is_urgent(message))
+            self.post(self._connection.send(message), lane_of(message))
 
-    def post(self, frame: bytes, *, urgent: bool) -> None:
-        """Queue a frame that may be shared with other sessions."""
-        if self.ending is None and not self._outbox.put(frame, urgent=urgent):
+    def post(self, frame: bytes, lane: Lane) -> None:
+        """Queue a frame that may be shared with other sessions.  Transactions that find no room are left out: they can be
+        asked for, and a block asks for those it needs.
+        """
+        if self.ending is None and not self._outbox.put(frame, lane) and lane is not Lane.TRANSACTIONS:
             self.end(Reason.TOO_SLOW, f"{self._outbox.size} bytes are waiting to be read")
 
     def end(self, reason: Reason, text: str) -> None:
@@ -229,6 +237,8 @@ class Session:
         if self.ending is not None:
             return
         for message in self._secure.receive(data):
+            if wait_s := self.meter.wait_s(message, trio.current_time()):
+                await self._slow_down(message, wait_s)
             match message:
                 case Ping(token):
                     self.send(Pong(token))
@@ -239,6 +249,13 @@ class Session:
                     self._conclude(reason, text, by_us=False)
                 case _:
                     await inlet.receive(peer, message)
+
+    async def _slow_down(self, message: Message, wait_s: float) -> None:
+        """It sent more than its allowance: the bytes behind this message stay in the kernel for a while."""
+        kind = kind_of(message)
+        if self.meter.slowed[kind] == 1:
+            self.tell_slowed(self, kind)
+        await trio.sleep(wait_s)
 
     # writing
 

@@ -24,13 +24,15 @@ LEAVE_S = 1.0
 """At the end of the process: time for the last news to reach the loop."""
 PROBE_S = 2.0
 OUTBOX_BYTES_MAX = 16 << 20
-"""The largest answer to sync (12 MiB) and a full block (4 MiB): what one healthy peer may be owed at once."""
+"""What one healthy peer may be owed at once; `net.lanes` divides it."""
 OUTBOX_FRAMES_MAX = 16_384
 """Small frames cost about 100 bytes each beside their own: below 2 MiB."""
 SEAL_BYTES = 16 * CONTENT_BYTES_MAX
 """Encrypted in one go: below a millisecond, after which the other tasks have their turn."""
-BATCH_BYTES = 256 * 1024
-"""One write; whatever becomes urgent meanwhile waits for no more than this, or one larger frame."""
+BATCH_BYTES = 64 * 1024
+"""One write; a vote that comes meanwhile waits for no more than this, or one block."""
+UNSENT_BYTES_MAX = 128 * 1024
+"""What the kernel may hold beyond what is on its way: without it a vote would wait behind megabytes that left this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from p2pchain.chain.votes import Certificate, Kind
 from p2pchain.chain.voting import SignState
 from p2pchain.node import events
 from p2pchain.node.admission import Admission
+from p2pchain.node.assembling import Assembling
 from p2pchain.node.catching_up import CatchingUp
 from p2pchain.node.consensus import Consensus
 from p2pchain.node.core import Core
@@ -35,14 +36,16 @@ from p2pchain.node.effects import (
     SignBallot,
 )
 from p2pchain.node.events import Event, Peer
+from p2pchain.node.fetching import Fetching
 from p2pchain.node.gossip import Gossip
 from p2pchain.node.importer import Importer
 from p2pchain.node.misses import Misses
 from p2pchain.node.producer import Producer, takes
+from p2pchain.node.relaying import Relaying
 from p2pchain.node.sync import Sync
 from p2pchain.node.upgrading import Upgrading
 from p2pchain.wire.errors import Reason
-from p2pchain.wire.messages import BlockMessage, CertificateMessage
+from p2pchain.wire.messages import CertificateMessage
 
 NOT_RECOVERED = Recoveries()
 
@@ -94,12 +97,15 @@ class Engine:
         self.consensus.recover()
         self.importer = Importer(self.core, self.consensus)
         self.producer = Producer(self.core)
-        self.gossip = Gossip(self.core)
+        self.fetching = Fetching(self.core)
+        self.gossip = Gossip(self.core, self.fetching)
         self.misses = Misses(self.core, self.consensus)
         self.sync = Sync(self.core)
         self.upgrading = Upgrading(self.core, self.sync)
         self.admission = Admission(self.core, self.gossip)
         self._catching_up = CatchingUp(self.core, self.sync, self.importer, self.consensus, partial(self._block_received, asked=True))
+        self.assembling = Assembling(self.core, self.sync, self._block_received)
+        self.relaying = Relaying(self.core, self.consensus, self.gossip, self.fetching, self.assembling)
         self._waiting: dict[BlockId, Waiting] = {}
         self._slot_seen = 0
         self._revision_seen = -1
@@ -131,6 +137,7 @@ class Engine:
         self.consensus.recover()
         self._resume()
         self._dispatch(event)
+        self.assembling.look()
         self._retry_waiting()
         self._advance()
         return core.effects
@@ -142,7 +149,7 @@ class Engine:
     def next_ms(self) -> int:
         """When `TimeReached` is due at the latest."""
         due = self.core.slot_end_ms
-        for moment in (self.gossip.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
+        for moment in (self.relaying.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
             if moment is not None and moment < due:
                 due = moment
         return due
@@ -180,8 +187,20 @@ class Engine:
                 self._certificate_received(event.peer, event.certificate.value)
             case events.TransactionsReceived():
                 self.admission.receive(event)
+                self.relaying.transactions_came([item.value for item in event.transactions])
             case events.TransactionsSubmitted():
                 self.admission.submit(event)
+                self.relaying.transactions_came([item.value for item in event.items if not isinstance(item, Refusal)])
+            case events.TransactionsAnnounced():
+                self.relaying.announced(event)
+            case events.TransactionsRequested():
+                self.gossip.answer(event.peer, event.names)
+            case events.CompactBlockReceived():
+                self.relaying.compact_block_came(event)
+            case events.BlockTransactionsRequested():
+                self.relaying.answer(event)
+            case events.BlockTransactionsReceived():
+                self.relaying.block_transactions_came(event)
             case events.BlocksReceived():
                 self._catching_up.receive(event)
             case events.BlocksRequested():
@@ -192,6 +211,8 @@ class Engine:
                 self.producer.paused = True
             case events.ProductionResumed():
                 self.producer.paused = False
+            case events.RoomMeasured():
+                self.producer.measured(event.room)
             case _:
                 assert_never(event)
 
@@ -212,7 +233,7 @@ class Engine:
         self.sync.plan()
         if self.producer.is_time() and not self.sync.is_behind and core.now_ms >= self._grace_ms:
             self.producer.produce()
-        self.gossip.flush()
+        self.relaying.advance()
 
     def _why_idle(self) -> MissReason | None:
         """What keeps this node from filling a slot of its own, or from knowing what others do."""
@@ -222,6 +243,8 @@ class Engine:
             return MissReason.NOT_CONNECTED
         if self.core.key is not None and self.core.sign is None:
             return MissReason.RECORD_LOST
+        if self.producer.is_short_of_room:
+            return MissReason.NO_ROOM
         return MissReason.PAUSED if self.producer.paused else None
 
     def _settle_head(self) -> None:
@@ -236,6 +259,7 @@ class Engine:
         if head is not self._head_told:
             self._head_told = head
             core.effects.publish.append(HeadChanged(head.subject))
+            self.admission.head_changed()
         if core.tree.is_overgrown:
             protected = {head.id} if core.sign is None else {head.id, core.sign.lock.block, core.sign.voted.block}
             core.effects.commit.dropped += [node.id for node in core.tree.prune(protected)]
@@ -259,6 +283,8 @@ class Engine:
     def _peer_left(self, peer: Peer) -> None:
         self.core.peers.pop(peer, None)
         self.sync.leave(peer)
+        self.fetching.leave(peer)
+        self.assembling.leave(peer)
 
     def _status_received(self, event: events.StatusReceived) -> None:
         if event.peer in self.core.peers:
@@ -292,7 +318,8 @@ class Engine:
         if self.consensus.is_current(node.slot):
             # Nobody votes for an older one, and whoever builds on it is asked for it.  Were it passed on, then a block
             # that fell out of one full tree would come back from the next as a new one, without end.
-            self.core.broadcast(BlockMessage(block.raw), but=peer)
+            self.relaying.pass_on(block, peer)
+        self.relaying.transactions_came(block.transactions)
         self._consider(node)
 
     def _consider(self, node: Node) -> None:

@@ -16,7 +16,7 @@ from p2pchain.net.link import Link
 from p2pchain.net.session import Session
 from p2pchain.node.events import Peer
 from p2pchain.wire.errors import ConnectionRefused, Reason
-from p2pchain.wire.messages import BlockMessage, Goodbye, Ping, Pong, Status, Transactions
+from p2pchain.wire.messages import BlockMessage, Goodbye, Ping, Pong, Status
 from tests.net.fakes import DEADLINE_S, NOW_MS, TIPS, Node, Stranger, World, credentials_of, handshake_of, hello_of, key_of, meet
 
 FDS = Path("/proc/self/fd")
@@ -394,7 +394,7 @@ async def test_a_slow_reader_is_disconnected_and_others_are_not_affected(world: 
         await one.joined(2)
         count = 0
         while len(one.network.peers()) == 2:
-            one.network.broadcast(Transactions([bytes(1 << 20)]), ())
+            one.network.broadcast(BlockMessage(bytes(1 << 20)), ())
             count += 1
             await world.until(lambda: len(two.inlet.messages) == count)  # noqa: B023 (awaited at once)
             assert count < 100, "more than any socket buffer takes"
@@ -486,7 +486,7 @@ async def test_a_stop_does_not_wait_for_a_peer_that_reads_nothing(world: World) 
         await slow.shake_hands()
         await one.joined()
         for _ in range(15):
-            one.network.broadcast(Transactions([bytes(1 << 20)]), ())
+            one.network.broadcast(BlockMessage(bytes(1 << 20)), ())
         before = trio.current_time()
         await one.stop()
         assert trio.current_time() - before < 5

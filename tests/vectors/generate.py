@@ -19,6 +19,7 @@ from p2pchain.chain.actions.vote_change import VoteChange
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.block import encode_block
 from p2pchain.chain.codec import encode
+from p2pchain.chain.compact import carried, short_ids
 from p2pchain.chain.crypto import merkle_root
 from p2pchain.chain.params import Params
 from p2pchain.chain.schedule import Schedule, quorum
@@ -26,6 +27,7 @@ from p2pchain.chain.state import GLOBALS, ActiveDelegate, Globals
 from p2pchain.chain.terms import Terms
 from p2pchain.chain.types import AMOUNT_MAX, AccountId, BlockId, Height, PublicKey
 from p2pchain.chain.votes import Kind, certificate_hash, encode_subject
+from p2pchain.node.acquaintance import name_of
 from p2pchain.wire import messages as wire
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
@@ -260,6 +262,19 @@ def frames_file() -> Json:
         wire.Ping(7),
         wire.Pong(7),
         wire.Goodbye(Reason.SHUTTING_DOWN, "this node is stopping"),
+        wire.CompactBlock(
+            first.header_raw,
+            first.signature,
+            carried(first.certificate),
+            short_ids(first.id, [transaction.id for transaction in first.transactions]),
+            (0,),
+            [first.transactions[0].raw],
+        ),
+        wire.GetBlockTransactions(first.id, tuple(range(len(first.transactions)))),
+        wire.BlockTransactions(first.id, [transaction.raw for transaction in first.transactions]),
+        wire.Announcement(tuple(name_of(transaction.id) for transaction in first.transactions)),
+        wire.GetTransactions(tuple(name_of(transaction.id) for transaction in first.transactions)),
+        wire.Part(1, encode_frame(wire.Ping(7))),
     ]
     ping = encode_frame(wire.Ping(7))
     cases = [
@@ -268,6 +283,11 @@ def frames_file() -> Json:
         ("a ping that says it is longer than a ping may be", b"\x00\x01\x00\x00\x0a"),
         ("a ping with one byte too many", b"\x00\x00\x00\x04" + ping[4:] + b"\x00"),
         ("a ping with a negative token", b"\x00\x00\x00\x03\x0a\x91\xff"),
+        ("places that do not ascend", frame(17, encode((bytes(32), b"\x00\x02\x00\x01")))),
+        ("short ids of five bytes", frame(16, encode((b"", b"", b"", bytes(5), b"", ())))),
+        ("a transaction along without its place", frame(16, encode((b"", b"", b"", bytes(6), b"", (b"",))))),
+        ("names of seven bytes", frame(22, encode((bytes(7),)))),
+        ("a part of no stream", frame(24, b"\x02\x00")),
         ("a block list with a block and no certificate", frame(9, encode((bytes(8), [first.raw])))),
     ]
     return {

@@ -7,15 +7,21 @@ from hypothesis import strategies as st
 from p2pchain.chain.types import BlockId, Height, PublicKey, Signature, Slot
 from p2pchain.chain.votes import Ballot, Kind, Subject
 from p2pchain.wire.messages import (
+    Announcement,
     BallotMessage,
     BlockMessage,
     Blocks,
+    BlockTransactions,
     CertificateMessage,
+    CompactBlock,
     GetBlocks,
+    GetBlockTransactions,
     GetBranch,
+    GetTransactions,
     Goodbye,
     Hello,
     Message,
+    Part,
     Ping,
     Pong,
     Status,
@@ -42,6 +48,12 @@ SAMPLES: tuple[Message, ...] = (
     Ping(0),
     Pong(2**63 - 1),
     Goodbye(3, "the genesis differs"),
+    CompactBlock(b"header", b"signature", b"", b"\x07" * 18, (0, 2), [b"first", b"third"]),
+    GetBlockTransactions(BlockId(b"\x08" * 32), (1, 300)),
+    BlockTransactions(BlockId(b"\x08" * 32), [b"second", b""]),
+    Announcement((b"\x09" * 8, b"\x0a" * 8)),
+    GetTransactions((b"\x09" * 8,)),
+    Part(1, b"the middle of a frame"),
 )
 
 _numbers = st.integers(0, 2**63 - 1)
@@ -53,6 +65,18 @@ _voted = st.builds(Subject, st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1)
 _pairs = st.lists(st.tuples(st.binary(max_size=300), st.binary(max_size=50)), max_size=20).map(
     lambda pairs: [x for pair in pairs for x in pair]
 )
+
+_names = st.lists(st.binary(min_size=8, max_size=8), max_size=40).map(tuple)
+_places = st.lists(st.integers(0, 65_535), unique=True, max_size=40).map(lambda places: tuple(sorted(places)))
+
+
+@st.composite
+def _compact_blocks(draw: st.DrawFn) -> CompactBlock:
+    ids = draw(st.lists(st.binary(min_size=6, max_size=6), max_size=40))
+    places = sorted(draw(st.sets(st.integers(0, len(ids) - 1), max_size=5))) if ids else []
+    header, signature, certificate = (draw(st.binary(max_size=200)) for _ in range(3))
+    return CompactBlock(header, signature, certificate, b"".join(ids), tuple(places), [draw(st.binary(max_size=300)) for _ in places])
+
 
 OPEN_MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Status, _tips),
@@ -66,6 +90,11 @@ OPEN_MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(GetBlocks, _numbers, st.integers(1, 2**63 - 1), st.integers(1, 512)),
     st.builds(GetBranch, _numbers, _hashes, _hashes),
     st.builds(Blocks, st.integers(0, 2**64 - 1), _pairs),
+    _compact_blocks(),
+    st.builds(GetBlockTransactions, _hashes, _places),
+    st.builds(BlockTransactions, _hashes, st.lists(st.binary(max_size=300), max_size=40)),
+    st.builds(Announcement, _names),
+    st.builds(GetTransactions, _names),
     st.builds(Ping, _numbers),
     st.builds(Pong, _numbers),
 )

@@ -10,12 +10,17 @@ from p2pchain.sim.pace import slot_ms
 from p2pchain.wire.framing import HEADER_BYTES, encode_frame
 from p2pchain.wire.messages import (
     BY_TYPE,
+    Announcement,
     BallotMessage,
     BlockMessage,
     Blocks,
+    BlockTransactions,
     CertificateMessage,
+    CompactBlock,
     GetBlocks,
+    GetBlockTransactions,
     GetBranch,
+    GetTransactions,
     Message,
     Status,
     Transactions,
@@ -24,6 +29,10 @@ from p2pchain.wire.messages import (
 KEPT = 400
 REPLAYED = 12
 """A slot and target."""
+REPLAYABLE = (
+    *(Status, Transactions, BlockMessage, BallotMessage, CertificateMessage, GetBlocks, GetBranch, Blocks),
+    *(CompactBlock, GetBlockTransactions, BlockTransactions, Announcement, GetTransactions),
+)
 
 
 class MalformedFrames(Strategy):
@@ -78,7 +87,7 @@ class ReplayOldMessages(Strategy):
         self._heard: deque[Message] = deque(maxlen=KEPT)
 
     def hears(self, source: int, message: Message) -> bool:  # noqa: ARG002
-        if isinstance(message, Status | Transactions | BlockMessage | BallotMessage | CertificateMessage | GetBlocks | GetBranch | Blocks):
+        if isinstance(message, REPLAYABLE):
             self._heard.append(message)
         return True
 

@@ -10,6 +10,14 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from p2pchain.wire.messages.announcing import NAME_BYTES, NAMES_MAX, Announcement, GetTransactions
+from p2pchain.wire.messages.compact import (
+    PREFILLED_BYTES_MAX,
+    PREFILLED_MAX,
+    BlockTransactions,
+    CompactBlock,
+    GetBlockTransactions,
+)
 from p2pchain.wire.messages.gossip import (
     BLOCK_BYTES_MAX,
     TRANSACTIONS_BYTES_MAX,
@@ -21,6 +29,7 @@ from p2pchain.wire.messages.gossip import (
     Transactions,
 )
 from p2pchain.wire.messages.links import Goodbye, Hello, Ping, Pong
+from p2pchain.wire.messages.parts import PART_BYTES, STREAMS, Part
 from p2pchain.wire.messages.sync import ANSWER_BYTES_MAX, BLOCKS_MAX, Blocks, GetBlocks, GetBranch
 from p2pchain.wire.messages.tips import Tips
 
@@ -30,18 +39,30 @@ __all__ = [
     "BLOCK_BYTES_MAX",
     "BY_TYPE",
     "MESSAGES",
+    "NAMES_MAX",
+    "NAME_BYTES",
+    "PART_BYTES",
+    "PREFILLED_BYTES_MAX",
+    "PREFILLED_MAX",
     "PROTOCOL_VERSION",
+    "STREAMS",
     "TRANSACTIONS_BYTES_MAX",
     "TRANSACTIONS_MAX",
+    "Announcement",
     "BallotMessage",
     "BlockMessage",
+    "BlockTransactions",
     "Blocks",
     "CertificateMessage",
+    "CompactBlock",
+    "GetBlockTransactions",
     "GetBlocks",
     "GetBranch",
+    "GetTransactions",
     "Goodbye",
     "Hello",
     "Message",
+    "Part",
     "Ping",
     "Pong",
     "Status",
@@ -64,6 +85,12 @@ Message: TypeAlias = (
     | Ping
     | Pong
     | Goodbye
+    | CompactBlock
+    | GetBlockTransactions
+    | BlockTransactions
+    | Announcement
+    | GetTransactions
+    | Part
 )
 
 MESSAGES: tuple[type[Message], ...] = (
@@ -79,5 +106,11 @@ MESSAGES: tuple[type[Message], ...] = (
     Ping,
     Pong,
     Goodbye,
+    CompactBlock,
+    GetBlockTransactions,
+    BlockTransactions,
+    Announcement,
+    GetTransactions,
+    Part,
 )
 BY_TYPE = {message.TYPE: message for message in MESSAGES}
