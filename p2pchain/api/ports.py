@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.views import (
     AccountView,
     At,
@@ -55,6 +55,8 @@ class Reads(Protocol):
     def peers(self) -> list[tuple[PeerView, Tips | None]]: ...
 
     def refusals(self) -> list[PeerRefusal]: ...
+
+    def peer_counts(self) -> PeerCounts: ...
 
 
 class Submits(Protocol):

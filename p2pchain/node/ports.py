@@ -6,9 +6,10 @@ The edges never see one another, only these.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from p2pchain.chain.consequences import Consequence
 from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, TransactionId
@@ -69,6 +70,21 @@ class PeerRefusal(NamedTuple):
     times: int
 
 
+class PeerCounts(NamedTuple):
+    """What became of connections since the network began, and who is shut out now."""
+
+    refused_by_us: Mapping[str, int]
+    """By reason; all of them are there, zeros too."""
+    refused_by_peers: Mapping[str, int]
+    """By the reason that they gave; `other` where it is of no version that this node knows."""
+    bans: int
+    """Put on a node key for a lie."""
+    banned: int
+    """Node keys that are banned now."""
+    cooling: int
+    """Addresses that must wait now, because several banned keys came from them."""
+
+
 class Network(Protocol):
     """What the loop calls; nothing here ever waits.  A peer whose outbox is full is disconnected."""
 
@@ -76,11 +92,13 @@ class Network(Protocol):
 
     def broadcast(self, message: Message, but: Collection[Peer]) -> None: ...
 
-    def disconnect(self, peer: Peer, reason: Reason, text: str) -> None: ...
+    def disconnect(self, peer: Peer, reason: Reason, text: str, consequence: Consequence) -> None: ...
 
     def peers(self) -> Sequence[PeerView]: ...
 
     def refusals(self) -> Sequence[PeerRefusal]: ...
+
+    def peer_counts(self) -> PeerCounts: ...
 
 
 class UnfinalBlock(NamedTuple):

@@ -39,7 +39,7 @@ from p2pchain.chain.votes import Subject, decode_certificate
 from p2pchain.node.condition import describe_condition
 from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
-from p2pchain.node.ports import FinalBlock, Network, PeerRefusal, PeerView, Store
+from p2pchain.node.ports import FinalBlock, Network, PeerCounts, PeerRefusal, PeerView, Store
 from p2pchain.node.views import (
     AccountView,
     At,
@@ -216,6 +216,9 @@ class Queries:
 
     def refusals(self) -> list[PeerRefusal]:
         return list(self._network.refusals())
+
+    def peer_counts(self) -> PeerCounts:
+        return self._network.peer_counts()
 
     def _view(self, at: At) -> tuple[View, Subject]:
         core = self._core

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import structlog
 import trio
 
+from p2pchain.chain.consequences import consequence_of
 from p2pchain.chain.crypto import Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.transaction import Transaction
@@ -112,7 +113,8 @@ class NodeLoop:
                 return
             event = opened.finish(await self._verifier.verify(opened.checks))
         except Invalid as refusal:
-            raise ConnectionRefused(Reason.INVALID_DATA, f"{type(message).__name__}: {refusal}"[:200]) from None
+            text = f"{type(message).__name__}: {refusal}"[:200]
+            raise ConnectionRefused(Reason.INVALID_DATA, text, consequence_of(refusal)) from None
         await self._send.send(event)
 
     async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]:
@@ -159,7 +161,7 @@ class NodeLoop:
             try:
                 await self._open(peer, message)
             except ConnectionRefused as refused:
-                self._edges.network.disconnect(peer, refused.reason, refused.message)
+                self._edges.network.disconnect(peer, refused.reason, refused.message, refused.consequence)
 
     async def restore_pool(self) -> None:
         """Bring back what waited when the process ended; what no longer holds is dropped with its reason."""
@@ -235,7 +237,7 @@ class NodeLoop:
             case todo.Broadcast():
                 network.broadcast(outgoing.message, outgoing.but)
             case todo.Disconnect():
-                network.disconnect(outgoing.peer, outgoing.reason, outgoing.text)
+                network.disconnect(outgoing.peer, outgoing.reason, outgoing.text, outgoing.consequence)
             case todo.SendFinalBlocks():
                 found = self._edges.store.final_range(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
                 items = [part for block in found for part in (block.raw, block.certificate)]

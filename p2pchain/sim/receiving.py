@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from p2pchain.chain.consequences import consequence_of
 from p2pchain.chain.crypto import Domain, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.transaction import Transaction
@@ -61,9 +62,9 @@ class Receiving:
             opened = self._process.intake.open(Peer(connection.number), message)
             return None if opened is None else opened.finish(shared.memo.verify(opened.checks))
         except Invalid as refusal:
-            self._process.sending.refuse(connection, Reason.INVALID_DATA, str(refusal))
+            self._process.sending.refuse(connection, Reason.INVALID_DATA, str(refusal), consequence_of(refusal))
         except ConnectionRefused as refusal:
-            self._process.sending.refuse(connection, refusal.reason, refusal.message)
+            self._process.sending.refuse(connection, refusal.reason, refusal.message, refusal.consequence)
         return None
 
     def open_submission(self, submission: Submission) -> Event:

@@ -21,7 +21,7 @@ from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.views import (
     AccountView,
     At,
@@ -60,6 +60,7 @@ class FakeReads:
         self.is_syncing = False
         self.connected: list[tuple[PeerView, Tips | None]] = []
         self.refused: list[PeerRefusal] = []
+        self.counts = PeerCounts(refused_by_us={"invalid_data": 2, "timeout": 0}, refused_by_peers={"other": 1}, bans=3, banned=2, cooling=1)
         self.transactions: dict[bytes, TransactionView] = {}
         self.waiting: list[Transaction] = []
         self.pruned_below = 1
@@ -164,6 +165,9 @@ class FakeReads:
 
     def refusals(self) -> list[PeerRefusal]:
         return self.refused
+
+    def peer_counts(self) -> PeerCounts:
+        return self.counts
 
 
 class FakeInlet:
