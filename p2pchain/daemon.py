@@ -45,6 +45,8 @@ from p2pchain.config import Config, split_endpoint
 from p2pchain.genesis_file import RecoveryFileError, load_installed, load_recovery
 from p2pchain.keystore import Keystore, KeystoreError, read_passphrase
 from p2pchain.log import configure_logging
+from p2pchain.net.ban_list import BanList
+from p2pchain.net.ban_records import FILE_BYTES_MAX
 from p2pchain.net.errors import ListenError
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
@@ -59,7 +61,7 @@ from p2pchain.node.upgrading import describe_requirement
 from p2pchain.runtime.loop import Edges, NodeLoop
 from p2pchain.runtime.service_manager import ServiceManager
 from p2pchain.runtime.signing import SigningDesk
-from p2pchain.storage import JournalFile, LmdbStore, SignStateFile, StorageError, open_store
+from p2pchain.storage import JournalFile, KeptFile, LmdbStore, SignStateFile, StorageError, open_store
 from p2pchain.wire.handshake import Credentials, make_credentials
 from p2pchain.wire.noise import DH_BYTES
 
@@ -176,7 +178,8 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
         backoff_max_ms=config.p2p.backoff_max_ms,
     )
     desk = SigningDesk(signer, states, ChainId(spec.chain_id)) if signer and states else None
-    loop, network = _wire_loop(engine, store, journal, desk, settings, partial(_publish, hub, ending, logger), logger)
+    bans = BanList(KeptFile(config.home.bans, FILE_BYTES_MAX + 1), _clock, settings.named_keys.__contains__, logger)
+    loop, network = _wire_loop(engine, store, journal, desk, settings, bans, partial(_publish, hub, ending, logger), logger)
     api = _wire_api(config, genesis, loop, store, network, hub, logger) if config.api.enabled else None
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
@@ -197,12 +200,13 @@ def _wire_loop(
     journal: JournalFile,
     desk: SigningDesk | None,
     settings: NetworkSettings,
+    bans: BanList,
     publish: Callable[[Publication], None],
     logger: FilteringBoundLogger,
 ) -> tuple[NodeLoop, PeerNetwork]:
     """The loop and the network know each other by their ports; the network is there first and is told of the loop."""
     loop = NodeLoop(engine, _clock)
-    network = PeerNetwork(settings, inlet=loop, clock=_clock, random=Random(), logger=logger)  # noqa: S311  (jitter)
+    network = PeerNetwork(settings, inlet=loop, clock=_clock, random=Random(), logger=logger, bans=bans)  # noqa: S311  (jitter)
     loop.connect(Edges(store, network, journal, desk, publish))
     return loop, network
 

@@ -40,6 +40,16 @@ class Home:
         return self.path / "data"
 
     @property
+    def bans(self) -> Path:
+        """Who is shut out and until when."""
+        return self.data / "bans.json"
+
+    @property
+    def admin_socket(self) -> Path:
+        """Where the operator of this machine talks to the running node; its folder is the owner's alone."""
+        return self.path / "run" / "admin.sock"
+
+    @property
     def signing(self) -> Path:
         return self.path / "signing"
 

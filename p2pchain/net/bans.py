@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from enum import StrEnum, unique
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, assert_never
 
 from p2pchain.chain.consequences import Consequence
 
@@ -162,27 +162,34 @@ class Bans:
         found = (shelf.get(key, now_ms) for shelf in (self._lies, self._violations, self._by_hand))
         return _last(ban for ban in found if ban is not None and ban.until_ms > now_ms)
 
-    def of_inbound(self, key: bytes, host: str, now_ms: int) -> Ban | None:
-        """As `of_key`, and what keeps out its address."""
+    def of_link(self, key: bytes, host: str, now_ms: int) -> Ban | None:
+        """As `of_key`, and what keeps out its address because the operator said so."""
         source = source_of(host)
-        banned = self.of_key(key, now_ms)
-        if banned is not None or source is None:
+        by_hand = self._by_hand.get(source, now_ms) if source is not None else None
+        found = (self.of_key(key, now_ms), by_hand)
+        return _last(ban for ban in found if ban is not None and ban.until_ms > now_ms)
+
+    def of_newcomer(self, key: bytes, host: str, now_ms: int) -> Ban | None:
+        """As `of_link`, and what keeps out whoever comes from an address of liars."""
+        banned, source = self.of_link(key, host, now_ms), source_of(host)
+        if banned is not None or source is None or self._is_spared(key):
             return banned
-        by_hand = self._by_hand.get(source, now_ms)
-        cooling = None if self._is_spared(key) else self._sources.get(source, now_ms)
-        return _last(ban for ban in (by_hand, cooling) if ban is not None and ban.until_ms > now_ms)
+        cooling = self._sources.get(source, now_ms)
+        return cooling if cooling is not None and cooling.until_ms > now_ms else None
 
     def punish(self, key: bytes, host: str, consequence: Consequence, why: str, now_ms: int) -> Ban | None:
-        """What a node did over a connection, and where it was met; the ban that follows, if any."""
+        """What a node did over a connection, and where it came from (empty where we dialled it); the ban that follows, if any."""
         match consequence:
             case Consequence.LIE:
-                ban = _strike(self._lies, Kind.LIE, key, key.hex(), why, host, now_ms)
-                self._blame_source(key, host, now_ms)
+                if self._lies.get(key, now_ms) is None:  # one liar that comes back is one liar
+                    self._blame_source(key, host, now_ms)
+                return _strike(self._lies, Kind.LIE, key, key.hex(), why, host, now_ms)
             case Consequence.VIOLATION:
-                ban = _strike(self._violations, Kind.VIOLATION, key, key.hex(), why, host, now_ms)
+                return _strike(self._violations, Kind.VIOLATION, key, key.hex(), why, host, now_ms)
             case Consequence.NOBODY | Consequence.OURS:
                 return None
-        return ban
+            case _:
+                assert_never(consequence)
 
     def ban(self, who: bytes | str, duration_ms: int, why: str, now_ms: int) -> Ban | None:
         """By hand: a node key, or what `source_of` gave; None where there are too many already."""
@@ -197,8 +204,10 @@ class Bans:
     def lift(self, who: bytes | str) -> bool:
         """Forget all that is held against a node key or an address; whether there was anything."""
         if isinstance(who, bytes):
-            return any([shelf.drop(who) for shelf in (self._lies, self._violations, self._by_hand)])
-        return any([self._by_hand.drop(who), self._sources.drop(who)])
+            dropped = [shelf.drop(who) for shelf in (self._lies, self._violations, self._by_hand)]
+        else:
+            dropped = [self._by_hand.drop(who), self._sources.drop(who)]
+        return any(dropped)
 
     def listed(self, now_ms: int) -> list[Ban]:
         """Who has to wait now, the last to be let in first."""
@@ -221,9 +230,11 @@ class Bans:
                 case Kind.VIOLATION:
                     self._violations.put(bytes.fromhex(ban.who), ban)
                 case Kind.BY_HAND:
-                    self._by_hand.put(parse_who(ban.who) or ban.who, ban)
+                    self._by_hand.put(bytes.fromhex(ban.who) if is_key(ban.who) else ban.who, ban)
                 case Kind.ADDRESS:
                     self._sources.put(ban.who, ban)
+                case _:
+                    assert_never(ban.kind)
 
     def _all(self, now_ms: int) -> Iterator[Ban]:
         for shelf in (self._by_hand, self._lies, self._violations, self._sources):
@@ -231,21 +242,27 @@ class Bans:
 
     def _blame_source(self, key: bytes, host: str, now_ms: int) -> None:
         source = source_of(host)
-        if source is None or self._is_spared(key):
-            return
-        old = self._sources.get(source, now_ms)
-        if old is None or key.hex() != old.address:  # one liar that comes back is one liar
-            _strike(self._sources, Kind.ADDRESS, source, source, "several banned node keys came from here", key.hex(), now_ms)
+        if source is not None and not self._is_spared(key):
+            _strike(self._sources, Kind.ADDRESS, source, source, "several banned node keys came from here", "", now_ms)
+
+
+def describe_ban(ban: Ban, now_ms: int) -> str:
+    """What a banned peer is told: how long still, and why."""
+    left_s = max(1, -(-(ban.until_ms - now_ms) // 1000))
+    what = "your address must wait" if ban.kind is Kind.ADDRESS else "banned"
+    return f"{what} for {left_s} s more: {ban.why}"[:TEXT_MAX]
+
+
+def is_key(text: str) -> bool:
+    return len(text) == 64 and not text.strip("0123456789abcdef")
 
 
 def parse_who(text: str) -> bytes | str | None:
     """A node key of 64 hex digits, or what `source_of` makes of an address or of what it gave; None where it is neither."""
-    try:
-        if len(text) == 64:
-            return bytes.fromhex(text)
-        return source_of(str(ip_network(text, strict=False).network_address) if "/" in text else text)
-    except ValueError:
-        return None
+    if is_key(text.lower()):
+        return bytes.fromhex(text)
+    host, _, bits = text.partition("/")
+    return source_of(host) if bits in ("", "64") else None
 
 
 def _strike(shelf: _Shelf[K], kind: Kind, at: K, who: str, why: str, address: str, now_ms: int) -> Ban:

@@ -25,6 +25,8 @@ _LASTING_S = 10.0
 """A connection that held this long was a good one."""
 _FORGIVABLE = frozenset({None, Reason.SHUTTING_DOWN, Reason.ALREADY_CONNECTED, Reason.TIMEOUT})
 """After any other reason the same will happen again: the next attempt waits the longest pause."""
+_BANNED_S = 60.0
+"""A node that has banned us is asked again about once a minute: its operator may lift it, and it is not given up."""
 _RESOLVERS_MAX = 4
 """Threads that may wait for a name to be resolved."""
 
@@ -36,13 +38,15 @@ class Dialler:
         *,
         enter: Callable[[trio.SocketStream, PeerAddress], Session],
         find: Callable[[bytes], Session | None],
+        is_banned: Callable[[bytes], bool],
         random: Random,
         logger: FilteringBoundLogger,
     ) -> None:
-        """`enter` starts the session of a fresh stream; `find` gives the living session with a node key."""
+        """`enter` starts the session of a fresh stream; `find` gives the living session with a node key; who `is_banned` is not dialled."""
         self._settings = settings
         self._enter = enter
         self._find = find
+        self._is_banned = is_banned
         self._random = random
         self._logger = logger
         self._resolving = trio.CapacityLimiter(_RESOLVERS_MAX)
@@ -69,12 +73,16 @@ class Dialler:
             if present is not None:
                 await present.ended.wait()
                 backoff.restart()
+            elif node_key is not None and self._is_banned(node_key):
+                backoff.raise_to_cap()
             elif is_wanted() and (session := await self._dial(address)) is not None:
                 if session.ending is not None and session.ending.reason == Reason.SELF:
                     self._logger.info("address is this node itself", address=address)
                     return
                 node_key = parse_peer(address).node_key or session.node_key or node_key
                 _adjust(backoff, session)
+                if session.ending is not None and session.ending.reason == Reason.BANNED:
+                    await trio.sleep(_BANNED_S * self._random.uniform(0.5, 1.0))
             await trio.sleep(backoff.next_ms() / 1000)
 
     async def _dial(self, address: str) -> Session | None:

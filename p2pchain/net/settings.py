@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from p2pchain.net.endpoint import parse_peer
 from p2pchain.wire.channel import CONTENT_BYTES_MAX
 from p2pchain.wire.handshake import Credentials
 
@@ -48,3 +49,9 @@ class NetworkSettings:
     peers_out_max: int = 16
     backoff_max_ms: int = 2_000
     outbox_bytes_max: int = OUTBOX_BYTES_MAX
+
+    @property
+    def named_keys(self) -> frozenset[bytes]:
+        """Nodes that the operator named by their keys."""
+        found = {parse_peer(address).node_key for address in (*self.persistent_peers, *self.seeds)}
+        return frozenset(key for key in found if key is not None)

@@ -85,6 +85,39 @@ class PeerCounts(NamedTuple):
     """Addresses that must wait now, because several banned keys came from them."""
 
 
+class BanView(NamedTuple):
+    """Somebody who is shut out, for people."""
+
+    who: str
+    """A node key in hex, or an address."""
+    kind: str
+    """`lie`, `violation`, `by_hand` or `address`."""
+    since_ms: int
+    until_ms: int
+    strikes: int
+    why: str
+    address: str
+    """Where the key was met; empty where it was not."""
+
+
+class BadPeerError(Exception):
+    """What an operator named is no peer that can be banned; one line."""
+
+
+class Gate(Protocol):
+    """Who is let in: for the operator alone."""
+
+    def banned(self) -> Sequence[BanView]: ...
+
+    async def ban(self, who: str, duration_ms: int, why: str) -> BanView:
+        """A node key in hex or an address; on disk when it returns.  `BadPeerError` where it is neither."""
+        ...
+
+    async def unban(self, who: str) -> bool:
+        """Whether there was anything to lift; on disk when it returns.  `BadPeerError` as above."""
+        ...
+
+
 class Network(Protocol):
     """What the loop calls; nothing here ever waits.  A peer whose outbox is full is disconnected."""
 

@@ -7,6 +7,7 @@ the process: after a failed sync the next commit may falsely succeed (S11), so n
 
 from p2pchain.storage.errors import DamagedStore, DiskFull, ForeignChain, HomeInUse, NewerFormat, StorageError
 from p2pchain.storage.journal import JournalFile
+from p2pchain.storage.kept_file import KeptFile
 from p2pchain.storage.reading import StoredChain, is_in_use, read_store
 from p2pchain.storage.sign_state import SignStateFile, guard
 from p2pchain.storage.store import LmdbStore, open_store
@@ -17,6 +18,7 @@ __all__ = [
     "ForeignChain",
     "HomeInUse",
     "JournalFile",
+    "KeptFile",
     "LmdbStore",
     "NewerFormat",
     "SignStateFile",

@@ -24,18 +24,23 @@ def sync_folder(path: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
+    """As `replace_whole`; `StorageError` where it fails."""
+    with mapped("writing", path):
+        replace_whole(path, content)
+
+
+def replace_whole(path: Path, content: bytes) -> None:
     """Write beside, sync, rename into place, sync the folder."""
     temporary = path.with_name(f".{path.name}.new-{secrets.token_hex(4)}")
-    with mapped("writing", path):
-        try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 class ProcessLock:

@@ -60,7 +60,9 @@ class FakeReads:
         self.is_syncing = False
         self.connected: list[tuple[PeerView, Tips | None]] = []
         self.refused: list[PeerRefusal] = []
-        self.counts = PeerCounts(refused_by_us={"invalid_data": 2, "timeout": 0}, refused_by_peers={"other": 1}, bans=3, banned=2, cooling=1)
+        self.counts = PeerCounts(
+            refused_by_us={"invalid_data": 2, "timeout": 0}, refused_by_peers={"other": 1}, bans=3, banned=2, cooling=1
+        )
         self.transactions: dict[bytes, TransactionView] = {}
         self.waiting: list[Transaction] = []
         self.pruned_below = 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import structlog
@@ -16,6 +18,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.types import ZERO_HASH, BlockId, ChainId, Height, Slot
 from p2pchain.chain.votes import Subject
+from p2pchain.net.ban_list import BanList
 from p2pchain.net.endpoint import parse_endpoint
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
@@ -155,12 +158,33 @@ class Node:
         self.stopped.set()
 
 
+class MemoryFile:
+    """A `BanFile` without a disk."""
+
+    def __init__(self) -> None:
+        self.content: bytes | None = None
+        self.aside: bytes | None = None
+
+    def load(self) -> bytes | None:
+        return self.content
+
+    def save(self, content: bytes) -> None:
+        self.content = content
+
+    def set_aside(self) -> Path:
+        self.aside, self.content = self.content, None
+        return Path("aside")
+
+
 class World:
     """The nodes of one test, what they log, and a way to wait for it."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.nursery = nursery
         self.pulse = Pulse()
+        self.now_ms = NOW_MS
+        self.files: defaultdict[int, MemoryFile] = defaultdict(MemoryFile)
+        """The lists of bans, by the number of their node: they outlive it."""
         self.logs: list[EventDict] = []
         self.logger: FilteringBoundLogger = structlog.wrap_logger(
             structlog.PrintLogger(), processors=[add_log_level, self._log], wrapper_class=structlog.make_filtering_bound_logger(0)
@@ -176,7 +200,8 @@ class World:
         }
         settings = NetworkSettings(**(values | changes))  # type: ignore[arg-type]
         inlet = Recorder(self.pulse)
-        network = PeerNetwork(settings, inlet=inlet, clock=lambda: NOW_MS, random=Random(number), logger=self.logger)
+        bans = BanList(self.files[number], lambda: self.now_ms, settings.named_keys.__contains__, self.logger)
+        network = PeerNetwork(settings, inlet=inlet, clock=lambda: self.now_ms, random=Random(number), logger=self.logger, bans=bans)
         return Node(settings, inlet, network, trio.CancelScope(), trio.Event())
 
     async def start(self, number: int, **changes: object) -> Node:

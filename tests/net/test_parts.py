@@ -13,6 +13,7 @@ from p2pchain.net.outbox import Outbox, is_urgent
 from p2pchain.net.refusals import REFUSALS_MAX, Refusals, reason_name
 from p2pchain.net.settings import BATCH_BYTES, HANDSHAKES_MAX, HANDSHAKES_PER_GROUP_MAX, OUTBOX_FRAMES_MAX
 from p2pchain.node.ports import PeerRefusal
+from p2pchain.wire.errors import Reason
 from p2pchain.wire.messages import BlockMessage, Blocks, CertificateMessage, GetBlocks, Ping, Transactions
 
 
@@ -161,12 +162,10 @@ def test_the_processes_of_this_machine_are_not_one_network(host: str) -> None:
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
-def test_a_refusal_is_new_once_for_each_address_and_reason_and_counted() -> None:
+def test_refusals_are_listed_once_for_each_address_and_reason_and_counted() -> None:
     refusals = Refusals()
-    assert refusals.note(refusal("a"))
-    assert refusals.note(refusal("b"))
-    assert refusals.note(refusal("a", "self"))
-    assert not refusals.note(refusal("a"))
+    for address, reason in (("a", "wrong_chain"), ("b", "wrong_chain"), ("a", "self"), ("a", "wrong_chain")):
+        refusals.note(refusal(address, reason), by_us=True)
     assert [(noted.address, noted.reason, noted.times) for noted in refusals.listed()] == [
         ("b", "wrong_chain", 1),
         ("a", "self", 1),
@@ -177,8 +176,19 @@ def test_a_refusal_is_new_once_for_each_address_and_reason_and_counted() -> None
 def test_the_list_is_bounded_and_forgets_the_oldest() -> None:
     refusals = Refusals()
     for number in range(1_000):
-        refusals.note(refusal(str(number)))
+        refusals.note(refusal(str(number)), by_us=True)
     assert [noted.address for noted in refusals.listed()] == [str(number) for number in range(1_000 - REFUSALS_MAX, 1_000)]
+
+
+def test_every_reason_is_counted_from_zero_and_what_a_peer_makes_up_adds_no_reason() -> None:
+    refusals = Refusals()
+    assert set(refusals.by_us) == {reason.name.lower() for reason in Reason}
+    assert set(refusals.by_us.values()) == set(refusals.by_peers.values()) == {0}
+    names = len(refusals.by_peers)
+    refusals.note(refusal("a"), by_us=True)
+    for number in range(14, 256):
+        refusals.note(refusal("a", reason_name(number)), by_us=False)
+    assert (refusals.by_us["wrong_chain"], refusals.by_peers["other"], len(refusals.by_peers)) == (1, 242, names)
 
 
 def test_reasons_of_later_versions_have_a_name_too() -> None:
