@@ -27,6 +27,8 @@ import trio
 from structlog.typing import FilteringBoundLogger
 
 from p2pchain import __version__
+from p2pchain.api.admin import AdminContext
+from p2pchain.api.admin_server import AdminListenError, AdminServer
 from p2pchain.api.events import EventHub
 from p2pchain.api.server import ApiServer
 from p2pchain.api.server import ListenError as ApiListenError
@@ -48,6 +50,7 @@ from p2pchain.log import configure_logging
 from p2pchain.net.ban_list import BanList
 from p2pchain.net.ban_records import FILE_BYTES_MAX
 from p2pchain.net.errors import ListenError
+from p2pchain.net.gate import OperatorGate
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
 from p2pchain.node.condition import describe_condition
@@ -98,6 +101,7 @@ class Node(NamedTuple):
     loop: NodeLoop
     network: PeerNetwork
     api: ApiServer | None
+    admin: AdminServer | None
     hub: EventHub
     ending: Ending
     logger: FilteringBoundLogger
@@ -183,7 +187,7 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
     api = _wire_api(config, genesis, loop, store, network, hub, logger) if config.api.enabled else None
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
-    return Node(loop, network, api, hub, ending, logger)
+    return Node(loop, network, api, _wire_admin(config, loop, network, logger), hub, ending, logger)
 
 
 def _require_protocol(root: Root) -> None:
@@ -224,6 +228,15 @@ def _wire_api(
     queries = Queries(loop.engine, store, network, node_id=_node_key(config), version=__version__)
     settings = ApiSettings(host=host, port=port, body_bytes_max=config.api.body_bytes_max)
     return ApiServer(settings, queries, loop, hub, genesis, _clock, logger)
+
+
+def _wire_admin(config: Config, loop: NodeLoop, network: PeerNetwork, logger: FilteringBoundLogger) -> AdminServer | None:
+    """None where the home's path is too long for a socket: a node runs without its operator's orders."""
+    if problem := config.home.admin_socket_problem:
+        logger.error("no socket for the operator", reason=problem)
+        return None
+    gate = OperatorGate(network.bans, network.end_banned)
+    return AdminServer(config.home.admin_socket, AdminContext(gate, loop, _clock, logger))
 
 
 def _recoveries(config: Config, genesis: Genesis, recovered: Recovered, store: LmdbStore, identity: Identity) -> Recoveries:
@@ -309,10 +322,25 @@ async def _live(node: Node) -> None:
         await node.loop.restore_pool()
         if node.api is not None:
             await nursery.start(node.api.run)
+        if node.admin is not None:
+            await nursery.start(_serve_operator, node.admin, node.logger)
         manager.ready(_condition(node))
         nursery.start_soon(_report, node, manager)
         if manager.watchdog_interval_s is not None:
             nursery.start_soon(_watch, node, manager, manager.watchdog_interval_s)
+
+
+async def _serve_operator(
+    admin: AdminServer, logger: FilteringBoundLogger, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    reason = ""
+    try:
+        await admin.run(task_status)
+    except AdminListenError as error:
+        reason = str(error)
+    if reason:
+        logger.error("no socket for the operator", reason=reason)
+        task_status.started()
 
 
 async def _stop_on_signal(scope: trio.CancelScope, manager: ServiceManager, logger: FilteringBoundLogger) -> None:

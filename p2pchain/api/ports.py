@@ -65,6 +65,14 @@ class Submits(Protocol):
     async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]: ...
 
 
+class Produces(Protocol):
+    """What the operator's socket asks of `node.ports.Inlet`."""
+
+    async def pause_production(self) -> None: ...
+
+    async def resume_production(self) -> None: ...
+
+
 class Logger(Protocol):
     """What `structlog.get_logger()` gives."""
 
