@@ -161,7 +161,8 @@ class Node:
 class MemoryFile:
     """A `BanFile` without a disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, pulse: Pulse | None = None) -> None:
+        self._pulse = pulse
         self.content: bytes | None = None
         self.aside: bytes | None = None
 
@@ -170,6 +171,8 @@ class MemoryFile:
 
     def save(self, content: bytes) -> None:
         self.content = content
+        if self._pulse is not None:
+            trio.from_thread.run_sync(self._pulse.beat)
 
     def set_aside(self) -> Path:
         self.aside, self.content = self.content, None
@@ -183,7 +186,7 @@ class World:
         self.nursery = nursery
         self.pulse = Pulse()
         self.now_ms = NOW_MS
-        self.files: defaultdict[int, MemoryFile] = defaultdict(MemoryFile)
+        self.files: defaultdict[int, MemoryFile] = defaultdict(lambda: MemoryFile(self.pulse))
         """The lists of bans, by the number of their node: they outlive it."""
         self.logs: list[EventDict] = []
         self.logger: FilteringBoundLogger = structlog.wrap_logger(
