@@ -97,6 +97,7 @@ _STATUS = record(
     protocol=INTEGER,
     protocol_supported=INTEGER,
     requirement=or_null(record(version=INTEGER, height=INTEGER)),
+    clock_offset_ms=or_null(INTEGER),
 )
 _PEER = record(
     node_id=HASH,

@@ -45,6 +45,8 @@ class StatusView(NamedTuple):
     """Newest version that this node knows."""
     requirement: Requirement | None
     """A version beyond that, once it is scheduled."""
+    clock_offset_ms: int | None = None
+    """How far this machine's clock is ahead of those of the delegates (negative: behind); None where too few were heard."""
 
 
 class PositionView(NamedTuple):
@@ -100,6 +102,8 @@ class DelegateView(NamedTuple):
     """It contradicted itself and never stands again."""
     slashed_bps: int = 0
     """Share of its stake, in 1/10000, that this took."""
+    last_ballot_slot: int | None = None
+    """Slot of the newest ballot of an active delegate that this node heard since it started."""
 
 
 class BlockView(NamedTuple):

@@ -46,6 +46,7 @@ async def test_the_status_has_every_promised_name(node: Node) -> None:
         "protocol": 1,
         "protocol_supported": 1,
         "requirement": None,
+        "clock_offset_ms": 0,
     }
 
 
@@ -183,6 +184,7 @@ async def test_delegates_are_listed(node: Node) -> None:
         "demoted",
         "standing",
         "rank",
+        "last_ballot_slot",
         "last_miss",
     }
 
