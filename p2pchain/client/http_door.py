@@ -55,6 +55,8 @@ class HttpDoor:
         self._client.close()
 
     def _response(self, method: str, path: str, **arguments: Any) -> httpx2.Response:  # noqa: ANN401 - handed on to the library
+        if self._socket is not None and not self._socket.is_socket():
+            raise self._unreachable("there is no socket")  # the library would leave an open one behind
         try:
             return self._client.request(method, self.url + path, **arguments)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
