@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias, TypeVar, assert_never
 
 from p2pchain.chain.block import Block, decode_envelope, header_check
-from p2pchain.chain.consequences import Consequence, consequence_of
+from p2pchain.chain.consequences import Consequence, consequence_by_state, consequence_of
 from p2pchain.chain.crypto import SignatureCheck, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.evidence import encode_ballot_statement, offence_of
@@ -75,6 +75,11 @@ class Intake:
     def _may_be_right(self, peer: Peer, refusal: Invalid) -> bool:
         """Whether by another version of the rules: then there is nothing to do, and nothing to hold against its sender."""
         return consequence_of(refusal) is Consequence.NOBODY or self._is_ahead(peer)
+
+    def consequence(self, peer: Peer, message: Message, refusal: Invalid) -> Consequence:
+        """For the sender of a refused message: of who is ahead of this node nothing new can be proven, as above."""
+        judge = consequence_by_state if isinstance(message, _GOSSIP) and self._is_ahead(peer) else consequence_of
+        return judge(refusal)
 
     def _is_ahead(self, peer: Peer) -> bool:
         """Whether a peer claims final blocks that are missing here: between them and these a new version may lie."""

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import structlog
 import trio
 
-from p2pchain.chain.consequences import consequence_of
 from p2pchain.chain.crypto import Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.transaction import Transaction
@@ -114,7 +113,7 @@ class NodeLoop:
             event = opened.finish(await self._verifier.verify(opened.checks))
         except Invalid as refusal:
             text = f"{type(message).__name__}: {refusal}"[:200]
-            raise ConnectionRefused(Reason.INVALID_DATA, text, consequence_of(refusal)) from None
+            raise ConnectionRefused(Reason.INVALID_DATA, text, self.intake.consequence(peer, message, refusal)) from None
         await self._send.send(event)
 
     async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from p2pchain.chain.consequences import consequence_of
 from p2pchain.chain.crypto import Domain, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.transaction import Transaction
@@ -62,7 +61,8 @@ class Receiving:
             opened = self._process.intake.open(Peer(connection.number), message)
             return None if opened is None else opened.finish(shared.memo.verify(opened.checks))
         except Invalid as refusal:
-            self._process.sending.refuse(connection, Reason.INVALID_DATA, str(refusal), consequence_of(refusal))
+            consequence = self._process.intake.consequence(Peer(connection.number), message, refusal)
+            self._process.sending.refuse(connection, Reason.INVALID_DATA, str(refusal), consequence)
         except ConnectionRefused as refusal:
             self._process.sending.refuse(connection, refusal.reason, refusal.message, refusal.consequence)
         return None
