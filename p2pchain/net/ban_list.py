@@ -106,13 +106,16 @@ class BanList:
         """In a worker thread, one after the other: what is written last is the newest.  The last of all may be abandoned."""
         async with self._turn:
             self._changed = trio.Event()
-            content = encode_bans(self._bans.kept(self._clock()))
+            kept = self._bans.kept(self._clock())
             try:
-                await trio.to_thread.run_sync(self._file.save, content, abandon_on_cancel=abandon_on_cancel)
+                await trio.to_thread.run_sync(self._save, kept, abandon_on_cancel=abandon_on_cancel)
             except OSError as error:
                 self._complain(f"the list of bans cannot be written: {error.strerror or error}")
             else:
                 self._complaint = ""
+
+    def _save(self, kept: list[Ban]) -> None:
+        self._file.save(encode_bans(kept))
 
     def _complain(self, text: str) -> None:
         if text != self._complaint:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from p2pchain.net.bans import BANS_MAX, BY_HAND_MAX, Ban, Kind, is_key
 
 VERSION = 1
-FILE_BYTES_MAX = 1 << 21
-"""All tables full, each entry with its longest text in escapes: below 2 MiB."""
+FILE_BYTES_MAX = 10 << 20
+"""All tables full, each entry with its longest text, all of it in escapes of twelve bytes a character: 8 MiB."""
 ENTRIES_MAX = 2 * BANS_MAX + BY_HAND_MAX
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from p2pchain.chain.consequences import Consequence
-from p2pchain.net.ban_records import DamagedBansError, decode_bans, encode_bans
+from p2pchain.net.ban_records import ENTRIES_MAX, FILE_BYTES_MAX, DamagedBansError, decode_bans, encode_bans
 from p2pchain.net.bans import (
     BAN_MS_MAX,
     BANS_MAX,
@@ -316,6 +316,14 @@ def test_every_changed_byte_and_every_cut_of_the_file_is_noticed() -> None:
 def test_anything_else_is_no_list_of_bans(content: bytes) -> None:
     with pytest.raises(DamagedBansError):
         decode_bans(content)
+
+
+def test_the_longest_list_that_can_be_written_is_read_again() -> None:
+    ban = Ban("ab" * 32, Kind.LIE, NOW, NOW + BAN_MS_MAX, 10**6, "\U0001f600" * TEXT_MAX, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+    assert len(encode_bans([ban])) * ENTRIES_MAX < FILE_BYTES_MAX
+    assert decode_bans(encode_bans([ban] * ENTRIES_MAX)) == [ban] * ENTRIES_MAX
+    with pytest.raises(DamagedBansError, match="bans"):
+        decode_bans(encode_bans([ban] * (ENTRIES_MAX + 1)))
 
 
 def test_the_file_for_people_is_one_line_a_ban() -> None:
