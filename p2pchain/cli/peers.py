@@ -7,7 +7,7 @@ import re
 import click
 
 from p2pchain.cli.administering import admin_client
-from p2pchain.cli.options import current_node, home_option, json_option, node_option
+from p2pchain.cli.options import current_node, home_option, is_node_named, json_option, node_option
 from p2pchain.cli.showing import show
 from p2pchain.client import NodeClient
 
@@ -36,6 +36,10 @@ def peers(context: click.Context, *, banned: bool, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     if banned:
+        if is_node_named():
+            raise click.UsageError(
+                "--banned asks the socket in the home of a node of this machine; --node names a port, which has no such list"
+            )
         with admin_client() as admin:
             show(admin.banned(), as_json=as_json)
         return

@@ -85,6 +85,12 @@ def test_a_duration_that_is_none_is_wrong_use(run: Run, duration: str) -> None:
     assert run("peers", "ban", "203.0.113.9", "--for", duration).exit_code == 2
 
 
+def test_the_list_of_bans_is_not_asked_of_a_port(run: Run) -> None:
+    result = run("peers", "--banned", "--node", "http://127.0.0.1:1")
+    assert result.exit_code == 2
+    assert "no such list" in result.stderr
+
+
 def test_the_node_is_named_by_option_then_environment_then_home(run: Run) -> None:
     url = "http://127.0.0.1:1"
     assert f"at {url} " in run("peers", "--node", url, P2PCHAIN_NODE="http://127.0.0.1:2").stderr
