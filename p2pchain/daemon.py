@@ -3,7 +3,7 @@
     config, genesis -> store, sign state, key -> engine -> loop <- network, api
                                                     |-> publications: log, events, metrics
 
-Exit codes: 0 ended as told; 1 could not start (one line says why); 74 the disk failed while running; 76 the network takes a
+Exit codes: 0 ended as told; 1 could not start (one line says why); 74 the disk failed, or has no room left; 76 the network takes a
 newer version of the protocol than this node knows (one line says from which height on, and what to do).
 """
 
@@ -60,16 +60,36 @@ from p2pchain.node.installing import validate_chain, validate_lock
 from p2pchain.node.intake import Intake
 from p2pchain.node.ports import Recovered
 from p2pchain.node.queries import Queries
+from p2pchain.node.room import Room, megabytes
 from p2pchain.node.upgrading import describe_requirement
 from p2pchain.runtime.loop import Edges, NodeLoop
 from p2pchain.runtime.service_manager import ServiceManager
 from p2pchain.runtime.signing import SigningDesk
-from p2pchain.storage import JournalFile, KeptFile, LmdbStore, SignStateFile, StorageError, open_store
+from p2pchain.storage import (
+    ForeignChain,
+    HomeInUse,
+    JournalFile,
+    KeptFile,
+    LmdbStore,
+    Marks,
+    NewerFormat,
+    SignStateFile,
+    StorageError,
+    mapped,
+    open_store,
+    require_room,
+    tightest,
+    volume_of,
+)
 from p2pchain.wire.handshake import Credentials, make_credentials
 from p2pchain.wire.noise import DH_BYTES
 
 EXIT_DONE, EXIT_FAILED, EXIT_STORAGE, EXIT_PROTOCOL = 0, 1, 74, 76
 STATUS_S = 5.0
+ROOM_S = 1.0
+"""Between two looks at the room on disk: at 500 MB a second, what a disk may take, 1% of 50 GB lasts as long."""
+_ROOM_STEPS = 100
+"""The engine is told of a change by this part of what is low: often enough for the status, seldom enough to cost nothing."""
 ALIVE_S = 10.0
 """A loop that finished no event for so long is stuck: the watchdog is not told otherwise."""
 
@@ -87,11 +107,20 @@ class Ending:
 
     def __init__(self) -> None:
         self.outgrown: ProtocolOutgrown | None = None
+        self.without_room: Room | None = None
         self.has_come = trio.Event()
 
     def outgrow(self, outgrown: ProtocolOutgrown) -> None:
         self.outgrown = outgrown
         self.has_come.set()
+
+    def fill(self, room: Room) -> None:
+        self.without_room = room
+        self.has_come.set()
+
+    @property
+    def reason(self) -> str:
+        return "protocol_too_old" if self.outgrown is not None else "no_room_on_disk"
 
 
 class Node(NamedTuple):
@@ -99,6 +128,8 @@ class Node(NamedTuple):
 
     loop: NodeLoop
     network: PeerNetwork
+    room: Callable[[], Room]
+    """How much is left where this node writes; raises where the store has failed meanwhile."""
     api: ApiServer | None
     admin: AdminServer | None
     hub: EventHub
@@ -122,11 +153,21 @@ def run_daemon(config: Config, genesis: Genesis) -> int:
         logger.critical("storage failed, nothing more is signed", reason=str(error))
         return EXIT_STORAGE
     logger.info("stopped")
-    outgrown = node.ending.outgrown
-    if outgrown is None:
-        return EXIT_DONE
-    _tell(describe_requirement(Requirement(outgrown.version, outgrown.height), outgrown.supported))
-    return EXIT_PROTOCOL
+    return _exit_code(node.ending)
+
+
+def _exit_code(ending: Ending) -> int:
+    """The code that says why the node ended, and one line to a person at a terminal."""
+    if ending.outgrown is not None:
+        outgrown = ending.outgrown
+        _tell(describe_requirement(Requirement(outgrown.version, outgrown.height), outgrown.supported))
+        return EXIT_PROTOCOL
+    if ending.without_room is not None:
+        room = ending.without_room
+        found, wanted = megabytes(room.free_bytes), megabytes(room.end_bytes)
+        _tell(f"{room.place} has {found} free, at least {wanted} wanted; make room, nothing is lost, and start again")
+        return EXIT_STORAGE
+    return EXIT_DONE
 
 
 def _tell(line: str) -> None:
@@ -135,11 +176,24 @@ def _tell(line: str) -> None:
 
 @contextmanager
 def _start_errors() -> Iterator[None]:
-    """Errors of the way up, as one line each."""
+    """Errors of the way up, as one line each; of the disk at any time, whatever else they took down with them (S11)."""
     try:
-        yield
+        with _storage_errors():
+            yield
     except* (ListenError, ApiListenError, KeystoreError, UnfitRecoveryError, RecoveryFileError) as group:
         raise CannotStartError(str(_first(group))) from None
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    """Tasks end in groups of errors: one of the disk counts for more than all that it caused."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        found = group.subgroup(StorageError)
+        if found is None:
+            raise
+        raise _first(found) from group
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -153,7 +207,11 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
     if wrong := failed_checks():
         raise CannotStartError(f"the signature library is not sound ({'; '.join(wrong)}): reinstall PyNaCl 1.6.2 or newer")
     try:
-        store = stack.enter_context(open_store(config.data_path, genesis, flush_blocks=config.storage.flush_blocks))
+        marks = Marks(config.storage.free_bytes_low, config.storage.free_bytes_end)
+        store = stack.enter_context(
+            open_store(config.data_path, genesis, flush_blocks=config.storage.flush_blocks, bytes_max=config.storage.bytes_max, marks=marks)
+        )
+        require_room(store.room())
         journal = stack.enter_context(JournalFile(config.data_path / "mempool.journal"))
         signer = _load_signer(config)
         states = stack.enter_context(SignStateFile(config.home.signing, signer.public_key, genesis.chain_id)) if signer else None
@@ -161,7 +219,7 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
         if signer and states:
             identity = Identity(signer.public_key, states.load(), RevealSecret.derive(signer, genesis.chain_id))
     except StorageError as error:
-        raise CannotStartError(str(error)) from None
+        raise CannotStartError(str(error), _start_code(error)) from None
     spec = genesis.spec()
     limits = Limits(config.mempool.transactions_max, config.mempool.bytes_max, config.mempool.per_account_max)
     recovered = store.recovered()
@@ -186,7 +244,19 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
     api = _wire_api(config, genesis, loop, store, network, hub, logger) if config.api.enabled else None
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
-    return Node(loop, network, api, _wire_admin(config, loop, network, logger), hub, ending, logger)
+    room = partial(_room, store, config.home.signing if signer else None, marks)
+    return Node(loop, network, room, api, _wire_admin(config, loop, network, logger), hub, ending, logger)
+
+
+def _start_code(error: StorageError) -> int:
+    """74 where the disk is at fault, 1 where the operator chose a folder that is not for this node."""
+    return EXIT_FAILED if isinstance(error, HomeInUse | ForeignChain | NewerFormat) else EXIT_STORAGE
+
+
+def _room(store: LmdbStore, signing: Path | None, marks: Marks) -> Room:
+    """The tightest of: the volume of the chain, its own bound, the volume of what was signed."""
+    store.require_sound()
+    return tightest([store.room()] if signing is None else [store.room(), volume_of(signing, marks)])
 
 
 def _require_protocol(root: Root) -> None:
@@ -301,12 +371,15 @@ def _clock() -> int:
 def _pid_file(path: Path) -> Iterator[None]:
     """The process id, for `stop` and `status`; written whole or not at all, gone when the process ends in order."""
     temporary = path.with_suffix(".new")
-    temporary.write_text(f"{os.getpid()}\n")
-    temporary.replace(path)
+    with mapped("writing", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(f"{os.getpid()}\n")
+        temporary.replace(path)
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with mapped("removing", path):
+            path.unlink(missing_ok=True)
 
 
 async def _live(node: Node) -> None:
@@ -314,8 +387,9 @@ async def _live(node: Node) -> None:
     manager = ServiceManager.from_environment(os.environ)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_stop_on_signal, nursery.cancel_scope, manager, node.logger)
-        nursery.start_soon(_stop_when_outgrown, nursery.cancel_scope, manager, node)
+        nursery.start_soon(_stop_when_over, nursery.cancel_scope, manager, node)
         nursery.start_soon(node.loop.run)
+        nursery.start_soon(_look_at_room, node)
         await nursery.start(node.network.run)
         # before the first question: what this node accepted, it must never call unknown
         await node.loop.restore_pool()
@@ -351,11 +425,26 @@ async def _stop_on_signal(scope: trio.CancelScope, manager: ServiceManager, logg
             return
 
 
-async def _stop_when_outgrown(scope: trio.CancelScope, manager: ServiceManager, node: Node) -> None:
+async def _stop_when_over(scope: trio.CancelScope, manager: ServiceManager, node: Node) -> None:
     await node.ending.has_come.wait()
-    node.logger.info("stopping", reason="protocol_too_old")
+    node.logger.info("stopping", reason=node.ending.reason)
     manager.stopping()
     scope.cancel()
+
+
+async def _look_at_room(node: Node) -> None:
+    """Tell the engine, which stops producing first; end in order before nothing can be written any more."""
+    told: Room | None = None
+    while True:
+        room = node.room()
+        if room.is_over:
+            node.logger.critical("no room on disk", **room._asdict())
+            node.ending.fill(room)
+            return
+        if told is None or abs(room.free_bytes - told.free_bytes) > room.low_bytes // _ROOM_STEPS:
+            await node.loop.room_measured(room)
+            told = room
+        await trio.sleep(ROOM_S)
 
 
 async def _report(node: Node, manager: ServiceManager) -> None:

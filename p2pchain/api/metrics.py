@@ -19,6 +19,7 @@ from p2pchain.api.ports import Clock, Reads
 from p2pchain.api.request_tally import RequestTally
 from p2pchain.api.tally import DELEGATES_COUNTED_MAX, LATENCY_BUCKETS_S, Tally
 from p2pchain.api.views import Addresses
+from p2pchain.node.room import Room
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -104,7 +105,7 @@ class NodeCollector:
                 status.requirement.height if status.requirement is not None else 0,
             ),
         )
-        for name, words, value in gauges:
+        for name, words, value in (*gauges, *_room_gauges(status.room)):
             yield GaugeMetricFamily(_PREFIX + name, words, value)
 
     def _delegates(self) -> Iterator[Metric]:
@@ -137,6 +138,16 @@ class NodeCollector:
             for status, number in sorted(answered.by_status.items()):
                 count.add_metric((route, str(status)), number)
         return iter((count, seconds))
+
+
+def _room_gauges(room: Room | None) -> tuple[tuple[str, str, int], ...]:
+    if room is None:
+        return ()
+    return (
+        ("disk_free_bytes", "Room left where the node writes, in the tightest place", room.free_bytes),
+        ("disk_low_bytes", "Below so much room the node makes no blocks", room.low_bytes),
+        ("disk_end_bytes", "Below so much room the node ends", room.end_bytes),
+    )
 
 
 def make_scrape(collector: NodeCollector) -> Callable[[], bytes]:

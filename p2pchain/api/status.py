@@ -97,6 +97,7 @@ _STATUS = record(
     protocol=INTEGER,
     protocol_supported=INTEGER,
     requirement=or_null(record(version=INTEGER, height=INTEGER)),
+    room=or_null(record(free_bytes=INTEGER, low_bytes=INTEGER, end_bytes=INTEGER)),
     clock_offset_ms=or_null(INTEGER),
 )
 _PEER = record(

@@ -20,6 +20,7 @@ from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed, SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.room import Room
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
@@ -85,8 +86,13 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "protocol": status.protocol,
         "protocol_supported": status.protocol_supported,
         "requirement": None if status.requirement is None else status.requirement._asdict(),
+        "room": None if status.room is None else room_view(status.room),
         "clock_offset_ms": status.clock_offset_ms,
     }
+
+
+def room_view(room: Room) -> Json:
+    return {"free_bytes": room.free_bytes, "low_bytes": room.low_bytes, "end_bytes": room.end_bytes}
 
 
 def terms_view(view: TermsView, addresses: Addresses) -> Json:

@@ -83,7 +83,23 @@ class StorageSection:
     """Blocks and state on disk."""
 
     path: str = _key("", _PATH, "Where the chain is stored; a relative path starts at the home. Empty: data/ there.")
-    flush_blocks: int = _key(20, Whole(1, 1_000), "State rows are written once per this many blocks; a restart replays at most so many.")
+    flush_blocks: int = _key(
+        20, Whole(1, 1_000), "State rows are written once per this many blocks; a restart replays at most two or three times so many."
+    )
+    free_bytes_low: int = _key(
+        0,
+        Whole(0, 1 << 60),
+        "With less than this free on the volume the node makes no blocks of its own, until there is room again. 0: 5% of the volume.",
+    )
+    free_bytes_end: int = _key(
+        0, Whole(0, 1 << 60), "With less than this free on the volume the node ends in order, with exit status 74. 0: 1% of the volume."
+    )
+    bytes_max: int = _key(
+        1 << 40,
+        Whole(64 << 20, 1 << 46),
+        "The chain may take at most this much of the disk. The file grows as needed; when 5% of this are left the node makes no"
+        " blocks, at 1% it ends with exit status 74.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,8 @@ class MissReason(StrEnum):
     """This node's own slot: its clock jumped over it, or the machine slept."""
     NOT_CONNECTED = "not_connected"
     """This node's own slot: it had no peers."""
+    NO_ROOM = "no_room"
+    """This node's own slot: its disk is nearly full."""
     UNKNOWN = "unknown"
     """Nobody has voted since, so nothing can be told from that."""
 

@@ -13,6 +13,7 @@ from p2pchain.chain.errors import Refusal
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import ZERO_HASH, BlockId, Height
 from p2pchain.chain.votes import Ballot, Certificate
+from p2pchain.node.room import Room
 from p2pchain.wire.messages import Tips
 
 Peer = NewType("Peer", int)
@@ -104,6 +105,12 @@ class ProductionResumed(NamedTuple):
     """The operator asked this delegate to produce again."""
 
 
+class RoomMeasured(NamedTuple):
+    """How much room the node's disk has left."""
+
+    room: Room
+
+
 Event: TypeAlias = (
     TimeReached
     | PeerJoined
@@ -119,4 +126,5 @@ Event: TypeAlias = (
     | BranchRequested
     | ProductionPaused
     | ProductionResumed
+    | RoomMeasured
 )

@@ -6,18 +6,18 @@ hold was verified before and is not verified again: a transaction keeps its deco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, TypeAlias, TypeVar, assert_never
 
-from p2pchain.chain.block import Block, decode_envelope, header_check
+from p2pchain.chain.block import Block, Envelope, decode_envelope, header_check
 from p2pchain.chain.consequences import Consequence, consequence_by_state, consequence_of
 from p2pchain.chain.crypto import SignatureCheck, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
-from p2pchain.chain.evidence import encode_ballot_statement, offence_of
 from p2pchain.chain.transaction import Transaction, decode_transaction, signature_checks, transaction_id
 from p2pchain.chain.types import ChainId, PublicKey, TransactionId
 from p2pchain.chain.votes import Ballot, Certificate, Kind, ballot_checks, certificate_checks, decode_certificate
 from p2pchain.node import events
+from p2pchain.node.certificates import Certificates
 from p2pchain.node.core import Core
 from p2pchain.node.events import Event, Peer
 from p2pchain.wire import messages
@@ -28,10 +28,6 @@ Results: TypeAlias = Sequence[bool]
 
 _SIGNATURE_TAIL = 66
 """A canonical transaction ends in two bytes of length and 64 of signature."""
-
-
-CERTIFICATES_MAX = 8
-"""Decoded certificates that are kept: every peer sends the same few, within a slot or two.  With 101 delegates 300 KB at most."""
 
 _GOSSIP = messages.BlockMessage, messages.BallotMessage, messages.CertificateMessage, messages.Transactions
 """What comes unasked, as new as its sender is."""
@@ -54,14 +50,24 @@ class OpenedTransaction(NamedTuple):
 class Intake:
     """Reads the engine's pool and ballots, changes nothing."""
 
-    def __init__(self, core: Core, expects: Callable[[Peer, int], bool] = lambda _peer, _request: True) -> None:
-        """`expects` says whether an answer of a peer was asked for: what was not is not worth a single check."""
+    def __init__(
+        self,
+        core: Core,
+        expects: Callable[[Peer, int], bool] = lambda _peer, _request: True,
+        voters: Callable[[], frozenset[PublicKey]] | None = None,
+        certificates: Certificates | None = None,
+    ) -> None:
+        """`expects` says whether an answer of a peer was asked for: what was not is not worth a single check.
+
+        `voters` gives all whose signature can mean something now: what strangers signed is not worth one either.  A flood
+        of it would cost a node its cores, and nothing would come of it.
+        """
         self._expects = expects
+        self._voters = voters
+        self._certificates = certificates or Certificates()
         self._core = core
         self._spec = core.spec
         self._chain_id = ChainId(core.spec.chain_id)
-        self._certificates: dict[bytes, Certificate] = {}
-        """The newest that were well formed, by their bytes."""
 
     def open(self, peer: Peer, message: Message) -> Opened | None:
         """The event in a message; None where there is nothing to do.  `Invalid` where it is malformed."""
@@ -129,7 +135,9 @@ class Intake:
 
     def read_block(self, raw: bytes) -> tuple[Block, list[SignatureCheck]]:
         """A block and all the signatures in it that are not verified yet."""
-        envelope = decode_envelope(raw)
+        return self._read_contents(decode_envelope(raw, self._certificates.decode))
+
+    def _read_contents(self, envelope: Envelope) -> tuple[Block, list[SignatureCheck]]:
         checks = [header_check(envelope.header_raw, envelope.header.producer, envelope.signature, self._chain_id)]
         if envelope.certificate is not None:
             checks += self._certificate_checks(envelope.certificate)
@@ -170,9 +178,11 @@ class Intake:
     def _open_new_block(self, peer: Peer, raw: bytes) -> Opened | None:
         if self._is_newest(raw):
             return None
-        block, checks = self.read_block(raw)
-        if block.id in self._core.tree:
+        envelope = decode_envelope(raw, self._certificates.decode)
+        header, tree = envelope.header, self._core.tree
+        if envelope.id in tree or (header.parent not in tree and self._is_by_strangers([header.producer])):
             return None
+        block, checks = self._read_contents(envelope)
         return Opened(checks, lambda results: events.BlockReceived(peer, require_verified(block, results, "block")))
 
     def _is_newest(self, raw: bytes) -> bool:
@@ -182,7 +192,7 @@ class Intake:
 
     def _open_ballot(self, peer: Peer, message: messages.BallotMessage) -> Opened | None:
         ballot = message.ballot
-        if self._core.ballots.has(ballot) or self._is_late_echo(ballot):
+        if self._core.ballots.has(ballot) or self._is_late_echo(ballot) or self._is_by_strangers([ballot.voter]):
             return None
         checks = ballot_checks(ballot, self._chain_id)
         return Opened(checks, lambda results: events.BallotReceived(peer, require_verified(ballot, results, "ballot")))
@@ -190,26 +200,28 @@ class Intake:
     def _is_late_echo(self, ballot: Ballot) -> bool:
         """Whether a ballot is for a slot that is decided, and its voter was heard saying just this: it is worth no check."""
         core = self._core
-        if ballot.subject.slot > core.tree.root.slot:
+        return ballot.subject.slot <= core.tree.root.slot and core.watch.has_heard(ballot)
+
+    def _is_by_strangers(self, keys: Collection[PublicKey]) -> bool:
+        """Whether most of them have no vote at the final block, at the head or between.
+
+        A node that lags behind a change of the set takes the new set for strangers: it learns of it by its blocks, which it asks for.
+        """
+        if self._voters is None:
             return False
-        return core.watch.has_heard(offence_of(ballot), encode_ballot_statement(ballot))
+        known = self._voters()
+        return 2 * sum(key in known for key in keys) < len(keys)
 
     def _open_certificate(self, peer: Peer, raw: bytes) -> Opened | None:
-        certificate = self._decode_certificate(raw)
+        certificate = self._certificates.decode(raw)
         node = self._core.tree.get(certificate.subject.block)
         says_nothing_new = node is not None and (node is self._core.tree.root or node.certificate is not None)
         if certificate.kind is Kind.VOTE and says_nothing_new:
             return None
+        if self._is_by_strangers(certificate.signatures.keys()):
+            return None
         checks = self._certificate_checks(certificate)
         return Opened(checks, lambda results: events.CertificateReceived(peer, require_verified(certificate, results, "certificate")))
-
-    def _decode_certificate(self, raw: bytes) -> Certificate:
-        known = self._certificates.get(raw)
-        if known is None:
-            known = self._certificates[raw] = decode_certificate(raw)
-            if len(self._certificates) > CERTIFICATES_MAX:
-                del self._certificates[next(iter(self._certificates))]
-        return known
 
     def _open_blocks(self, peer: Peer, message: messages.Blocks) -> Opened | None:
         if not self._expects(peer, message.request):

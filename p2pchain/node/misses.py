@@ -25,7 +25,7 @@ _DUE_MAX = 16
 """Slots between two looks: more than JUDGED_AFTER_SLOTS; a node that slept longer saw nothing of the slots before."""
 
 
-_IN_STEP = (None, MissReason.PAUSED, MissReason.RECORD_LOST)
+_IN_STEP = (None, MissReason.PAUSED, MissReason.RECORD_LOST, MissReason.NO_ROOM)
 """A node that is kept from producing by these knows what the others do."""
 
 

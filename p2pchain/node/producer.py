@@ -20,6 +20,7 @@ from p2pchain.chain.types import BlockId, Height, Slot
 from p2pchain.chain.votes import Certificate, Subject, certificate_hash
 from p2pchain.node.core import Core
 from p2pchain.node.effects import SignBlock
+from p2pchain.node.room import Room, is_short
 
 
 class Built(NamedTuple):
@@ -35,9 +36,31 @@ class Producer:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.paused = False
+        self.room: Room | None = None
+        self.is_short_of_room = False
         self.built: Built | None = None
         self._given_up = 0
         """Slot for which there is no reveal: said once, not after every event in it."""
+
+    @property
+    def is_kept_back(self) -> bool:
+        """Whether this node leaves its slots to others, whatever waits."""
+        return self.paused or self.is_short_of_room
+
+    def measured(self, room: Room) -> None:
+        """Stop before the disk is full; go on when there is room again."""
+        was_short, was_filling = self.is_short_of_room, self.room is not None and self.room.is_filling
+        self.room, self.is_short_of_room = room, is_short(self.is_short_of_room, room)
+        if self.is_short_of_room and not was_short:
+            self._tell("warning", "room_low_production_stops", room)
+        elif was_short and not self.is_short_of_room:
+            self._tell("info", "room_back_production_goes_on", room)
+        elif room.is_filling and not was_filling:
+            self._tell("warning", "room_running_out", room)
+
+    def _tell(self, level: str, event: str, room: Room) -> None:
+        note = self._core.note
+        note(level, event, place=room.place, free_bytes=room.free_bytes, low_bytes=room.low_bytes, end_bytes=room.end_bytes)
 
     def is_turn(self, slot: int) -> bool:
         """Whether `slot` is ours, above the current head, and not filled by us yet."""
@@ -49,41 +72,38 @@ class Producer:
             return False
         return slot >= schedule.start_slot and schedule.turn(slot).delegate.consensus_key == core.key
 
-    def produce(self) -> None:
-        """Build and hand to the signer, if it is time to."""
+    def is_time(self) -> bool:
+        """Whether the slot that runs is ours to fill, now."""
         core, slot = self._core, self._core.slot
-        if (
-            self.paused
-            or slot == self._given_up
-            or core.now_ms >= self._latest_ms(slot)
-            or core.now_ms < self._earliest_ms(slot)
-            or not self.is_turn(slot)
-        ):
-            return
+        if self.is_kept_back or slot == self._given_up:
+            return False
+        return self._earliest_ms() <= core.now_ms < self._latest_ms() and self.is_turn(slot)
+
+    def produce(self) -> None:
+        """Build and hand to the signer, if there is reason to; `is_time` holds."""
+        core, slot = self._core, self._core.slot
         base = self._base(slot)
         is_full = base is not core.head
         if is_full or self._is_due(slot) or core.pool.has_ready(core.head_view()):
             self._build(base, slot, empty=is_full or core.tree.depth(base) >= core.tree.certified_bound)
 
     def next_ms(self) -> int | None:
-        """When to look again: the beginning of the next slot, or the end of the wait for a certificate."""
-        core, slot = self._core, self._core.slot
+        """When to look again within this slot: at the end of the wait for a certificate, if it is ours."""
+        core = self._core
         if core.key is None or core.sign is None:
             return None
-        earliest = self._earliest_ms(slot)
-        if core.now_ms < earliest and self.is_turn(slot):
-            return earliest
-        return core.spec.slot_start_ms(slot + 1)
+        earliest = self._earliest_ms()
+        return earliest if core.now_ms < earliest and self.is_turn(core.slot) else None
 
-    def _earliest_ms(self, slot: int) -> int:
+    def _earliest_ms(self) -> int:
         """The slot's beginning; a fifth of a slot later where the newest block has no certificate yet (section 6)."""
-        start = self._core.spec.slot_start_ms(slot)
-        waits = self._core.head is not self._core.tree.root and self._core.head.certificate is None
-        return start + self._core.spec.slot_ms // 5 if waits else start
+        core = self._core
+        waits = core.head.certificate is None and core.head is not core.tree.root
+        return core.slot_start_ms + core.spec.slot_ms // 5 if waits else core.slot_start_ms
 
-    def _latest_ms(self, slot: int) -> int:
+    def _latest_ms(self) -> int:
         """After half of the slot a block could hardly become final in it: the next leader takes over."""
-        return self._core.spec.slot_start_ms(slot) + self._core.spec.slot_ms // 2
+        return self._core.slot_start_ms + self._core.spec.slot_ms // 2
 
     def _is_due(self, slot: int) -> bool:
         core = self._core

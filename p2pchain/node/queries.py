@@ -101,11 +101,12 @@ class Queries:
             pool_transactions=len(core.pool),
             pool_bytes=core.pool.bytes,
             delegate=self._own_account(),
-            producing=core.key in schedule.keys and core.sign is not None and not self._engine.producer.paused,
+            producing=core.key in schedule.keys and core.sign is not None and not self._engine.producer.is_kept_back,
             condition=describe_condition(self._engine, slot),
             protocol=schedule.terms.version,
             protocol_supported=core.supported,
             requirement=core.requirement,
+            room=self._engine.producer.room,
             clock_offset_ms=clock_offset_ms(self._engine),
         )
 

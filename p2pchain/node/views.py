@@ -15,6 +15,7 @@ from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed
+from p2pchain.node.room import Room
 
 At: TypeAlias = Literal["head", "final"]
 
@@ -45,6 +46,8 @@ class StatusView(NamedTuple):
     """Newest version that this node knows."""
     requirement: Requirement | None
     """A version beyond that, once it is scheduled."""
+    room: Room | None = None
+    """On disk, where the node writes; None until it was measured."""
     clock_offset_ms: int | None = None
     """How far this machine's clock is ahead of those of the delegates (negative: behind); None where too few were heard."""
 

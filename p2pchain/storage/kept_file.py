@@ -5,9 +5,11 @@ Errors are those of the system: whoever keeps such a file says whether it can go
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
-from p2pchain.storage.durable import FOLDER_MODE, replace_whole
+from p2pchain.storage.durable import make_folder, replace_whole
+from p2pchain.storage.errors import StorageError
 
 
 class KeptFile:
@@ -27,8 +29,11 @@ class KeptFile:
 
     def save(self, content: bytes) -> None:
         """Durable when it returns; a crash leaves the old one or the new one, whole."""
-        self._path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
-        replace_whole(self._path, content)
+        make_folder(self._path.parent)
+        try:
+            replace_whole(self._path, content)
+        except StorageError as error:  # written in part
+            raise OSError(errno.ENOSPC, str(error)) from None
 
     def set_aside(self) -> Path:
         """Beside it, in the place of the one that was set aside before."""

@@ -23,6 +23,7 @@ from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
 from p2pchain.node.ports import PeerCounts, PeerRefusal, PeerView
+from p2pchain.node.room import Room
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
@@ -72,6 +73,7 @@ class FakeReads:
         self.missed: list[SlotMissed] = []
         self.failure: Exception | None = None
         self.requirement: Requirement | None = None
+        self.room: Room | None = None
 
     @property
     def tip(self) -> MadeBlock:
@@ -107,6 +109,7 @@ class FakeReads:
             protocol=1,
             protocol_supported=1,
             requirement=self.requirement,
+            room=self.room,
             clock_offset_ms=self.clock_offset_ms,
         )
 

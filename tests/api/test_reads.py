@@ -15,6 +15,7 @@ from p2pchain.client.genesis_json import decode_params
 from p2pchain.node.effects import MissReason, SlotMissed
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.room import Room
 from p2pchain.node.views import TransactionView
 from p2pchain.wire.messages import Tips
 from tests.api.fakes import BALANCE, Node, address, transfers
@@ -46,6 +47,7 @@ async def test_the_status_has_every_promised_name(node: Node) -> None:
         "protocol": 1,
         "protocol_supported": 1,
         "requirement": None,
+        "room": None,
         "clock_offset_ms": 0,
     }
 
@@ -53,6 +55,8 @@ async def test_the_status_has_every_promised_name(node: Node) -> None:
 async def test_a_version_beyond_what_the_node_knows_is_shown_with_its_height(node: Node) -> None:
     node.reads.requirement = Requirement(2, 120)
     assert (await node.get("/v1/status"))["requirement"] == {"version": 2, "height": 120}
+    node.reads.room = Room("/data", 90, 50, 10)
+    assert (await node.get("/v1/status"))["room"] == {"free_bytes": 90, "low_bytes": 50, "end_bytes": 10}
     assert "p2pchain_protocol_required_height 120.0" in (await node.client.get("/metrics")).text
 
 

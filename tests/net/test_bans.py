@@ -355,6 +355,9 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match="No space"):
         file.save(b"two")
+    monkeypatch.setattr("os.write", lambda _descriptor, content: len(content) - 1)
+    with pytest.raises(OSError, match="written in part"):
+        file.save(b"three")
     assert file.load() == b"one"
     assert [path.name for path in tmp_path.iterdir()] == ["bans.json"]
 

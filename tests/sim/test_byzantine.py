@@ -9,9 +9,12 @@ from p2pchain.sim.run import Result, run
 from p2pchain.sim.world import World
 
 SLOTS = 60
-OF_FOUR = range(3)
-OF_SEVEN = range(1)
-FINAL_MIN = 30
+"""Where the network is bad too."""
+SHORT = 24
+"""Where it is not: the shortest run that ends with twelve slots in which finality is owed.  Many worlds tell more than long ones."""
+OF_FOUR = range(18)
+OF_SEVEN = range(2)
+FINAL_MIN = 12
 PROVABLE = ("bad_state_root", "bad_transactions", "certificate_forger", "malformed_frames", "wrong_slot_blocks")
 """What an honest node can tell from an honest peer's doings at once."""
 BY_STATE = ("bad_state_root",)
@@ -19,9 +22,9 @@ BY_STATE = ("bad_state_root",)
 CONTRADICTING = ("double_vote", "two_faced", "vote_wrong_height")
 
 
-def play(strategy: str, *more: str) -> list[Result]:
+def play(strategy: str) -> list[Result]:
     worlds = [(4, seed) for seed in OF_FOUR] + [(7, seed) for seed in OF_SEVEN]
-    return [run(Options(seed, nodes, SLOTS, frozenset({strategy, *more}))) for nodes, seed in worlds]
+    return [run(Options(seed, nodes, SHORT, frozenset({strategy}))) for nodes, seed in worlds]
 
 
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
