@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Protocol
 
+from p2pchain.chain.errors import shown
+
 _WHOLE = re.compile(r"-?[0-9]+")
 _ENDPOINT = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+)):(?P<port>[0-9]{1,5})")
 _DOTTED_NUMBERS = re.compile(r"[0-9.]+")
@@ -190,7 +192,7 @@ def split_endpoint(text: str) -> tuple[str, int]:
     """`"host:port"` as host (an IPv6 address without its brackets) and port; UnfitError if it is none."""
     match = _ENDPOINT.fullmatch(text)
     if match is None or int(match["port"]) > _PORT_MAX or not _is_host(match["ipv6"], match["host"]):
-        raise UnfitError(f'found {text!r}, wanted "host:port" (IPv6 as "[::1]:28656")')
+        raise UnfitError(f'found {shown(text)}, wanted "host:port" (IPv6 as "[::1]:28656")')
     return match["ipv6"] or match["host"], int(match["port"])
 
 
