@@ -100,6 +100,16 @@ async def test_a_name_stands_for_all_its_addresses_asked_anew_until_there_are_so
     await two.joined()
 
 
+async def test_a_seed_whose_name_moves_is_found_at_its_new_address(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = await start(world, 1)
+    port = parse_endpoint(one.address).port
+    answers = [[host_of(9)], [host_of(9)]]
+    monkeypatch.setattr(connect, "_look_up", lambda _: answers.pop() if answers else [host_of(1)])
+    node = await start(world, 3, seeds=(f"seed.example:{port}",))
+    await node.joined()
+    assert origins(node) == ["seed"]
+
+
 async def test_a_machine_without_a_network_joins_when_it_comes(world: World) -> None:
     """Nothing answers at first: neither the persistent peer, nor the seed, nor anybody in the book; none of them is given up."""
     with socket.socket() as probe:
