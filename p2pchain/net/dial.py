@@ -135,6 +135,7 @@ class Dialler:
         backoff = Backoff(self._settings.backoff_max_ms, self._random)
         listed: set[str] = set()
         dialled: set[str] = set()
+        rests_until_s = float("-inf")
 
         async def dial(host: str) -> None:
             address = str(PeerAddress(node_key, endpoint._replace(host=host)))
@@ -146,13 +147,13 @@ class Dialler:
 
         async with trio.open_nursery() as nursery:
             while True:
-                if self.has_room() and (found := await self._resolve(seed)):
+                if self.has_room() and not self._must_rest(rests_until_s) and (found := await self._resolve(seed)):
                     listed.clear()
                     listed.update(self._random.sample(found, min(len(found), SEED_HOSTS_MAX)))
                     for host in sorted(listed - dialled)[: SEED_HOSTS_MAX - len(dialled)]:
                         dialled.add(host)
                         nursery.start_soon(dial, host)
-                    await trio.sleep(self._settings.tempo.seed_ms / 1000)
+                    rests_until_s = trio.current_time() + self._settings.tempo.seed_ms / 1000
                 await trio.sleep(backoff.next_ms() / 1000)
 
     async def _resolve(self, seed: str) -> list[str]:
@@ -165,7 +166,7 @@ class Dialler:
         return found
 
     def _must_rest(self, until_s: float) -> bool:
-        """A seed gave its addresses and hung up: leave it alone for a while, unless there is nobody else."""
+        """A seed has given what it can, its addresses or those of its name: leave it alone for a while, unless there is nobody else."""
         return trio.current_time() < until_s and (self._settings.seed_only or self._is_connected())
 
     async def _dial(self, address: str, came_from: str) -> Session | None:
