@@ -26,6 +26,7 @@ from p2pchain.keystore.errors import KeyFileError
 from p2pchain.keystore.key_file import decode_key_file
 from p2pchain.storage.errors import DamagedStore
 from p2pchain.storage.layout import decode_progress, decode_record, decode_rows, header_of
+from p2pchain.wire.messages import CompactBlock
 from tests.fuzz.claims import REASON_LETTERS_MAX
 from tests.fuzz.registry import find
 from tests.fuzz.targets.documents import PATH
@@ -216,3 +217,8 @@ def test_a_report_nested_too_deep_is_refused() -> None:
 def test_nothing_is_drafted_from_a_report_without_an_active_set(sets: object) -> None:
     with pytest.raises(Invalid, match="names no active set"):
         draft([read_report(report(sets=sets), PATH)[0]], {bytes(32)})
+
+
+def test_a_compact_block_with_more_places_than_transactions_says_what_was_wanted() -> None:
+    with pytest.raises(Invalid, match="has 0 transactions along, 1 wanted"):
+        CompactBlock.decode(encode((b"", b"", b"", bytes(6), bytes(2), ())))
