@@ -10,6 +10,7 @@ from functools import partial
 from typing import NamedTuple, assert_never
 
 from p2pchain.chain.block import Block
+from p2pchain.chain.consequences import consequence_by_state
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.mempool import Limits, Mempool
 from p2pchain.chain.params import ChainSpec
@@ -357,11 +358,11 @@ class Engine:
                     self._block_received(peer, block)
                     moved = item not in self._waiting
 
-    def _refuse_block(self, peer: Peer | None, block: Block, refusal: Refusal) -> None:
+    def _refuse_block(self, peer: Peer | None, block: Block, refusal: Invalid) -> None:
         self.misses.refused(block, refusal.code)
         assert peer is not None, f"our own block {block.header.height} was refused: {refusal}"
-        self.core.note("warning", "block_refused", peer=peer, height=block.header.height, slot=block.header.slot, reason=str(refusal))
-        self.core.out(Disconnect(peer, Reason.INVALID_DATA, f"block {block.id.hex()}: {refusal}"[:200]))
+        text = f"block {block.header.height} of slot {block.header.slot}, {block.id.hex()}: {refusal}"[:200]
+        self.core.out(Disconnect(peer, Reason.INVALID_DATA, text, consequence_by_state(refusal)))
 
     def _certificate_received(self, peer: Peer, certificate: Certificate) -> None:
         if self.consensus.accept_certificate(certificate):
