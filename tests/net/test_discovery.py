@@ -236,6 +236,7 @@ async def test_a_forged_record_is_a_lie_and_nothing_of_it_is_kept(world: World) 
     raw[-1] ^= 1
     await parted(node, Peers([bytes(raw)]), Reason.INVALID_DATA)
     assert len(node.network.book) == 0
+    assert node.network.peer_counts().bans == 1
 
 
 async def test_an_expired_record_is_nobodys_fault_and_not_kept(world: World) -> None:
