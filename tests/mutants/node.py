@@ -150,7 +150,7 @@ MUTANTS = (
         "for peer in claim.sources if key != true else ():",
         "for peer in ():",
         "a peer sends false short ids for ever",
-        NODE,
+        ("node/test_compact_blocks.py",),
     ),
     Mutant(
         "named_and_never_given",
@@ -158,7 +158,7 @@ MUTANTS = (
         "            self._new.append(name)\n        if not holders:",
         "        if not holders:",
         "a transaction that one peer names and withholds is asked of nobody else",
-        NODE,
+        ("node/test_relaying_transactions.py",),
     ),
     Mutant(
         "late_transactions_are_lost",
@@ -166,7 +166,7 @@ MUTANTS = (
         "self._core.known.set_aside(*candidate)",
         "pass",
         "a transaction that comes before its predecessor is lost",
-        NODE,
+        ("node/test_relaying_transactions.py",),
     ),
     Mutant(
         "impossible_claim_believed",
