@@ -28,6 +28,7 @@ from p2pchain.api.submission import ITEMS_MAX, Item, content_type_of, read_body,
 from p2pchain.api.views import Json, rejected_view, result_view, transaction_view, trial_view, untried_view
 from p2pchain.chain.errors import Code, Refusal
 from p2pchain.chain.types import TransactionId
+from p2pchain.node.trial import WAITING_RUN_MAX, TooMuchWaitsError
 
 SIMULATED_MAX = 100
 """Transactions that one request may try out: the loop runs them at once, at about 20 us each."""
@@ -62,7 +63,11 @@ async def simulate_transactions(context: Context, request: Request) -> Response:
         usable = [item for item in items if isinstance(item, bytes)]
         examined = await context.inlet.examine(usable)
         values = [item if isinstance(item, Refusal) else item.value for item in examined]
-        trials = iter(context.queries.simulate(values))
+        try:
+            trials = iter(context.queries.simulate(values))
+        except TooMuchWaitsError as error:
+            message = f"{error}: try again once they are in blocks"
+            raise ApiError(503, "busy", message, found=error.found, wanted=WAITING_RUN_MAX).with_headers({"Retry-After": "1"}) from None
     results = [trial_view(next(trials)) if isinstance(item, bytes) else untried_view(Code.MALFORMED, item.message) for item in items]
     return JsonResponse({"results": results})
 

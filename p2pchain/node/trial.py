@@ -18,6 +18,17 @@ from p2pchain.chain.transition import Place, run_transaction
 from p2pchain.chain.types import TransactionId
 from p2pchain.node.core import Core
 
+WAITING_RUN_MAX = 1_000
+"""Transactions that wait before the tried ones, of all their senders: the loop runs them at one go, in about 20 ms."""
+
+
+class TooMuchWaitsError(Exception):
+    """More waits before these transactions than is run for a trial."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(f"{found} transactions of these senders wait before them, at most {WAITING_RUN_MAX} are run for a trial")
+        self.found = found
+
 
 class Trial(NamedTuple):
     """`succeeds`; `fails`: its fee would be paid and nothing else done; `refused`: it would be in no block."""
@@ -33,37 +44,33 @@ class Trial(NamedTuple):
 
 
 def try_out(core: Core, items: Sequence[Transaction | Refusal]) -> list[Trial]:
-    """In the order given, each after those before it that would be in a block."""
+    """In the order given, each after those before it that would be in a block.  `TooMuchWaitsError` where that is much work."""
     head = core.head
     place = Place(core.spec, head.schedule.terms.params, head.height + 1, max(core.slot, head.slot + 1))
     ledger = Ledger(core.head_view())
-    caught_up: set[bytes] = set()
-    trials = []
-    for item in items:
-        if isinstance(item, Refusal):
-            trials.append(_refused(None, item, place))
-            continue
-        if item.sender not in caught_up:
-            caught_up.add(item.sender)
-            _run_waiting(core, ledger, item, place)
-        trials.append(_try(core, ledger, item, place))
-    return trials
-
-
-def _run_waiting(core: Core, ledger: Ledger, first: Transaction, place: Place) -> None:
-    """What comes before the first of a sender; one with its nonce is itself, or what it would replace."""
-    for waiting in core.pool.waiting_of(first.sender):
-        if waiting.nonce >= first.nonce:
-            return
+    for waiting in _waiting_before(core, items):
         with suppress(Refusal):  # it is in the head already, or it will leave the pool with this reason
             run_transaction(ledger, waiting, place)
             ledger.keep()
         ledger.drop()
+    return [_refused(None, item, place) if isinstance(item, Refusal) else _try(core, ledger, item, place) for item in items]
+
+
+def _waiting_before(core: Core, items: Sequence[Transaction | Refusal]) -> list[Transaction]:
+    """What comes before the first of each sender; one with its nonce is itself, or what it would replace."""
+    firsts: dict[bytes, int] = {}
+    for item in items:
+        if not isinstance(item, Refusal):
+            firsts.setdefault(item.sender, item.nonce)
+    found = [waiting for sender, nonce in firsts.items() for waiting in core.pool.waiting_of(sender) if waiting.nonce < nonce]
+    if len(found) > WAITING_RUN_MAX:
+        raise TooMuchWaitsError(len(found))
+    return found
 
 
 def _try(core: Core, ledger: Ledger, item: Transaction, place: Place) -> Trial:
     try:
-        if item.id not in {waiting.id for waiting in core.pool.waiting_of(item.sender)}:
+        if core.pool.get(item.id) is None:
             core.pool.validate_place(item)
         code = run_transaction(ledger, item, place)
     except Refusal as refusal:
@@ -75,6 +82,7 @@ def _try(core: Core, ledger: Ledger, item: Transaction, place: Place) -> Trial:
 
 
 def _refused(item: Transaction | None, refusal: Refusal, place: Place) -> Trial:
-    least = None if item is None else fee_min(item, place.params)
-    fee = None if item is None else item.fee
-    return Trial(item and item.id, "refused", refusal.code, refusal.message, dict(refusal.evidence), fee, least)
+    told = refusal.code, refusal.message, dict(refusal.evidence)
+    if item is None:
+        return Trial(None, "refused", *told, None, None)
+    return Trial(item.id, "refused", *told, item.fee, fee_min(item, place.params))

@@ -24,7 +24,7 @@ from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
 from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.room import Room
-from p2pchain.node.trial import Trial
+from p2pchain.node.trial import TooMuchWaitsError, Trial
 from p2pchain.node.views import (
     AccountView,
     At,
@@ -73,6 +73,7 @@ class FakeReads:
         self.pruned_below = 1
         self.missed: list[SlotMissed] = []
         self.failure: Exception | None = None
+        self.too_much_waits = 0
         self.requirement: Requirement | None = None
         self.room: Room | None = None
 
@@ -151,6 +152,8 @@ class FakeReads:
 
     def simulate(self, items: Sequence[Transaction | Refusal]) -> list[Trial]:
         """Every second one fails."""
+        if self.too_much_waits:
+            raise TooMuchWaitsError(self.too_much_waits)
         trials: list[Trial] = []
         for number, item in enumerate(items):
             if isinstance(item, Refusal):

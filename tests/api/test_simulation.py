@@ -27,5 +27,12 @@ async def test_more_than_the_loop_may_run_at_once_is_refused(node: Node) -> None
     assert response.json()["error"]["message"] == "body has 101 transactions, at most 100 are simulated in a request"
 
 
+async def test_much_that_waits_before_is_an_answer_for_later(node: Node) -> None:
+    node.reads.too_much_waits = 1_001
+    response = await node.client.post(PATH, content=json_body(transfers(node.reads, 1)), headers=JSON)
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+    assert response.json()["error"]["found"] == 1_001
+
+
 async def test_it_is_no_place_to_read_from(node: Node) -> None:
     assert (await node.refused(PATH))["code"] == "bad_parameter"

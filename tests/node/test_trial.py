@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from p2pchain.chain.crypto import attest, verify_batch
 from p2pchain.chain.errors import Code, Refusal
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import TransactionId
-from p2pchain.node.trial import Trial, try_out
+from p2pchain.node import trial
+from p2pchain.node.trial import TooMuchWaitsError, Trial, try_out
 from tests.fakes.world import SimNode, World, make_genesis
 
 SLOT_MS = 500
@@ -36,14 +39,14 @@ def tried(node: SimNode, *raw: bytes) -> list[Trial]:
 
 
 def codes(trials: Sequence[Trial]) -> list[Code | None]:
-    return [trial.code for trial in trials]
+    return [each.code for each in trials]
 
 
 def test_it_changes_nothing() -> None:
     node = world().nodes[0]
     before = len(node.running.core.pool), node.running.core.head
-    (trial,) = tried(node, node.transfer(0, 1, 5))
-    assert (trial.outcome, trial.code, trial.fee, trial.fee == trial.fee_least) == ("succeeds", None, trial.fee, True)
+    (found,) = tried(node, node.transfer(0, 1, 5))
+    assert (found.outcome, found.code, found.fee) == ("succeeds", None, found.fee_least)
     assert (len(node.running.core.pool), node.running.core.head) == before
     assert node.submit(node.transfer(0, 1, 5))[0].code is None
 
@@ -94,6 +97,16 @@ def test_it_says_what_then_happens() -> None:
     item = trials[0].id
     assert item is not None
     assert node.disk.transaction(TransactionId(item)) is not None
+
+
+def test_more_that_waits_before_than_the_loop_may_run_at_once_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "WAITING_RUN_MAX", 3)
+    node = world().nodes[0]
+    for nonce in range(4):
+        assert node.submit(node.transfer(0, 1, 5, nonce=nonce))[0].code is None
+    assert codes(tried(node, node.transfer(0, 1, 5, nonce=3))) == [None]
+    with pytest.raises(TooMuchWaitsError, match="4 transactions of these senders wait before them, at most 3 "):
+        tried(node, node.transfer(0, 1, 5, nonce=4))
 
 
 def test_what_is_no_transaction_is_refused_alone() -> None:
