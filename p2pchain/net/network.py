@@ -30,14 +30,12 @@ from p2pchain.net.lanes import lane_of
 from p2pchain.net.link import Link, decide_late
 from p2pchain.net.listen import listening_endpoint, open_listeners
 from p2pchain.net.lobby import Lobby
-from p2pchain.net.log_budget import Line, LogBudget
-from p2pchain.net.meter import Kind
 from p2pchain.net.outbound import Outbound
-from p2pchain.net.refusals import Refusals, reason_name
 from p2pchain.net.room import Room
 from p2pchain.net.roster import Roster
 from p2pchain.net.session import Ends, Session, printable
 from p2pchain.net.settings import GOODBYE_S, LEAVE_S, NetworkSettings
+from p2pchain.net.telling import Telling, node_id
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import BookView, Inlet, PeerCounts, PeerRefusal, PeerView
 from p2pchain.wire.errors import ConnectionRefused, Reason
@@ -45,9 +43,6 @@ from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.handshake import Handshake
 from p2pchain.wire.messages import Hello, Message
 from p2pchain.wire.noise import DH_BYTES
-
-_QUIET = frozenset({None, Reason.SHUTTING_DOWN, Reason.ALREADY_CONNECTED, Reason.SEED_ONLY})
-"""Endings that are nobody's fault and need nobody's attention."""
 
 
 class PeerNetwork:
@@ -70,8 +65,7 @@ class PeerNetwork:
         room = Room(settings)
         chain_id = settings.credentials.chain_id
         self._roster = Roster(settings.credentials.node_key, room)
-        self._refusals = Refusals()
-        self._lines = LogBudget()
+        self._telling = Telling(clock, logger)
         self.bans = bans
         self._dialler = Dialler(
             settings,
@@ -120,7 +114,7 @@ class PeerNetwork:
         return [_view(peer, session) for peer, session in self._roster.items() if session.ending is None]
 
     def refusals(self) -> Sequence[PeerRefusal]:
-        return self._refusals.listed()
+        return self._telling.refusals.listed()
 
     def list_book(self, limit: int) -> BookView:
         """The book's sizes and so many of its entries."""
@@ -130,7 +124,8 @@ class PeerNetwork:
     def peer_counts(self) -> PeerCounts:
         listed = self.bans.listed()
         cooling = sum(ban.kind is BanKind.ADDRESS for ban in listed)
-        return PeerCounts(self._refusals.by_us, self._refusals.by_peers, self.bans.put, len(listed) - cooling, cooling)
+        refusals = self._telling.refusals
+        return PeerCounts(refusals.by_us, refusals.by_peers, self.bans.put, len(listed) - cooling, cooling)
 
     @property
     def listen_address(self) -> str:
@@ -211,11 +206,11 @@ class PeerNetwork:
         """A connection came in."""
         if self._closing.is_set():
             return
-        host = _host_of(stream)
-        if host is None:
+        ends = _ends_of(stream)
+        if not ends.far:
             return  # gone before it was looked at
-        session = self._new_session(stream, host, outbound=False, came_from="inbound")
-        displaced = self._lobby.enter(session, host)
+        session = self._new_session(stream, ends.far, ends, outbound=False, came_from="inbound")
+        displaced = self._lobby.enter(session, ends.far)
         if displaced is not None:
             displaced.abort()
         await self._host(session)
@@ -223,12 +218,14 @@ class PeerNetwork:
     def _enter(self, stream: trio.SocketStream, address: PeerAddress, came_from: str) -> Session:
         """A connection went out."""
         assert self._room is not None
-        session = self._new_session(stream, str(address.endpoint), outbound=True, wanted=address.node_key, came_from=came_from)
+        session = self._new_session(
+            stream, str(address.endpoint), _ends_of(stream), outbound=True, wanted=address.node_key, came_from=came_from
+        )
         self._room.start_soon(self._host, session)
         return session
 
     def _new_session(
-        self, stream: trio.SocketStream, address: str, *, outbound: bool, came_from: str, wanted: bytes | None = None
+        self, stream: trio.SocketStream, address: str, ends: Ends, *, outbound: bool, came_from: str, wanted: bytes | None = None
     ) -> Session:
         settings = self._settings
         decide_late(stream)
@@ -241,14 +238,14 @@ class PeerNetwork:
             outbound=outbound,
             outbox_bytes_max=settings.outbox_bytes_max,
             discovery=self._exchange,
-            ends=_ends_of(stream),
+            ends=ends,
             came_from=came_from,
             is_visit=settings.seed_only,
             exchange_ms=settings.tempo.exchange_ms,
             vet=self._vet,
             concluded=self._judge,
         )
-        session.tell_slowed = self._tell_slowed
+        session.tell_slowed = self._telling.slowed
         self._sessions.add(session)
         return session
 
@@ -263,7 +260,7 @@ class PeerNetwork:
             self._sessions.discard(session)
             self._lobby.leave(session)
             self._roster.leave(session)
-        self._take_note(session)
+        self._telling.ended(session)
 
     def _vet(self, newcomer: Session) -> None:
         """Who it is, is proven; nothing that it says is read before this."""
@@ -299,42 +296,7 @@ class PeerNetwork:
         self._lobby.leave(newcomer)
         newcomer.connected_ms = self._clock()
         self._exchange.greet(newcomer)
-        self._tell("peer connected", newcomer, outbound=newcomer.outbound)
-
-    def _tell_slowed(self, session: Session, kind: Kind) -> None:
-        """Once a connection and kind, so that a flood fills no disk."""
-        self._logger.warning("peer read more slowly", address=session.address, node=_node_id(session), too_much_of=str(kind))
-
-    def _take_note(self, session: Session) -> None:
-        assert session.ending is not None
-        reason, text, by_us = session.ending
-        if reason is None or reason in _QUIET or (reason == Reason.SELF and not session.outbound):
-            # of a connection to ourselves the dialling end is told of
-            if session.peer is not None:
-                self._tell("peer disconnected", session, why=text, by_us=by_us)
-            return
-        name = reason_name(reason)
-        self._refusals.note(PeerRefusal(session.address, _node_id(session), name, text, self._clock(), 1), by_us=by_us)
-        line = self._lines.take((name, session.address if session.outbound else session.host), trio.current_time())
-        fields = {"reason": name, "why": text, "by_us": by_us, "consequence": str(session.consequence)}
-        self._write(line, self._logger.warning, "peer refused", session, **fields)
-
-    def _tell(self, event: str, session: Session, **fields: object) -> None:
-        """An ordinary event in the life of a peer."""
-        line = self._lines.take((event, _node_id(session)), trio.current_time())
-        self._write(line, self._logger.info, event, session, **fields)
-
-    def _write(self, line: Line | None, log: Callable[..., object], event: str, session: Session, **fields: object) -> None:
-        """What is beyond the budget is told to those alone who want to see everything."""
-        told = fields if line is None else fields | line.fields()
-        (self._logger.debug if line is None else log)(event, address=session.address, node=_node_id(session), **told)
-
-
-def _host_of(stream: trio.SocketStream) -> str | None:
-    try:
-        return socket_endpoint(stream.socket.getpeername()).host
-    except OSError:
-        return None
+        self._telling.connected(newcomer)
 
 
 def _ends_of(stream: trio.SocketStream) -> Ends:
@@ -345,15 +307,11 @@ def _ends_of(stream: trio.SocketStream) -> Ends:
     return Ends(plain_host(far.host), far.port, plain_host(near.host))
 
 
-def _node_id(session: Session) -> str:
-    return session.node_key.hex() if session.node_key is not None else ""
-
-
 def _view(peer: Peer, session: Session) -> PeerView:
     assert session.theirs is not None
     return PeerView(
         peer,
-        _node_id(session),
+        node_id(session),
         session.address,
         session.outbound,
         session.theirs.agent,
