@@ -1,3 +1,6 @@
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from p2pchain.badpeers.campaign import Size, run_campaign
@@ -5,6 +8,9 @@ from p2pchain.badpeers.catalogue import CATALOGUE
 from p2pchain.badpeers.targets import Target
 from p2pchain.net import log_budget
 from p2pchain.net.endpoint import parse_endpoint
+from p2pchain.net.meter import Kind
+from p2pchain.net.session import Session
+from p2pchain.net.telling import Telling
 from tests.net.fakes import CHAIN, World
 
 
@@ -17,3 +23,12 @@ async def test_who_comes_and_goes_without_end_does_not_fill_the_log(world: World
     told = [entry for event in ("peer connected", "peer disconnected") for entry in world.logged(event)]
     assert len([entry for entry in told if entry["level"] == "info"]) <= 12
     assert len(told) > 20, "what is not told is still there for who debugs"
+
+
+async def test_whoever_reconnects_to_flood_again_has_one_line_a_minute(world: World) -> None:
+    telling = Telling(lambda: world.now_ms, world.logger)
+    for _ in range(50):
+        telling.slowed(cast("Session", SimpleNamespace(host="192.0.2.1", address="192.0.2.1:9", node_key=None)), Kind.TRANSACTIONS)
+    told = world.logged("peer read more slowly")
+    assert [entry["level"] for entry in told] == ["warning", *["debug"] * 49]
+    assert told[0]["too_much_of"] == "transactions"
