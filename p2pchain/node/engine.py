@@ -32,9 +32,11 @@ from p2pchain.node.effects import (
     HeadChanged,
     MissReason,
     SendFinalBlocks,
+    SendProofs,
     SignBallot,
 )
 from p2pchain.node.events import Event, Peer
+from p2pchain.node.far_sync import FarSync
 from p2pchain.node.gossip import Gossip
 from p2pchain.node.importer import Importer
 from p2pchain.node.misses import Misses
@@ -97,6 +99,7 @@ class Engine:
         self.gossip = Gossip(self.core)
         self.misses = Misses(self.core, self.consensus)
         self.sync = Sync(self.core)
+        self.far = FarSync(self.core, self.sync, self.importer, self.consensus)
         self.upgrading = Upgrading(self.core, self.sync)
         self.admission = Admission(self.core, self.gossip)
         self._catching_up = CatchingUp(self.core, self.sync, self.importer, self.consensus, partial(self._block_received, asked=True))
@@ -130,6 +133,7 @@ class Engine:
         self.consensus.recover()
         self._resume()
         self._dispatch(event)
+        self.far.import_ready()
         self._retry_waiting()
         self._advance()
         return core.effects
@@ -141,10 +145,14 @@ class Engine:
     def next_ms(self) -> int:
         """When `TimeReached` is due at the latest."""
         due = self.core.spec.slot_start_ms(self.core.slot + 1)
-        for moment in (self.gossip.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
+        for moment in (self.gossip.next_ms(), self.far.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
             if moment is not None and moment < due:
                 due = moment
         return due
+
+    def expects(self, peer: Peer, request: int) -> bool:
+        """Whether an answer of a peer was asked for."""
+        return self.sync.expects(peer, request) or self.far.expects(peer, request)
 
     @property
     def waiting(self) -> int:
@@ -182,9 +190,18 @@ class Engine:
             case events.TransactionsSubmitted():
                 self.admission.submit(event)
             case events.BlocksReceived():
-                self._catching_up.receive(event)
+                if self.far.owns(event.request):
+                    self.far.receive_bodies(event)
+                else:
+                    self._catching_up.receive(event)
             case events.BlocksRequested():
                 self.core.out(SendFinalBlocks(event.peer, event.request, event.from_height, event.limit))
+            case events.BodiesRequested():
+                self.core.out(SendFinalBlocks(event.peer, event.request, event.from_height, event.limit, with_proofs=False))
+            case events.ProofsRequested():
+                self.core.out(SendProofs(event.peer, event.request, event.from_height, event.limit))
+            case events.ProofsReceived():
+                self.far.receive_proofs(event)
             case events.BranchRequested():
                 self._catching_up.answer_branch(event)
             case events.ProductionPaused():
@@ -205,7 +222,9 @@ class Engine:
             self.gossip.tell_status()
             for peer in core.peers:  # a question may have been lost, and a peer that stands still says nothing new
                 self._look_at(peer)
-        self.sync.plan()
+        self.far.plan()
+        if not self.far.is_active:
+            self.sync.plan()
         if not self.sync.is_behind and core.now_ms >= self._grace_ms:
             self.producer.produce()
         self.gossip.flush()
@@ -256,6 +275,7 @@ class Engine:
     def _peer_left(self, peer: Peer) -> None:
         self.core.peers.pop(peer, None)
         self.sync.leave(peer)
+        self.far.leave(peer)
 
     def _status_received(self, event: events.StatusReceived) -> None:
         if event.peer in self.core.peers:

@@ -28,7 +28,7 @@ from p2pchain.node.ports import Journal, Network, Store
 from p2pchain.runtime.signing import SigningDesk
 from p2pchain.runtime.verifier import Verifier
 from p2pchain.wire.errors import ConnectionRefused, Reason
-from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Hello, Message, Tips, Transactions
+from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Hello, Message, Proofs, Tips, Transactions
 
 INBOX_MAX = 256
 """Verified events that wait: a few slots' worth of ballots of 101 delegates.  A full inbox slows its senders down."""
@@ -59,7 +59,7 @@ class NodeLoop:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self.engine = engine
-        self.intake = Intake(engine.core, engine.sync.expects)
+        self.intake = Intake(engine.core, engine.expects)
         self._connected: Edges | None = None
         self._clock = clock
         self._verifier = Verifier()
@@ -238,8 +238,11 @@ class NodeLoop:
                 network.disconnect(outgoing.peer, outgoing.reason, outgoing.text)
             case todo.SendFinalBlocks():
                 found = self._edges.store.final_range(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
-                items = [part for block in found for part in (block.raw, block.certificate)]
+                items = [part for block in found for part in (block.raw, block.certificate if outgoing.with_proofs else b"")]
                 network.send(outgoing.peer, Blocks(outgoing.request, items))
+            case todo.SendProofs():
+                headers = self._edges.store.final_headers(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
+                network.send(outgoing.peer, Proofs(outgoing.request, [part for header in headers for part in header]))
 
 
 def _attest(opened: Sequence[OpenedTransaction | Refusal], results: Sequence[bool]) -> tuple[Verified[Transaction] | Refusal, ...]:

@@ -21,6 +21,7 @@ from p2pchain.wire.messages.gossip import (
     Transactions,
 )
 from p2pchain.wire.messages.links import Goodbye, Hello, Ping, Pong
+from p2pchain.wire.messages.proofs import HEADERS_MAX, GetBodies, GetProofs, Proofs
 from p2pchain.wire.messages.sync import ANSWER_BYTES_MAX, BLOCKS_MAX, Blocks, GetBlocks, GetBranch
 from p2pchain.wire.messages.tips import Tips
 
@@ -29,6 +30,7 @@ __all__ = [
     "BLOCKS_MAX",
     "BLOCK_BYTES_MAX",
     "BY_TYPE",
+    "HEADERS_MAX",
     "MESSAGES",
     "PROTOCOL_VERSION",
     "TRANSACTIONS_BYTES_MAX",
@@ -38,12 +40,15 @@ __all__ = [
     "Blocks",
     "CertificateMessage",
     "GetBlocks",
+    "GetBodies",
     "GetBranch",
+    "GetProofs",
     "Goodbye",
     "Hello",
     "Message",
     "Ping",
     "Pong",
+    "Proofs",
     "Status",
     "Tips",
     "Transactions",
@@ -64,6 +69,9 @@ Message: TypeAlias = (
     | Ping
     | Pong
     | Goodbye
+    | GetProofs
+    | Proofs
+    | GetBodies
 )
 
 MESSAGES: tuple[type[Message], ...] = (
@@ -79,5 +87,8 @@ MESSAGES: tuple[type[Message], ...] = (
     Ping,
     Pong,
     Goodbye,
+    GetProofs,
+    Proofs,
+    GetBodies,
 )
 BY_TYPE = {message.TYPE: message for message in MESSAGES}
