@@ -17,6 +17,7 @@ from p2pchain.api.openapi import TEXT, Answer, Endpoint
 from p2pchain.api.ports import Clock, Reads
 from p2pchain.api.tally import LATENCY_BUCKETS_S, Tally
 from p2pchain.api.views import Addresses
+from p2pchain.node.progress import SyncView
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -93,8 +94,21 @@ class NodeCollector:
                 status.requirement.height if status.requirement is not None else 0,
             ),
         )
-        for name, words, value in gauges:
+        for name, words, value in (*gauges, *_sync_gauges(status.sync)):
             yield GaugeMetricFamily(_PREFIX + name, words, value)
+
+
+def _sync_gauges(sync: SyncView | None) -> Iterator[tuple[str, str, float]]:
+    """Of a catch-up: none of them while the node is in step, and no number where it is not known."""
+    if sync is None:
+        return
+    yield "sync_from_height", "Final height at which the catch-up began", sync.from_height
+    yield "sync_target_height", "Highest final height that a peer claims and is believed in", sync.to
+    yield "sync_proven_height", "Height up to which there are proofs", sync.proven
+    if sync.blocks_per_s is not None:
+        yield "sync_blocks_per_second", "Blocks that became final a second, in the last half minute", sync.blocks_per_s
+    if sync.seconds_left is not None:
+        yield "sync_seconds_left", "Time until the node is in step, at this rate", sync.seconds_left
 
 
 def make_scrape(collector: NodeCollector) -> Callable[[], bytes]:

@@ -79,6 +79,14 @@ async def get_genesis(context: Context, request: Request) -> Response:
     return JsonResponse(view)
 
 
+_SYNC = record(
+    **{"from": INTEGER},
+    at=INTEGER,
+    to=INTEGER,
+    proven=INTEGER,
+    blocks_per_second=or_null({"type": "number"}),
+    seconds_left=or_null(INTEGER),
+)
 _STATUS = record(
     chain_id=HASH,
     node_id=HASH,
@@ -97,6 +105,7 @@ _STATUS = record(
     protocol=INTEGER,
     protocol_supported=INTEGER,
     requirement=or_null(record(version=INTEGER, height=INTEGER)),
+    sync=or_null(_SYNC),
 )
 _PEER = record(
     node_id=HASH,

@@ -41,6 +41,7 @@ from p2pchain.node.gossip import Gossip
 from p2pchain.node.importer import Importer
 from p2pchain.node.misses import Misses
 from p2pchain.node.producer import Producer, takes
+from p2pchain.node.progress import Progress, SyncView
 from p2pchain.node.sync import Sync
 from p2pchain.node.upgrading import Upgrading
 from p2pchain.wire.errors import Reason
@@ -100,6 +101,7 @@ class Engine:
         self.misses = Misses(self.core, self.consensus)
         self.sync = Sync(self.core)
         self.far = FarSync(self.core, self.sync, self.importer, self.consensus)
+        self.progress = Progress(spec.slot_ms)
         self.upgrading = Upgrading(self.core, self.sync)
         self.admission = Admission(self.core, self.gossip)
         self._catching_up = CatchingUp(self.core, self.sync, self.importer, self.consensus, partial(self._block_received, asked=True))
@@ -137,6 +139,11 @@ class Engine:
         self._retry_waiting()
         self._advance()
         return core.effects
+
+    def sync_view(self, now_ms: int) -> SyncView | None:
+        """How far a catch-up has come; None while this node is in step."""
+        top = self.core.proven.top
+        return self.progress.view(now_ms, self.core.tree.root.height, self.sync.target, 0 if top is None else top.height)
 
     def settled(self) -> None:
         """The shell has made the last effects' batch durable."""
@@ -225,6 +232,7 @@ class Engine:
         self.far.plan()
         if not self.far.is_active:
             self.sync.plan()
+        self.progress.look(core.now_ms, core.tree.root.height, is_behind=self.sync.is_behind)
         if not self.sync.is_behind and core.now_ms >= self._grace_ms:
             self.producer.produce()
         self.gossip.flush()

@@ -41,6 +41,8 @@ STALLED_MS = 90_000
 """Without one good answer, although peers claim to have the blocks: more than the longest deadline."""
 OFF_MS = 30_000
 FIT_AT_FIRST = 8
+LEAST_BYTES = 64 << 10
+"""Less than this is not asked for, however slow a peer is: a link that carries any block carries this."""
 
 
 class Held(NamedTuple):
@@ -65,6 +67,10 @@ class FarSync:
         self._imported = 0
         self._fit = FIT_AT_FIRST
         """Blocks that fill one answer, by the last one that came."""
+        self._least = 1
+        """Blocks that the slowest peer is asked for."""
+        self._unable: set[Peer] = set()
+        """Who gave no proof for what lies above our final block."""
         self._is_blocked = False
         """The known set confirmed nothing above the top: it may have changed there, which executing will show."""
         self._off_until_ms = 0
@@ -80,8 +86,9 @@ class FarSync:
         """Whether this is the way to catch up now."""
         if self._core.now_ms < self._off_until_ms:
             return False
-        has_more = len(self._chain) > 0 and self._sync.claimed > self.reached
-        return has_more or self._sync.target - self._core.tree.root.height > FAR_BLOCKS
+        claimed, target, height = self._sync.claimed, self._sync.target, self._core.tree.root.height
+        has_more = len(self._chain) > 0 and claimed > self.reached
+        return has_more or (target if target > height else claimed) - height > FAR_BLOCKS
 
     def expects(self, peer: Peer, request: int) -> bool:
         return self.questions.expects(peer, request)
@@ -91,6 +98,7 @@ class FarSync:
 
     def leave(self, peer: Peer) -> None:
         self.questions.leave(peer)
+        self._unable.discard(peer)
 
     def next_ms(self) -> int | None:
         """At once where there is something to execute."""
@@ -122,7 +130,7 @@ class FarSync:
         if not all(map(self.questions.is_overdue, open_ones)):
             return
         height = Height(top.height + 1)
-        peer = self.questions.choose_peer(height, but=[question.peer for question in open_ones])
+        peer = self.questions.choose_peer(height, but=[*self._unable, *(question.peer for question in open_ones)])
         if peer is not None:
             core.send(peer, GetProofs(self.questions.ask(peer, height, HEADERS_MAX, bodies=False), height, HEADERS_MAX))
 
@@ -138,7 +146,7 @@ class FarSync:
             peer = self.questions.choose_peer(start, but=asked)
             if peer is None:
                 return
-            limit = min(end - start, self.questions.pace(peer).limit)
+            limit = min(end - start, max(self.questions.pace(peer).limit, self._least))
             self._core.send(peer, GetBodies(self.questions.ask(peer, start, limit, bodies=True), Height(start), limit))
             at = start + limit
 
@@ -180,6 +188,7 @@ class FarSync:
         else:
             self.questions.was_good(question)
             self._is_blocked = False
+            self._unable.clear()
             self._moved_ms = self._core.now_ms
             self._chain.extend(event.links, [proof.value for proof in event.certificates])
 
@@ -190,7 +199,10 @@ class FarSync:
             return
         self._core.note("info", "sync_not_proven", peer=peer, height=self._core.tree.root.height)
         self._sync.doubt(peer)
-        self.give_up("no certificate of the known set")
+        self._unable.add(peer)
+        height = self._core.tree.root.height
+        if not any(tips.final.height > height for other, tips in self._core.peers.items() if other not in self._unable):
+            self.give_up("no peer has a certificate of the known set")
 
     def receive_bodies(self, event: events.BlocksReceived) -> None:
         """Blocks of an answer, whose ids were compared with the proven ones when it was opened."""
@@ -206,6 +218,7 @@ class FarSync:
         self._moved_ms = self._core.now_ms
         size = sum(len(block.raw) for block in blocks)
         self._fit = max(1, min(BLOCKS_MAX, ANSWER_BYTES_MAX * len(blocks) // size))
+        self._least = max(1, min(BLOCKS_MAX, LEAST_BYTES * len(blocks) // size))
         for block in blocks:
             height = block.header.height
             if height > self.reached and height not in self._held and self._chain.id_at(height) == block.id:
@@ -280,3 +293,4 @@ class FarSync:
         self._held, self._held_bytes, self._imported = {}, 0, 0
         self.questions.forget()
         self._is_blocked = False
+        self._unable.clear()

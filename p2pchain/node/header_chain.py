@@ -92,19 +92,31 @@ def read_headers(items: Sequence[bytes]) -> Headers | None:
 def choose_proofs(headers: Headers, keys: Collection[PublicKey], spacing: int) -> list[Certificate]:
     """The certificates to check: the last one that the set of these keys made, and below it one every `spacing` headers.
 
-    Counted by name alone, so that a signature is checked only where it decides.
+    Counted by name alone, so that a signature is checked only where it decides.  With a spacing of 1 none is left out: all
+    that there are, up to the first one that is not the set's, which leads over whatever the peer itself was led over.
     """
+    if spacing == 1:
+        return _all_proofs(headers, keys)
     last = next((place for place in range(len(headers.links) - 1, -1, -1) if _proof(headers, place, keys) is not None), -1)
     chosen: list[Certificate] = []
-    place = next_place = spacing - 1
-    while place < last:
+    wanted = spacing - 1
+    for place in range(last + 1):
+        proof = _proof(headers, place, keys) if place >= wanted or place == last else None
+        if proof is not None:
+            chosen.append(proof)
+            wanted = place + spacing
+    return chosen
+
+
+def _all_proofs(headers: Headers, keys: Collection[PublicKey]) -> list[Certificate]:
+    chosen: list[Certificate] = []
+    for place, raw in enumerate(headers.confirms):
         proof = _proof(headers, place, keys)
         if proof is not None:
             chosen.append(proof)
-            next_place = place + spacing
-        place = max(place + 1, next_place)
-    top = _proof(headers, last, keys) if last >= 0 else None
-    return chosen if top is None else [*chosen, top]
+        elif raw:
+            break
+    return chosen
 
 
 def _proof(headers: Headers, place: int, keys: Collection[PublicKey]) -> Certificate | None:

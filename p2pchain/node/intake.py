@@ -7,48 +7,34 @@ hold was verified before and is not verified again: a transaction keeps its deco
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias, TypeVar, assert_never
+from typing import assert_never
 
 from p2pchain.chain.block import Block, decode_envelope, header_check
-from p2pchain.chain.crypto import SignatureCheck, Verified, attest
-from p2pchain.chain.errors import Code, Invalid, Refusal
+from p2pchain.chain.crypto import SignatureCheck, Verified
+from p2pchain.chain.errors import Invalid, Refusal
 from p2pchain.chain.evidence import encode_ballot_statement, offence_of
 from p2pchain.chain.transaction import Transaction, decode_transaction, signature_checks, transaction_id
-from p2pchain.chain.types import ZERO_HASH, BlockId, ChainId, PublicKey, TransactionId
+from p2pchain.chain.types import ChainId, PublicKey, TransactionId
 from p2pchain.chain.votes import Ballot, Certificate, Kind, ballot_checks, certificate_checks, decode_certificate
 from p2pchain.node import events
 from p2pchain.node.core import Core
 from p2pchain.node.events import Event, Peer
-from p2pchain.node.header_chain import choose_proofs, read_headers
+from p2pchain.node.opened import Opened, OpenedTransaction, Results, require_verified
+from p2pchain.node.opening_sync import open_bodies, open_proofs, read_question
 from p2pchain.wire import messages
 from p2pchain.wire.messages import Message
-
-T = TypeVar("T")
-Results: TypeAlias = Sequence[bool]
 
 _SIGNATURE_TAIL = 66
 """A canonical transaction ends in two bytes of length and 64 of signature."""
 
+
+__all__ = ["Intake", "Opened", "OpenedTransaction", "require_verified"]
 
 CERTIFICATES_MAX = 8
 """Decoded certificates that are kept: every peer sends the same few, within a slot or two.  With 101 delegates 300 KB at most."""
 
 _GOSSIP = messages.BlockMessage, messages.BallotMessage, messages.CertificateMessage, messages.Transactions
 """What comes unasked, as new as its sender is."""
-
-
-class Opened(NamedTuple):
-    """A decoded message: check these, then `finish` with the answers gives the event, or raises `Invalid`."""
-
-    checks: list[SignatureCheck]
-    finish: Callable[[Results], Event]
-
-
-class OpenedTransaction(NamedTuple):
-    """A decoded transaction and the checks it still needs."""
-
-    value: Transaction
-    checks: list[SignatureCheck]
 
 
 class Intake:
@@ -79,12 +65,10 @@ class Intake:
 
     def _open(self, peer: Peer, message: Message) -> Opened | None:  # noqa: PLR0911  (the table of messages, one line each)
         match message:
+            case messages.GetBlocks() | messages.GetBranch() | messages.GetProofs() | messages.GetBodies():
+                return Opened([], lambda _: read_question(peer, message))
             case messages.Status():
                 return _plain(events.StatusReceived(peer, message.tips))
-            case messages.GetBlocks():
-                return _plain(events.BlocksRequested(peer, *message))
-            case messages.GetBranch():
-                return _plain(events.BranchRequested(peer, *message))
             case messages.Transactions():
                 return self._open_transactions(peer, message.items)
             case messages.BlockMessage():
@@ -95,12 +79,8 @@ class Intake:
                 return self._open_certificate(peer, message.raw)
             case messages.Blocks():
                 return self._open_blocks(peer, message)
-            case messages.GetProofs():
-                return _plain(events.ProofsRequested(peer, *message))
-            case messages.GetBodies():
-                return _plain(events.BodiesRequested(peer, *message))
             case messages.Proofs():
-                return self._open_proofs(peer, message) if self._expects(peer, message.request) else None
+                return open_proofs(self._core, peer, message) if self._expects(peer, message.request) else None
             case messages.Hello() | messages.Ping() | messages.Pong() | messages.Goodbye():
                 return None
             case _:
@@ -212,7 +192,7 @@ class Intake:
         if not self._expects(peer, message.request):
             return None
         if message.request in self._core.asked_bodies:
-            return self._open_bodies(peer, message)
+            return open_bodies(self._core, peer, message, self.open_transaction)
         checks: list[SignatureCheck] = []
         parts: list[tuple[Block, int, Certificate | None, int]] = []
         for raw, proof in zip(message.items[::2], message.items[1::2], strict=True):
@@ -240,81 +220,12 @@ class Intake:
 
         return Opened(checks, finish)
 
-    def _open_bodies(self, peer: Peer, message: messages.Blocks) -> Opened:
-        """Blocks whose ids are proven: one that is another ends the answer before a single signature is checked.
-
-        The certificate that a proven header commits to was checked by those who confirmed it.
-        """
-        chain, wanted = self._core.proven, self._core.asked_bodies[message.request]
-        blocks: list[tuple[Block, int]] = []
-        checks: list[SignatureCheck] = []
-        for height, raw in zip(wanted, message.items[::2], strict=False):
-            if height <= self._core.tree.root.height:
-                continue  # another peer was quicker
-            envelope = decode_envelope(raw)
-            if envelope.header.height != height or chain.id_at(height) != envelope.id:
-                break
-            opened = [self.open_transaction(item) for item in envelope.transactions]
-            block = envelope.with_transactions([item.value for item in opened])
-            needed = [header_check(block.header_raw, block.header.producer, block.signature, self._chain_id)]
-            needed += [check for item in opened for check in item.checks]
-            blocks.append((block, len(needed)))
-            checks += needed
-
-        def finish(results: Results) -> Event:
-            verified: list[tuple[Verified[Block], None]] = []
-            at = 0
-            for block, count in blocks:
-                verified.append((require_verified(block, results[at : at + count], "block"), None))
-                at += count
-            return events.BlocksReceived(peer, message.request, tuple(verified))
-
-        return Opened(checks, finish)
-
-    def _open_proofs(self, peer: Peer, message: messages.Proofs) -> Opened:
-        """Headers up to the last one that the set above the final block confirmed, or that an installed recovery names."""
-        core = self._core
-        headers = read_headers(message.items)
-        if headers is None:
-            return _plain(events.ProofsReceived(peer, message.request, BlockId(ZERO_HASH), (), (), 0))
-        links, count = headers.links, len(headers.links)
-        pending = core.recoveries.next_above(core.tree.root.height)
-        if pending is not None:
-            below = pending.base.height - links[0].height
-            is_base_there = 0 <= below < count and links[below] == pending.base
-            headers = headers._replace(links=links[: max(0, below)], confirms=headers.confirms[: max(0, below)])
-        else:
-            is_base_there = False
-        proofs = choose_proofs(headers, core.tree.root.schedule.keys, core.proven.spacing)
-        top = pending.base.height if pending is not None and is_base_there else proofs[-1].subject.height if proofs else 0
-        proven = tuple(link for link in links if link.height <= top)
-        sizes = [len(proof.signatures) for proof in proofs]
-        checks = [check for proof in proofs for check in certificate_checks(proof, self._chain_id)]
-
-        def finish(results: Results) -> Event:
-            verified: list[Verified[Certificate]] = []
-            at = 0
-            for proof, size in zip(proofs, sizes, strict=True):
-                verified.append(require_verified(proof, results[at : at + size], "certificate"))
-                at += size
-            return events.ProofsReceived(peer, message.request, headers.parent, proven, tuple(verified), count)
-
-        return Opened(checks, finish)
-
     def _certificate_checks(self, certificate: Certificate) -> list[SignatureCheck]:
         known = self._core.ballots.signatures(certificate.kind, certificate.subject)
         if known.items() >= certificate.signatures.items():
             return []
         checks = certificate_checks(certificate, self._chain_id)
         return [check for check in checks if known.get(PublicKey(check.key)) != check.signature]
-
-
-def require_verified(value: T, results: Results, what: str) -> Verified[T]:
-    """The value as verified; `Invalid` where a signature on it is wrong."""
-    verified = attest(value, results)
-    if verified is None:
-        raise Invalid(Code.BAD_SIGNATURE, f"{what} has a signature that is not its signer's over these bytes on this chain")
-    return verified
 
 
 def _plain(event: Event) -> Opened:

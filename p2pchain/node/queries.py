@@ -104,6 +104,7 @@ class Queries:
             protocol=schedule.terms.version,
             protocol_supported=core.supported,
             requirement=core.requirement,
+            sync=self._engine.sync_view(now_ms),
         )
 
     def account(self, account: AccountId, at: At) -> AccountView:

@@ -74,6 +74,8 @@ class Sync:
         self._doubted: dict[Peer, int] = {}
         self._only: tuple[Peer, int] | None = None
         self._range_end = 0
+        self._givers: set[Peer] = set()
+        """Whose ranges were imported above our final block."""
         self._lagging_since_ms: int | None = None
 
     @property
@@ -115,6 +117,8 @@ class Sync:
         if not self._must_ask():
             self._answers.clear()
             return
+        if self._reached >= self.claimed and not any(asked.from_height for asked in self._asked.values()):
+            self._begin_again()
         at = self._reached + 1
         self._answers = {height: answer for height, answer in self._answers.items() if height >= at}
         asked = {
@@ -181,6 +185,14 @@ class Sync:
         self._range_end = 0
         self._rest(peer, ranges=True)
 
+    def _begin_again(self) -> None:
+        """All blocks that are claimed to be final came, and nothing that proves them: whoever gave them has no proof."""
+        self._range_end = 0
+        for peer in sorted(self._givers):
+            self._rest(peer, ranges=True)
+            self.doubt(peer)
+        self._givers.clear()
+
     def ask_branch(self, peer: Peer, tip: BlockId, after: BlockId = NO_BLOCK) -> None:
         """Ask a peer for the blocks that lead to `tip`, unless it is being asked already.
 
@@ -219,6 +231,7 @@ class Sync:
             answer = self._answers.pop(self._reached + 1, None)
             if answer is None:
                 return
+            self._givers.add(answer.peer)
             yield answer
 
     def leave(self, peer: Peer) -> None:
@@ -226,6 +239,7 @@ class Sync:
         self._asked = {request: asked for request, asked in self._asked.items() if asked.peer != peer}
         self._answers = {height: answer for height, answer in self._answers.items() if answer.peer != peer}
         self._doubted.pop(peer, None)
+        self._givers.discard(peer)
         self._resting = {key: until for key, until in self._resting.items() if key[0] != peer}
 
     def next_ms(self) -> int | None:

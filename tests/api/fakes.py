@@ -22,6 +22,7 @@ from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.progress import SyncView
 from p2pchain.node.views import (
     AccountView,
     At,
@@ -58,6 +59,7 @@ class FakeReads:
         self.slot = 1
         self.peer_count = 0
         self.is_syncing = False
+        self.sync: SyncView | None = None
         self.connected: list[tuple[PeerView, Tips | None]] = []
         self.refused: list[PeerRefusal] = []
         self.transactions: dict[bytes, TransactionView] = {}
@@ -101,6 +103,7 @@ class FakeReads:
             protocol=1,
             protocol_supported=1,
             requirement=self.requirement,
+            sync=self.sync,
         )
 
     def terms(self, at: At) -> TermsView:

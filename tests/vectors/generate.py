@@ -260,6 +260,9 @@ def frames_file() -> Json:
         wire.Ping(7),
         wire.Pong(7),
         wire.Goodbye(Reason.SHUTTING_DOWN, "this node is stopping"),
+        wire.GetProofs(3, Height(1), 512),
+        wire.Proofs(3, [first.header_raw, confirms.raw, second.header_raw, b""]),
+        wire.GetBodies(4, Height(1), 64),
     ]
     ping = encode_frame(wire.Ping(7))
     cases = [
@@ -269,6 +272,7 @@ def frames_file() -> Json:
         ("a ping with one byte too many", b"\x00\x00\x00\x04" + ping[4:] + b"\x00"),
         ("a ping with a negative token", b"\x00\x00\x00\x03\x0a\x91\xff"),
         ("a block list with a block and no certificate", frame(9, encode((bytes(8), [first.raw])))),
+        ("a list of headers with a header and no certificate", frame(20, encode((bytes(8), [first.header_raw])))),
     ]
     return {
         "frames": [

@@ -12,12 +12,15 @@ from p2pchain.wire.messages import (
     Blocks,
     CertificateMessage,
     GetBlocks,
+    GetBodies,
     GetBranch,
+    GetProofs,
     Goodbye,
     Hello,
     Message,
     Ping,
     Pong,
+    Proofs,
     Status,
     Tips,
     Transactions,
@@ -42,6 +45,9 @@ SAMPLES: tuple[Message, ...] = (
     Ping(0),
     Pong(2**63 - 1),
     Goodbye(3, "the genesis differs"),
+    GetProofs(9, Height(1), 512),
+    Proofs(9, [b"header", b"", b"header", b"certificate"]),
+    GetBodies(10, Height(2), 64),
 )
 
 _numbers = st.integers(0, 2**63 - 1)
@@ -66,6 +72,9 @@ OPEN_MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(GetBlocks, _numbers, st.integers(1, 2**63 - 1), st.integers(1, 512)),
     st.builds(GetBranch, _numbers, _hashes, _hashes),
     st.builds(Blocks, st.integers(0, 2**64 - 1), _pairs),
+    st.builds(GetProofs, _numbers, st.integers(1, 2**63 - 1), st.integers(1, 512)),
+    st.builds(Proofs, st.integers(0, 2**64 - 1), _pairs),
+    st.builds(GetBodies, _numbers, st.integers(1, 2**63 - 1), st.integers(1, 512)),
     st.builds(Ping, _numbers),
     st.builds(Pong, _numbers),
 )
