@@ -158,8 +158,8 @@ class Engine:
         return due
 
     def expects(self, peer: Peer, request: int) -> bool:
-        """Whether an answer of a peer was asked for."""
-        return self.sync.expects(peer, request) or self.far.expects(peer, request)
+        """An answer of a peer is here: whether it was asked for.  From now on that peer is not late any more."""
+        return self.sync.expects(peer, request) or self.far.questions.arrived(peer, request)
 
     @property
     def waiting(self) -> int:

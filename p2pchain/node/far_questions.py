@@ -1,5 +1,8 @@
 """Questions of a node far behind that are under way: for proofs and for bodies, each with its deadline.
 
+Nobody is late because this node is slow: an answer that is here and waits to be checked is not overdue, nor is what the
+same peer sent behind it, which is not even read meanwhile.
+
 Bounds: `PEER_WINDOW` questions a peer; who asks sees to it that there are no more in all than it can keep the answers of.
 """
 
@@ -23,7 +26,8 @@ class Question(NamedTuple):
     limit: int
     is_for_bodies: bool
     asked_ms: int
-    due_ms: int
+    arrived_ms: int | None = None
+    """When the answer was here, which may still wait to be checked."""
 
     @property
     def end(self) -> int:
@@ -38,6 +42,8 @@ class FarQuestions:
         self._sync = sync
         self._asked: dict[int, Question] = {}
         self._paces: dict[Peer, Pace] = {}
+        self._served_ms: dict[Peer, int] = {}
+        """When the last answer of a peer was done with: until then nothing behind it was read."""
         self._resting: dict[Peer, int] = {}
 
     def __len__(self) -> int:
@@ -46,9 +52,13 @@ class FarQuestions:
     def of_kind(self, *, bodies: bool) -> list[Question]:
         return [question for question in self._asked.values() if question.is_for_bodies == bodies]
 
-    def expects(self, peer: Peer, request: int) -> bool:
+    def arrived(self, peer: Peer, request: int) -> bool:
+        """An answer is here: whether it was asked for.  Only the first one was, so none is checked twice."""
         question = self._asked.get(request)
-        return question is not None and question.peer == peer
+        if question is None or question.peer != peer or question.arrived_ms is not None:
+            return False
+        self._asked[request] = question._replace(arrived_ms=self._core.now_ms)
+        return True
 
     def owns(self, request: int) -> bool:
         return request in self._asked
@@ -76,18 +86,23 @@ class FarQuestions:
 
     def ask(self, peer: Peer, from_height: int, limit: int, *, bodies: bool) -> int:
         """Remember a question; its number."""
-        request, now = self._core.new_request(), self._core.now_ms
-        self._asked[request] = Question(peer, from_height, limit, bodies, now, now + self.pace(peer).deadline_ms)
+        request = self._core.new_request()
+        self._asked[request] = Question(peer, from_height, limit, bodies, self._core.now_ms)
         if bodies:
             self._core.asked_bodies[request] = range(from_height, from_height + limit)
         return request
 
     def take(self, peer: Peer, request: int) -> Question | None:
-        """The question that an answer is for, which is no longer open."""
-        if not self.expects(peer, request):
+        """The question that an answer is for, which is no longer open; asked when nothing before it was in its way."""
+        question = self._asked.get(request)
+        if question is None or question.peer != peer:
             return None
+        del self._asked[request]
         self._core.asked_bodies.pop(request, None)
-        return self._asked.pop(request)
+        if question.arrived_ms is not None:
+            question = question._replace(asked_ms=max(question.asked_ms, self._served_ms.get(peer, 0)))
+            self._served_ms[peer] = self._core.now_ms
+        return question
 
     def forget(self, *, peer: Peer | None = None) -> None:
         """All questions, or those to one peer: what comes for them is not looked at."""
@@ -97,7 +112,8 @@ class FarQuestions:
 
     def was_good(self, question: Question) -> None:
         peer = question.peer
-        self._paces[peer] = self.pace(peer).after_answer(self._core.now_ms - question.asked_ms)
+        arrived_ms = self._core.now_ms if question.arrived_ms is None else question.arrived_ms
+        self._paces[peer] = self.pace(peer).after_answer(arrived_ms - question.asked_ms)
         self._sync.trust(peer)
 
     def was_bad(self, question: Question) -> None:
@@ -108,25 +124,38 @@ class FarQuestions:
     def leave(self, peer: Peer) -> None:
         self.forget(peer=peer)
         self._paces.pop(peer, None)
+        self._served_ms.pop(peer, None)
         self._resting.pop(peer, None)
 
     def is_overdue(self, question: Question) -> bool:
-        return self._core.now_ms >= self._overdue_ms(question)
+        return self._core.now_ms >= self._since_ms(question) + self._patience_ms
 
     def expire(self) -> None:
         """Doubt who is late; ask no longer who let the deadline pass."""
         for request, question in list(self._asked.items()):
             if self.is_overdue(question):
                 self._sync.doubt(question.peer)
-            if question.due_ms <= self._core.now_ms:
+            if self._core.now_ms >= self._since_ms(question) + self.pace(question.peer).deadline_ms:
                 self.take(question.peer, request)
                 self._resting[question.peer] = self._core.now_ms + RESTING_MS
                 self._paces[question.peer] = self.pace(question.peer).slower()
                 self._core.note("info", "peer_slow_to_answer", peer=question.peer, height=question.from_height)
 
     def next_ms(self) -> int | None:
-        moments = (moment for question in self._asked.values() for moment in (self._overdue_ms(question), question.due_ms))
+        """When a question becomes overdue, or its deadline passes."""
+        moments = (
+            self._since_ms(question) + wait_ms
+            for question in self._asked.values()
+            for wait_ms in (self._patience_ms, self.pace(question.peer).deadline_ms)
+        )
         return min((moment for moment in moments if moment > self._core.now_ms), default=None)
 
-    def _overdue_ms(self, question: Question) -> int:
-        return question.asked_ms + PATIENCE_SLOTS * self._core.spec.slot_ms
+    @property
+    def _patience_ms(self) -> int:
+        return PATIENCE_SLOTS * self._core.spec.slot_ms
+
+    def _since_ms(self, question: Question) -> int:
+        """Since when this node waits for the peer, and not the peer for this node."""
+        if any(other.arrived_ms is not None for other in self._asked.values() if other.peer == question.peer):
+            return self._core.now_ms
+        return max(question.asked_ms, self._served_ms.get(question.peer, 0))

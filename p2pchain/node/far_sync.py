@@ -90,9 +90,6 @@ class FarSync:
         has_more = len(self._chain) > 0 and claimed > self.reached
         return has_more or (target if target > height else claimed) - height > FAR_BLOCKS
 
-    def expects(self, peer: Peer, request: int) -> bool:
-        return self.questions.expects(peer, request)
-
     def owns(self, request: int) -> bool:
         return self.questions.owns(request)
 

@@ -123,6 +123,8 @@ class Intake:
 
     def _known(self, raw: bytes) -> Transaction | None:
         """The pool's own copy.  In a canonical envelope the body lies between its length prefix and the signature."""
+        if not self._core.pool:
+            return None  # as in a node that catches up: the id is not needed before it is decoded
         start = 3 if raw[1:2] == b"\xc4" else 4
         known = self._core.pool.get(TransactionId(transaction_id(raw[start:-_SIGNATURE_TAIL])))
         return known if known is not None and known.raw == raw else None

@@ -15,8 +15,11 @@ from p2pchain.wire.messages import (
     Blocks,
     CertificateMessage,
     GetBlocks,
+    GetBodies,
     GetBranch,
+    GetProofs,
     Message,
+    Proofs,
     Status,
     Transactions,
 )
@@ -24,6 +27,19 @@ from p2pchain.wire.messages import (
 KEPT = 400
 REPLAYED = 12
 """A slot and target."""
+REPEATED = (
+    Status,
+    Transactions,
+    BlockMessage,
+    BallotMessage,
+    CertificateMessage,
+    GetBlocks,
+    GetBranch,
+    Blocks,
+    GetProofs,
+    Proofs,
+    GetBodies,
+)
 
 
 class MalformedFrames(Strategy):
@@ -78,7 +94,7 @@ class ReplayOldMessages(Strategy):
         self._heard: deque[Message] = deque(maxlen=KEPT)
 
     def hears(self, source: int, message: Message) -> bool:  # noqa: ARG002
-        if isinstance(message, Status | Transactions | BlockMessage | BallotMessage | CertificateMessage | GetBlocks | GetBranch | Blocks):
+        if isinstance(message, REPEATED):
             self._heard.append(message)
         return True
 
