@@ -38,11 +38,11 @@ from p2pchain.storage import LmdbStore, open_store
 from tests.e2e.network import command, environment
 from tests.e2e.ports import free_port
 from tests.e2e.process_figures import cpu_seconds, resident_mb
+from tests.e2e.waiting import wait_until
 from tests.fakes.chain import ChainMaker, signer
 
 SLOT_MS = 500
 ACCOUNTS = 2_000
-POLL_S = 0.1
 DEADLINE_S = 1_200.0
 
 
@@ -169,7 +169,9 @@ def synced(place: Path, genesis: Genesis, data: Path, options: argparse.Namespac
 
 def made_home(home: Path, genesis_file: Path, peers: list[str]) -> tuple[Path, str]:
     api, listen = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
-    settings = ["--set", f"api.listen={api}", "--set", f"p2p.listen={listen}", "--set", f"p2p.persistent_peers={','.join(peers)}"]
+    settings = ["--set", f"api.listen={api}", "--set", f"p2p.listen={listen}"]
+    if peers:
+        settings += ["--set", f"p2p.persistent_peers={','.join(peers)}"]
     command("init", "--genesis", str(genesis_file), "--home", str(home), *settings)
     (home / "api").write_text(f"http://{api}")
     return home, listen
@@ -180,38 +182,35 @@ def running(home: Path, options: list[str]) -> Iterator[subprocess.Popen[bytes]]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, *options, "-m", "p2pchain", "run", "--home", str(home)], stderr=log, env=environment())
     try:
-        wait_for_api(home)
+        with NodeClient((home / "api").read_text()) as client:
+            wait_until(lambda: answers(client), 30, f"{home} answers")
         yield process
     finally:
         process.terminate()
         process.wait(30)
 
 
-def wait_for_api(home: Path) -> None:
-    with NodeClient((home / "api").read_text()) as client:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                client.status()
-            except ClientError:
-                time.sleep(POLL_S)
-            else:
-                return
-    raise AssertionError(f"{home} does not answer: {(home / 'log').read_text()}")
+def answers(client: NodeClient) -> bool:
+    try:
+        return client.is_alive()
+    except ClientError:
+        return False
 
 
 def watched(home: Path, pid: int, blocks: int) -> tuple[float, float, float]:
     begin, cpu, most_mb = time.perf_counter(), cpu_seconds(pid), 0.0
+
+    def is_done() -> bool:
+        nonlocal begin, cpu, most_mb
+        status = client.status()
+        most_mb = max(most_mb, resident_mb(pid))
+        if not status["final"]["height"] and not status["peers"]:
+            begin, cpu = time.perf_counter(), cpu_seconds(pid)
+        return status["final"]["height"] == blocks
+
     with NodeClient((home / "api").read_text(), timeout_s=30) as client:
-        while time.perf_counter() < begin + DEADLINE_S:
-            status = client.status()
-            most_mb = max(most_mb, resident_mb(pid))
-            if status["final"]["height"] == 0 and not status["peers"]:
-                begin, cpu = time.perf_counter(), cpu_seconds(pid)
-            if status["final"]["height"] == blocks:
-                return time.perf_counter() - begin, cpu_seconds(pid) - cpu, most_mb
-            time.sleep(POLL_S)
-    raise AssertionError(f"not in step after {DEADLINE_S:g} s: {(home / 'log').read_text()[-4000:]}")
+        wait_until(is_done, DEADLINE_S, "the fresh node has all blocks")
+    return time.perf_counter() - begin, cpu_seconds(pid) - cpu, most_mb
 
 
 if __name__ == "__main__":
