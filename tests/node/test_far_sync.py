@@ -12,7 +12,7 @@ from p2pchain.chain.types import BlockId, Height, Slot
 from p2pchain.chain.votes import Subject
 from p2pchain.node import effects as e
 from p2pchain.node.events import Peer, PeerLeft, StatusReceived
-from p2pchain.node.far_sync import FAR_BLOCKS, HELD_BYTES_MAX, OFF_MS
+from p2pchain.node.far_sync import FAR_BLOCKS, OFF_MS, STALLED_MS
 from p2pchain.node.header_chain import LINKS_MAX
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, GetBlocks, GetBodies, GetProofs, Message, Proofs, Tips
@@ -371,25 +371,36 @@ def test_a_peer_that_claims_more_than_there_is_ends_up_doubted_and_stops_nothing
     assert len(fresh.running.far.questions) <= 2
 
 
-def test_what_is_kept_for_later_is_bounded() -> None:
-    """The first block that everybody waits for never comes."""
-    made = make_chain(HEIGHT, (), 40)
+def test_what_is_kept_for_later_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first block that everybody waits for never comes: once enough lies here, nothing else is asked for."""
+    made = make_chain(HEIGHT, (), 10)
+    size = sum(len(step.stored.block.raw) for step in made.steps)
+    monkeypatch.setattr("p2pchain.node.far_sync.ANSWER_BYTES_MAX", size // 20)
+    monkeypatch.setattr("p2pchain.node.far_sync.HELD_BYTES_MAX", size // 4)
     world, fresh = world_of(made, SimNode, SimNode, SimNode)
-
-    def drops(_source: int, _target: int, message: Message) -> bool:
-        return isinstance(message, Blocks) and bool(message.items) and made.steps[0].stored.block.raw in message.items
-
-    world.drops = drops
+    first = made.steps[0].stored.block.raw
+    world.drops = lambda _source, _target, message: isinstance(message, Blocks) and first in message.items
     world.start()
     most = 0
-    for _ in range(200):
+    for _ in range(100):
         world.run(50)
         far = fresh.running.far
         most = max(most, far._held_bytes)
         assert far._held_bytes == sum(len(held.block.raw) for held in far._held.values())
         assert len(fresh.running.core.asked_bodies) <= 6
         assert len(fresh.running.core.proven) <= LINKS_MAX
-    assert 0 < most <= HELD_BYTES_MAX + ANSWER_BYTES_MAX
+    assert size // 8 < most <= size // 4 + 6 * size // 20
+
+
+def test_proofs_of_blocks_that_nobody_gives_are_let_go() -> None:
+    world, fresh = world_of(chain(), ProvesOnly)
+    world.start()
+    world.run(STALLED_MS)
+    assert len(fresh.running.core.proven) == HEIGHT
+    world.run(2 * SLOT_MS)
+    assert len(fresh.running.core.proven) == 0
+    assert any(noted.event == "sync_far_given_up" for noted in fresh.noted)
+    assert fresh.sum_of(GetBlocks) > 0, "the other way was not tried"
 
 
 def test_a_lie_about_a_body_costs_no_signature_check() -> None:
