@@ -41,6 +41,8 @@ STALLED_MS = 90_000
 """Without one good answer, although peers claim to have the blocks: more than the longest deadline."""
 OFF_MS = 30_000
 FIT_AT_FIRST = 8
+FIT_BYTES = 384 << 10
+"""What a question for bodies aims at: about 2,300 transfers, which take 30 ms to decode, during which nothing else happens."""
 LEAST_BYTES = 64 << 10
 """Less than this is not asked for, however slow a peer is: a link that carries any block carries this."""
 
@@ -214,7 +216,7 @@ class FarSync:
         self.questions.was_good(question)
         self._moved_ms = self._core.now_ms
         size = sum(len(block.raw) for block in blocks)
-        self._fit = max(1, min(BLOCKS_MAX, ANSWER_BYTES_MAX * len(blocks) // size))
+        self._fit = max(1, min(BLOCKS_MAX, FIT_BYTES * len(blocks) // size))
         self._least = max(1, min(BLOCKS_MAX, LEAST_BYTES * len(blocks) // size))
         for block in blocks:
             height = block.header.height

@@ -1,6 +1,6 @@
 """All mutants."""
 
-from tests.mutants import consensus, governing, language, ledger, node
+from tests.mutants import consensus, governing, language, ledger, node, syncing
 from tests.mutants.mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = (*consensus.MUTANTS, *ledger.MUTANTS, *governing.MUTANTS, *language.MUTANTS, *node.MUTANTS)
+MUTANTS: tuple[Mutant, ...] = (*consensus.MUTANTS, *ledger.MUTANTS, *governing.MUTANTS, *language.MUTANTS, *node.MUTANTS, *syncing.MUTANTS)

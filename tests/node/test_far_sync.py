@@ -376,6 +376,7 @@ def test_what_is_kept_for_later_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     made = make_chain(HEIGHT, (), 10)
     size = sum(len(step.stored.block.raw) for step in made.steps)
     monkeypatch.setattr("p2pchain.node.far_sync.ANSWER_BYTES_MAX", size // 20)
+    monkeypatch.setattr("p2pchain.node.far_sync.FIT_BYTES", size // 20)
     monkeypatch.setattr("p2pchain.node.far_sync.HELD_BYTES_MAX", size // 4)
     world, fresh = world_of(made, SimNode, SimNode, SimNode)
     first = made.steps[0].stored.block.raw
