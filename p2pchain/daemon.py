@@ -43,7 +43,7 @@ from p2pchain.chain.tree import Root
 from p2pchain.chain.types import ChainId, PublicKey
 from p2pchain.config import Config, split_endpoint
 from p2pchain.genesis_file import RecoveryFileError, load_installed, load_recovery
-from p2pchain.keystore import Keystore, KeystoreError, read_passphrase
+from p2pchain.keystore import NODE_KEY, Keystore, KeystoreError, read_passphrase
 from p2pchain.log import configure_logging
 from p2pchain.net.errors import ListenError
 from p2pchain.net.network import PeerNetwork
@@ -64,7 +64,6 @@ from p2pchain.wire.handshake import Credentials, make_credentials
 from p2pchain.wire.noise import DH_BYTES
 
 EXIT_DONE, EXIT_FAILED, EXIT_STORAGE, EXIT_PROTOCOL = 0, 1, 74, 76
-NODE_KEY = "node"
 STATUS_S = 5.0
 ALIVE_S = 10.0
 """A loop that finished no event for so long is stuck: the watchdog is not told otherwise."""

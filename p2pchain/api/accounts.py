@@ -76,6 +76,7 @@ _DELEGATE = record(
     demoted=TRUTH,
     standing=one_of("active", "standby", "demoted", "retired"),
     rank=or_null(INTEGER),
+    last_ballot_slot=or_null(INTEGER),
     last_miss=or_null(_MISS),
 )
 _ACCOUNT = record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 from starlette.applications import Starlette
@@ -41,13 +42,32 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 
 def make_app(context: Context) -> Starlette:
-    routes: list[BaseRoute] = [Route(each.path, partial(each.handler, context), methods=[each.method]) for each in ENDPOINTS]
+    context.requests.open(f"{each.method} {each.path}" for each in ENDPOINTS)
+    routes: list[BaseRoute] = [Route(each.path, partial(_answer, each, context), methods=[each.method]) for each in ENDPOINTS]
     routes.append(WebSocketRoute(streams.PATH, partial(streams.follow_on_websocket, context)))
     handlers = {ApiError: _on_api_error, Refusal: _on_refusal, HTTPException: _on_http_exception}
     app = Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Edge, logger=context.logger)])
     # a path with a slash too many is unknown, not elsewhere
     app.router.redirect_slashes = False
     return app
+
+
+async def _answer(endpoint: Endpoint, context: Context, request: Request) -> Response:
+    """The handler's answer, counted; what fails unforeseen counts as 500 and goes on to whoever logs it."""
+    began, status = time.perf_counter(), 500
+    try:
+        response = await endpoint.handler(context, request)
+    except ApiError as error:
+        status = error.status
+        raise
+    except Refusal as refusal:
+        status = from_refusal(refusal).status
+        raise
+    else:
+        status = response.status_code
+        return response
+    finally:
+        context.requests.add(f"{endpoint.method} {endpoint.path}", status, time.perf_counter() - began)
 
 
 async def _on_api_error(_connection: HTTPConnection, error: Exception) -> Response:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from p2pchain.api.events import EventHub
 from p2pchain.api.ports import Clock, Logger, Reads, Submits
+from p2pchain.api.request_tally import RequestTally
 from p2pchain.api.settings import ApiSettings
 from p2pchain.api.submission import Admission
 from p2pchain.api.views import Addresses
@@ -25,3 +26,4 @@ class Context:
     logger: Logger
     addresses: Addresses
     admission: Admission
+    requests: RequestTally = field(default_factory=RequestTally)

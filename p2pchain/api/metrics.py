@@ -15,7 +15,8 @@ from starlette.responses import Response
 from p2pchain.api.context import Context
 from p2pchain.api.openapi import TEXT, Answer, Endpoint
 from p2pchain.api.ports import Clock, Reads
-from p2pchain.api.tally import LATENCY_BUCKETS_S, Tally
+from p2pchain.api.request_tally import RequestTally
+from p2pchain.api.tally import DELEGATES_COUNTED_MAX, LATENCY_BUCKETS_S, Tally
 from p2pchain.api.views import Addresses
 from p2pchain.node.progress import SyncView
 
@@ -28,9 +29,10 @@ _PREFIX = "p2pchain_"
 class NodeCollector:
     """The metrics of the node; a `prometheus_client` collector."""
 
-    def __init__(self, queries: Reads, tally: Tally, clock: Clock, addresses: Addresses) -> None:
+    def __init__(self, queries: Reads, tally: Tally, requests: RequestTally, clock: Clock, addresses: Addresses) -> None:
         self._queries = queries
         self._tally = tally
+        self._requests_seen = requests
         self._clock = clock
         self._addresses = addresses
 
@@ -38,6 +40,8 @@ class NodeCollector:
         yield from self._counters()
         yield self._latency()
         yield from self._gauges()
+        yield from self._delegates()
+        yield from self._requests()
 
     def _counters(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415 - see above
@@ -82,6 +86,11 @@ class NodeCollector:
             ("head_slot", "Slot of the head", status.head.slot),
             ("final_slot", "Slot of the last final block", status.final.slot),
             ("peers", "Connected peers", status.peers),
+            (
+                "clock_offset_seconds",
+                "How far the clock is ahead of the delegates' (negative: behind)",
+                (status.clock_offset_ms or 0) / 1_000,
+            ),
             ("mempool_transactions", "Transactions that wait for a block", status.pool_transactions),
             ("mempool_bytes", "Bytes of the transactions that wait for a block", status.pool_bytes),
             ("syncing", "1 while the node catches up", int(status.syncing)),
@@ -96,6 +105,37 @@ class NodeCollector:
         )
         for name, words, value in (*gauges, *_sync_gauges(status.sync)):
             yield GaugeMetricFamily(_PREFIX + name, words, value)
+
+    def _delegates(self) -> Iterator[Metric]:
+        """The heaviest ones: names of candidates are free to make, and a metric for each would be theirs to grow."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415 - see above
+
+        listed = [(self._addresses(each.account), each) for each in self._queries.delegates("head")[:DELEGATES_COUNTED_MAX]]
+        active = GaugeMetricFamily(_PREFIX + "delegate_active", "1 while it is one of those who produce and vote", labels=("delegate",))
+        demoted = GaugeMetricFamily(_PREFIX + "delegate_demoted", "1 while it lost its seat for missed heartbeats", labels=("delegate",))
+        ballot = GaugeMetricFamily(
+            _PREFIX + "delegate_last_ballot_slot", "Slot of its newest ballot that was heard, 0 for none", labels=("delegate",)
+        )
+        produced = CounterMetricFamily(_PREFIX + "delegate_blocks", "Its blocks in the chain", labels=("delegate",))
+        missed = CounterMetricFamily(_PREFIX + "delegate_missed_heartbeats", "What the chain counted as its misses", labels=("delegate",))
+        for address, each in listed:
+            active.add_metric((address,), each.active)
+            demoted.add_metric((address,), each.demoted)
+            ballot.add_metric((address,), each.last_ballot_slot or 0)
+            produced.add_metric((address,), each.produced)
+            missed.add_metric((address,), each.missed)
+        return iter((active, demoted, ballot, produced, missed))
+
+    def _requests(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415 - see above
+
+        count = CounterMetricFamily(_PREFIX + "api_requests", "Answered requests", labels=("route", "status"))
+        seconds = CounterMetricFamily(_PREFIX + "api_request_seconds", "Time until their answers were made", labels=("route",))
+        for route, answered in sorted(self._requests_seen.routes.items()):
+            seconds.add_metric((route,), answered.seconds)
+            for status, number in sorted(answered.by_status.items()):
+                count.add_metric((route, str(status)), number)
+        return iter((count, seconds))
 
 
 def _sync_gauges(sync: SyncView | None) -> Iterator[tuple[str, str, float]]:
@@ -122,7 +162,7 @@ def make_scrape(collector: NodeCollector) -> Callable[[], bytes]:
 
 
 async def get_metrics(context: Context, _request: Request) -> Response:
-    scrape = make_scrape(NodeCollector(context.queries, context.hub.tally, context.clock, context.addresses))
+    scrape = make_scrape(NodeCollector(context.queries, context.hub.tally, context.requests, context.clock, context.addresses))
     return Response(scrape(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
+from p2pchain.chain.crypto import Verified
+from p2pchain.chain.errors import Refusal
+from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
     At,
@@ -40,6 +44,8 @@ class Reads(Protocol):
 
     def transaction(self, item: TransactionId) -> TransactionView | None: ...
 
+    def simulate(self, items: Sequence[Transaction | Refusal]) -> list[Trial]: ...
+
     def delegates(self, at: At) -> list[DelegateView]: ...
 
     def evidence(self) -> list[EvidenceView]: ...
@@ -58,9 +64,13 @@ class Reads(Protocol):
 
 
 class Submits(Protocol):
-    """The one thing that the API asks of `node.ports.Inlet`."""
+    """What the API asks of the loop."""
 
     async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]: ...
+
+    async def examine(self, transactions: Sequence[bytes]) -> Sequence[Verified[Transaction] | Refusal]:
+        """Decode transactions and verify their signatures, without taking them; one result each, in order."""
+        ...
 
 
 class Logger(Protocol):

@@ -24,13 +24,18 @@ async def get_livez(_context: Context, request: Request) -> Response:
 async def get_readyz(context: Context, request: Request) -> Response:
     query = query_of(request, "max_blocks_behind", "min_peers")
     behind_max = integer(query, "max_blocks_behind", _BLOCKS_BEHIND_DEFAULT)
-    peers_min = integer(query, "min_peers", 0)
     status = context.queries.status(context.clock())
+    peers_min = integer(query, "min_peers", _peers_min(context))
     behind = _blocks_behind(context, status)
     reasons = _reasons(context, status, behind, behind_max=behind_max, peers_min=peers_min)
     if reasons:
         raise ApiError(503, "not_ready", "; ".join(reasons), blocks_behind=behind, peers=status.peers, condition=status.condition)
     return JsonResponse({"ready": True, "blocks_behind": behind, "peers": status.peers})
+
+
+def _peers_min(context: Context) -> int:
+    """Without a peer a node knows nothing of the others; the only delegate of a network needs none."""
+    return int(context.queries.terms("head").votes_needed > 1)
 
 
 def _blocks_behind(context: Context, status: StatusView) -> int:
@@ -50,6 +55,10 @@ def _reasons(context: Context, status: StatusView, behind: int, *, behind_max: i
     quiet, quiet_max = status.slot - status.final.slot, _quiet_slots_max(context)
     if quiet > quiet_max:
         reasons.append(f"no block became final for {quiet} slots, at most {quiet_max} wanted")
+    offset, offset_max = status.clock_offset_ms or 0, context.spec.slot_ms // 2
+    if abs(offset) > offset_max:
+        way = "behind" if offset < 0 else "ahead of"
+        reasons.append(f"the clock is {abs(offset)} ms {way} those of the delegates, at most {offset_max} wanted")
     return reasons
 
 
@@ -71,7 +80,7 @@ ENDPOINTS = (
         (Answer(200, "It is", _READY),),
         (
             Parameter("max_blocks_behind", INTEGER | {"default": _BLOCKS_BEHIND_DEFAULT}, "Final blocks that peers may be ahead"),
-            Parameter("min_peers", INTEGER | {"default": 0}, "Least number of connected peers"),
+            Parameter("min_peers", INTEGER, "Least number of connected peers; 1, or 0 where one delegate is the whole network"),
         ),
         (400, 503),
     ),

@@ -106,6 +106,7 @@ _STATUS = record(
     protocol_supported=INTEGER,
     requirement=or_null(record(version=INTEGER, height=INTEGER)),
     sync=or_null(_SYNC),
+    clock_offset_ms=or_null(INTEGER),
 )
 _PEER = record(
     node_id=HASH,

@@ -25,10 +25,12 @@ from p2pchain.api.openapi import (
 )
 from p2pchain.api.parameters import bad_path, parse_hash, query_of
 from p2pchain.api.submission import ITEMS_MAX, Item, content_type_of, read_body, refuse_announced_size, split_body
-from p2pchain.api.views import Json, rejected_view, result_view, transaction_view
-from p2pchain.chain.errors import Code
+from p2pchain.api.views import Json, rejected_view, result_view, transaction_view, trial_view, untried_view
+from p2pchain.chain.errors import Code, Refusal
 from p2pchain.chain.types import TransactionId
 
+SIMULATED_MAX = 100
+"""Transactions that one request may try out: the loop runs them at once, at about 20 us each."""
 STATUSES = ("pending", "included", "final", "expired", "replaced", "rejected")
 
 
@@ -46,6 +48,23 @@ async def _submit(context: Context, items: list[Item]) -> list[Json]:
     usable = [item for item in items if isinstance(item, bytes)]
     answers = iter(await context.inlet.submit(usable) if usable else ())
     return [result_view(next(answers)) if isinstance(item, bytes) else rejected_view(Code.MALFORMED, item.message) for item in items]
+
+
+async def simulate_transactions(context: Context, request: Request) -> Response:
+    query_of(request)
+    content_type = content_type_of(request)
+    refuse_announced_size(request, context.settings.body_bytes_max)
+    async with context.admission.place():
+        items = split_body(await read_body(request, context.settings), content_type)
+        if len(items) > SIMULATED_MAX:
+            message = f"body has {len(items)} transactions, at most {SIMULATED_MAX} are simulated in a request"
+            raise ApiError(413, Code.OVERSIZED, message, found=len(items), wanted=SIMULATED_MAX)
+        usable = [item for item in items if isinstance(item, bytes)]
+        examined = await context.inlet.examine(usable)
+        values = [item if isinstance(item, Refusal) else item.value for item in examined]
+        trials = iter(context.queries.simulate(values))
+    results = [trial_view(next(trials)) if isinstance(item, bytes) else untried_view(Code.MALFORMED, item.message) for item in items]
+    return JsonResponse({"results": results})
 
 
 async def get_transaction(context: Context, request: Request) -> Response:
@@ -84,6 +103,25 @@ _STATE: dict[str, Schema] = {
     "error": or_null(ERROR),
 }
 _TRANSACTION: Schema = {"type": "object", "properties": _STATE | SIGNED, "required": list(_STATE)}
+_TRIALS = record(
+    results=array(
+        record(
+            id=or_null(HASH),
+            outcome=one_of("succeeds", "fails", "refused"),
+            error=or_null(ERROR),
+            fee=or_null(AMOUNT),
+            fee_least=or_null(AMOUNT),
+        )
+    )
+)
+_BODIES: dict[str, Schema] = {
+    "application/msgpack": {
+        "type": "string",
+        "format": "binary",
+        "description": "One signed transaction, or an array of byte strings that are one each",
+    },
+    "application/json": record(transactions=array({"type": "string", "description": "A signed transaction in hex"})),
+}
 _RESULTS = record(results=array(record(id=or_null(HASH), status=TEXT, error=or_null(ERROR))))
 
 ENDPOINTS = (
@@ -94,14 +132,16 @@ ENDPOINTS = (
         f"Submit signed transactions, at most {ITEMS_MAX} at once",
         (Answer(202, "One result each, in order, also where some are rejected", _RESULTS),),
         errors=(400, 408, 413, 415, 503),
-        bodies={
-            "application/msgpack": {
-                "type": "string",
-                "format": "binary",
-                "description": "One signed transaction, or an array of byte strings that are one each",
-            },
-            "application/json": record(transactions=array({"type": "string", "description": "A signed transaction in hex"})),
-        },
+        bodies=_BODIES,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/transactions/simulate",
+        simulate_transactions,
+        f"What would become of signed transactions in the next block, at most {SIMULATED_MAX}; nothing is submitted",
+        (Answer(200, "One outcome each, in order, each after those before it", _TRIALS),),
+        errors=(400, 408, 413, 415, 503),
+        bodies=_BODIES,
     ),
     Endpoint(
         "GET",

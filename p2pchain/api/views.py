@@ -21,6 +21,7 @@ from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed, SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
+from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
     BlockView,
@@ -86,6 +87,7 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "protocol_supported": status.protocol_supported,
         "requirement": None if status.requirement is None else status.requirement._asdict(),
         "sync": None if status.sync is None else sync_view(status.sync),
+        "clock_offset_ms": status.clock_offset_ms,
     }
 
 
@@ -150,6 +152,7 @@ def delegate_view(delegate: DelegateView, addresses: Addresses) -> Json:
         "demoted": delegate.demoted,
         "standing": delegate.standing,
         "rank": delegate.rank,
+        "last_ballot_slot": delegate.last_ballot_slot,
         "last_miss": None if delegate.last_miss is None else miss_view(delegate.last_miss, addresses),
     }
 
@@ -265,6 +268,21 @@ def result_view(result: SubmitResult) -> Json:
     item = None if result.id is None else result.id.hex()
     error = None if result.code is None else error_view(result.code, result.message, result.evidence)
     return {"id": item, "status": result.status, "error": error}
+
+
+def trial_view(trial: Trial) -> Json:
+    return {
+        "id": None if trial.id is None else trial.id.hex(),
+        "outcome": trial.outcome,
+        "error": None if trial.code is None else error_view(trial.code, trial.message, trial.evidence),
+        "fee": None if trial.fee is None else str(trial.fee),
+        "fee_least": None if trial.fee_least is None else str(trial.fee_least),
+    }
+
+
+def untried_view(code: str, message: str) -> Json:
+    """A simulated item that is no transaction at all."""
+    return {"id": None, "outcome": "refused", "error": error_view(code, message, {}), "fee": None, "fee_least": None}
 
 
 def rejected_view(code: str, message: str, **evidence: Evidence) -> Json:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum, unique
 from functools import partial
 from typing import NamedTuple
@@ -81,6 +81,11 @@ class Mempool:
     def ended(self, item: TransactionId) -> Ended | None:
         return self._ended.get(item)
 
+    def waiting_of(self, sender: bytes) -> Sequence[Transaction]:
+        """In nonce order."""
+        queue = self._queues.get(sender)
+        return queue.items if queue is not None else ()
+
     def next_nonce(self, sender: bytes, account_nonce: int) -> int:
         """First nonce of the account that nothing here uses."""
         queue = self._queues.get(sender)
@@ -113,13 +118,21 @@ class Mempool:
         if old is not None:
             self._replace(old, transaction, queue)
             return
-        if len(queue) >= self.limits.per_account_max:
-            most = self.limits.per_account_max
-            raise NotYet(Code.ACCOUNT_LIMIT, f"account has {most} transactions waiting, the most allowed", wanted=most)
+        self._validate_count(queue)
         self._make_room(transaction)
         queue.put(transaction)
         self._queues[transaction.sender] = queue
         self._index(transaction)
+
+    def validate_place(self, transaction: Transaction) -> None:
+        """Whether the pool has room for it beside, or in place of, what waits; `Refusal` as of `add`, which also looks at the state."""
+        queue = self._queues.get(transaction.sender) or AccountQueue()
+        old = queue.get(transaction.nonce)
+        if old is not None:
+            self._validate_replacement(old, transaction)
+        else:
+            self._validate_count(queue)
+            self._victims(transaction)
 
     def select(self, view: View, *, bytes_max: int, count_max: int) -> Iterator[Transaction]:
         """The best-paying transactions in nonce order, as of the state `view`, as many as fit into a block."""
@@ -219,7 +232,12 @@ class Mempool:
             text = f"balance is {balance}, {transaction.spends} wanted beside {waiting} for transactions that wait"
             raise NotYet(Code.INSUFFICIENT_FUNDS, text, found=balance, wanted=transaction.spends, waiting=waiting)
 
-    def _replace(self, old: Transaction, new: Transaction, queue: AccountQueue) -> None:
+    def _validate_count(self, queue: AccountQueue) -> None:
+        most = self.limits.per_account_max
+        if len(queue) >= most:
+            raise NotYet(Code.ACCOUNT_LIMIT, f"account has {most} transactions waiting, the most allowed", wanted=most)
+
+    def _validate_replacement(self, old: Transaction, new: Transaction) -> None:
         least = old.fee + max(1, old.fee * REPLACEMENT_PERCENT // 100)
         if new.fee < least:
             text = f"nonce {new.nonce} is taken by {old.id.hex()}: fee is {new.fee}, at least {least} wanted to replace it"
@@ -227,6 +245,9 @@ class Mempool:
         if self.bytes - len(old.raw) + len(new.raw) > self.limits.bytes_max:
             text = f"mempool holds {self.bytes} bytes: a replacement longer than the {len(old.raw)} bytes it replaces has no room"
             raise NotYet(Code.POOL_FULL, text, wanted=len(old.raw))
+
+    def _replace(self, old: Transaction, new: Transaction, queue: AccountQueue) -> None:
+        self._validate_replacement(old, new)
         queue.put(new)
         self._unindex(old)
         self._end(old, Ending.REPLACED, Code.REPLACED, f"replaced by {new.id.hex()}, which pays {new.fee}")

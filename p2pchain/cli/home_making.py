@@ -15,11 +15,10 @@ from p2pchain.cli.failures import Failure
 from p2pchain.config import Config, Home, load_config, render_default_config
 from p2pchain.config.sections import KEYS
 from p2pchain.genesis_file import dumps_genesis, dumps_recovery, file_name
-from p2pchain.keystore import KeyEntry, Keystore
+from p2pchain.keystore import NODE_KEY, KeyEntry, Keystore
 from p2pchain.storage.durable import write_whole
 from p2pchain.storage.sign_state import SignStateFile
 
-NODE_KEY = "node"
 DELEGATE_KEY = "delegate"
 ACCOUNT_KEY = "account"
 PassphraseSource = Callable[[], str | None]

@@ -24,7 +24,8 @@ from p2pchain.cli.options import (
 )
 from p2pchain.config import Config, Home
 
-START_S = 10.0
+START_S = 30.0
+"""Far more than a start takes: what waited is read back and checked before the first answer."""
 _POLL_S = 0.05
 
 
@@ -115,7 +116,7 @@ def _refuse_question(config: Config) -> None:
 def _wait_for_life(process: subprocess.Popen[bytes], config: Config) -> None:
     """Until the API answers (or, without one, the pid file is there); the process's own end says that it never will."""
     deadline = time.monotonic() + START_S
-    while not _lives(config):
+    while not lives(config):
         if process.poll() is not None:
             raise died_early("the node", config.home, process.returncode)
         if time.monotonic() >= deadline:
@@ -124,13 +125,15 @@ def _wait_for_life(process: subprocess.Popen[bytes], config: Config) -> None:
         time.sleep(_POLL_S)
 
 
-def _lives(config: Config) -> bool:
-    from p2pchain.client import ClientError, NodeClient  # noqa: PLC0415
+def lives(config: Config) -> bool:
+    """Whether this very node answers: on its port may also be another one, of which ours has still to learn."""
+    from p2pchain.client import ClientError, NodeClient  # noqa: PLC0415 - the client, which no other verb here loads
+    from p2pchain.keystore import NODE_KEY, Keystore  # noqa: PLC0415
 
     if read_pid(config.home) is None or not config.api.enabled:
         return read_pid(config.home) is not None
     try:
         with NodeClient(api_url_of(config), timeout_s=1) as client:
-            return client.is_alive()
+            return client.status()["node_id"] == Keystore(config.home.keys).entry(NODE_KEY).public_key.hex()
     except ClientError:
         return False

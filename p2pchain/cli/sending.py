@@ -19,6 +19,7 @@ from p2pchain.cli.failures import Failure
 from p2pchain.cli.options import current_home, current_node, json_option, node_option
 from p2pchain.cli.passphrases import load_key, passphrase_file_option
 from p2pchain.client import NodeClient
+from p2pchain.client.answers import Trial
 from p2pchain.client.node_client import Wanted
 from p2pchain.config import Home
 from p2pchain.keystore import Keystore
@@ -37,6 +38,7 @@ class SendOptions(TypedDict):
     fee: int | None
     nonce: int | None
     valid_slots: int
+    dry_run: bool
     wait: Wanted | None
     timeout: float
     passphrase_file: Path | None
@@ -50,6 +52,7 @@ def send_options(verb: F) -> F:
         click.option("--fee", type=click.IntRange(0, AMOUNT_MAX), help="Fee to pay [the least that the network takes]."),
         click.option("--nonce", type=click.IntRange(0), help="Nonce [the sender's next one]."),
         click.option("--valid-slots", type=click.IntRange(1), default=VALID_SLOTS, show_default=True, help="Expires after so many slots."),
+        click.option("--dry-run", is_flag=True, help="Sign it, ask the node what would become of it, and submit nothing."),
         click.option("--wait", type=click.Choice(["included", "final"]), help="Wait until it is in a block, or in a final one."),
         click.option("--timeout", type=click.FloatRange(0), default=30.0, show_default=True, help="Longest wait in seconds."),
         passphrase_file_option,
@@ -77,7 +80,21 @@ def send(build: Callable[[ChainSpec, bytes], Sequence[Action]], options: SendOpt
             fee=options["fee"],
             params=params,
         )
-        _print(_outcome(client, raw, options), as_json=options["as_json"])
+        if options["dry_run"]:
+            _print_trial(client.simulate([raw])[0], as_json=options["as_json"])
+        else:
+            _print(_outcome(client, raw, options), as_json=options["as_json"])
+
+
+def _print_trial(trial: Trial, *, as_json: bool) -> None:
+    """Status 1 where the transaction would not do what it says."""
+    if as_json:
+        click.echo(json.dumps(trial))
+    elif trial["error"] is None:
+        click.echo(f"would succeed, for a fee of {trial['fee']}")
+    if trial["error"] is not None:
+        words = "would be refused" if trial["outcome"] == "refused" else f"would fail and pay its fee of {trial['fee']}"
+        raise Failure(f"{words}: {trial['error']['code']}: {trial['error']['message']}")
 
 
 def _outcome(client: NodeClient, raw: bytes, options: SendOptions) -> dict[str, object]:

@@ -6,7 +6,7 @@ with more fields than stand here.
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 Json: TypeAlias = "dict[str, Any]"
 """A JSON object as it came; `Any` because it is foreign."""
@@ -60,6 +60,8 @@ class Status(TypedDict):
     """`version` and `height` of what this node cannot follow."""
     sync: NotRequired[SyncAnswer | None]
     """None while the node is in step; older nodes do not say."""
+    clock_offset_ms: int | None
+    """How far the node's clock is ahead of those of the delegates (negative: behind); None where it heard too few."""
 
 
 class ErrorAnswer(TypedDict):
@@ -71,6 +73,15 @@ class SubmitResult(TypedDict):
     id: str | None
     status: str
     error: ErrorAnswer | None
+
+
+class Trial(TypedDict):
+    id: str | None
+    outcome: Literal["succeeds", "fails", "refused"]
+    """`fails`: the fee would be paid and nothing else done; `refused`: it would be in no block."""
+    error: ErrorAnswer | None
+    fee: str | None
+    fee_least: str | None
 
 
 class TransactionAnswer(TypedDict):

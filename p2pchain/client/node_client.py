@@ -10,7 +10,7 @@ from typing import Literal, Self, TypeAlias, cast
 from p2pchain.chain.codec import encode
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.params import ChainSpec, Params
-from p2pchain.client.answers import Account, Json, Status, SubmitResult, TransactionAnswer
+from p2pchain.client.answers import Account, Json, Status, SubmitResult, TransactionAnswer, Trial
 from p2pchain.client.errors import NodeError, NotInTimeError
 from p2pchain.client.genesis_json import decode_genesis, decode_params
 from p2pchain.client.http_door import HttpDoor
@@ -106,6 +106,11 @@ class NodeClient:
         """Hand in signed transactions in one request; one result each, in order, also where some are rejected."""
         answer = self._door.post("/v1/transactions", encode(list(transactions)), "application/msgpack")
         return cast("list[SubmitResult]", answer["results"])
+
+    def simulate(self, transactions: Sequence[bytes]) -> list[Trial]:
+        """What would become of signed transactions in the next block, in order, each after those before it; nothing is submitted."""
+        answer = self._door.post("/v1/transactions/simulate", encode(list(transactions)), "application/msgpack")
+        return cast("list[Trial]", answer["results"])
 
     def wait_for(self, transaction_id: str, wanted: Wanted, timeout_s: float) -> TransactionAnswer:
         """The transaction once it is `wanted` (final is included too), or has ended otherwise; `NotInTimeError` after the timeout."""

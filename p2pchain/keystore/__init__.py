@@ -15,11 +15,12 @@ from p2pchain.keystore.errors import (
     UnknownKeyError,
     WrongPassphraseError,
 )
-from p2pchain.keystore.folder import KeyEntry, Keystore
+from p2pchain.keystore.folder import NODE_KEY, KeyEntry, Keystore
 from p2pchain.keystore.key_file import Argon2Limits
 from p2pchain.keystore.passphrase import read_passphrase
 
 __all__ = [
+    "NODE_KEY",
     "Argon2Limits",
     "KeyEntry",
     "KeyExistsError",

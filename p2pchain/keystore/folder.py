@@ -38,6 +38,10 @@ class KeyEntry:
         return self.kind == SEALED
 
 
+NODE_KEY = "node"
+"""Name of the key that a node proves itself to its peers with."""
+
+
 class Keystore:
     def __init__(self, path: Path, limits: Argon2Limits | None = None) -> None:
         self._path = path

@@ -19,7 +19,23 @@ def describe_condition(engine: Engine, slot: int) -> str:
     """
     core = engine.core
     requirement = None if core.requirement is None else describe_requirement(core.requirement, core.supported)
-    return "; ".join(text for text in (requirement, _describe(engine, slot), _describe_demotion(engine)) if text)
+    return "; ".join(text for text in (requirement, _describe(engine, slot), _describe_clock(engine), _describe_demotion(engine)) if text)
+
+
+def clock_offset_ms(engine: Engine) -> int | None:
+    """How far this machine's clock is ahead of those of the delegates; see `node.clocks`."""
+    core = engine.core
+    return engine.consensus.clocks.offset_ms(core.now_ms, core.head.schedule.keys, core.key)
+
+
+def _describe_clock(engine: Engine) -> str | None:
+    """A block from more than half a slot ahead waits for its time, so half a slot is what a clock may be wrong."""
+    offset = clock_offset_ms(engine)
+    if offset is None or abs(offset) <= engine.core.spec.slot_ms // 2:
+        return None
+    if offset < 0:
+        return f"this machine's clock is {-offset} ms behind those of the delegates: set it, and keep it set with NTP"
+    return f"ballots come {offset} ms late: this machine's clock is that far ahead, or its links are that slow"
 
 
 def _describe_demotion(engine: Engine) -> str | None:

@@ -10,6 +10,7 @@ from p2pchain.chain.tree import Node
 from p2pchain.chain.types import PublicKey, Signature
 from p2pchain.chain.votes import VOTERS_MAX, Ballot, Certificate, Kind, make_certificate
 from p2pchain.chain.voting import Hold, Proposal, SignState, after_confirm, after_vote, hold_vote, may_confirm
+from p2pchain.node.clocks import Clocks
 from p2pchain.node.core import Core
 from p2pchain.node.effects import BlockFinal, SignBallot
 from p2pchain.node.events import Peer
@@ -31,6 +32,7 @@ class Consensus:
         self.last_seen: dict[PublicKey, int] = {}
         """Slot of the newest ballot of each active delegate: what status and metrics show."""
         self.last_final_ms: int | None = None
+        self.clocks = Clocks(core.spec)
 
     def consider(self, node: Node) -> None:
         """A block entered the tree: vote, then count what was said about it before it came.
@@ -47,6 +49,8 @@ class Consensus:
         core = self._core
         subject = ballot.subject
         self.witness.see_ballots([ballot])
+        if peer is not None and ballot.voter in self.known_voters():
+            self.clocks.hear(ballot, core.now_ms)
         if subject.slot <= core.tree.root.slot or subject.slot > core.slot + 1 or ballot.voter not in self.known_voters():
             return
         if core.ballots.add(ballot) is not True:
@@ -224,3 +228,4 @@ class Consensus:
     def _forget_strangers(self) -> None:
         known = self.known_voters() if self._core.head.id in self._core.tree else self._core.tree.root.schedule.keys
         self.last_seen = {key: slot for key, slot in self.last_seen.items() if key in known}
+        self.clocks.forget_strangers(known)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from p2pchain.chain.actions.delegate import candidate_ids
 from p2pchain.chain.block import Envelope, decode_envelope
 from p2pchain.chain.changing import load_proposals, load_scheduled
+from p2pchain.chain.errors import Refusal
 from p2pchain.chain.outcomes import MEANINGS, Failure, failure_at, failures_in
 from p2pchain.chain.penalty import DelegateOf, matured_amount, position_amount, unbonding_amount
 from p2pchain.chain.schedule import quorum
@@ -34,12 +35,13 @@ from p2pchain.chain.state import (
 from p2pchain.chain.terms import load_terms
 from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.tree import Node
-from p2pchain.chain.types import AccountId, BlockId, TransactionId
+from p2pchain.chain.types import AccountId, BlockId, PublicKey, TransactionId
 from p2pchain.chain.votes import Subject, decode_certificate
-from p2pchain.node.condition import describe_condition
+from p2pchain.node.condition import clock_offset_ms, describe_condition
 from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
 from p2pchain.node.ports import FinalBlock, Network, PeerRefusal, PeerView, Store
+from p2pchain.node.trial import Trial, try_out
 from p2pchain.node.views import (
     AccountView,
     At,
@@ -105,6 +107,7 @@ class Queries:
             protocol_supported=core.supported,
             requirement=core.requirement,
             sync=self._engine.sync_view(now_ms),
+            clock_offset_ms=clock_offset_ms(self._engine),
         )
 
     def account(self, account: AccountId, at: At) -> AccountView:
@@ -166,6 +169,10 @@ class Queries:
         ended = self._core.pool.ended(item)
         return None if ended is None else TransactionView(item, ended.ending, None, None, ended.code, ended.message, None)
 
+    def simulate(self, items: Sequence[Transaction | Refusal]) -> list[Trial]:
+        """What would become of verified transactions in the next block."""
+        return try_out(self._core, items)
+
     def delegates(self, at: At) -> list[DelegateView]:
         """All registered delegates by weight, highest first."""
         view, _ = self._view(at)
@@ -175,7 +182,11 @@ class Queries:
         known = sorted((d for d in found if d is not None), key=lambda d: (-d.stake, d.account))
         waiting = [d.account for d in sorted(known, key=lambda d: d.demoted) if not d.active and d.stake >= self._stake_min]
         ranks = {account: place for place, account in enumerate(waiting, 1)}
-        return [d._replace(rank=ranks.get(d.account), last_miss=last.get(d.account)) for d in known]
+        heard = self._engine.consensus.last_seen
+        return [
+            d._replace(rank=ranks.get(d.account), last_miss=last.get(d.account), last_ballot_slot=heard.get(PublicKey(d.consensus_key)))
+            for d in known
+        ]
 
     def misses(self, limit: int) -> list[SlotMissed]:
         """What this node saw missed since it started, newest first."""

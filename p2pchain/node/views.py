@@ -48,6 +48,8 @@ class StatusView(NamedTuple):
     """A version beyond that, once it is scheduled."""
     sync: SyncView | None = None
     """How far a catch-up has come; None while the node is in step."""
+    clock_offset_ms: int | None = None
+    """How far this machine's clock is ahead of those of the delegates (negative: behind); None where too few were heard."""
 
 
 class PositionView(NamedTuple):
@@ -103,6 +105,8 @@ class DelegateView(NamedTuple):
     """It contradicted itself and never stands again."""
     slashed_bps: int = 0
     """Share of its stake, in 1/10000, that this took."""
+    last_ballot_slot: int | None = None
+    """Slot of the newest ballot of an active delegate that this node heard since it started."""
 
 
 class BlockView(NamedTuple):

@@ -128,10 +128,14 @@ class NodeLoop:
     async def resume_production(self) -> None:
         await self._send.send(events.ProductionResumed())
 
-    async def _submit_batch(self, raw: Sequence[bytes]) -> Sequence[SubmitResult]:
-        opened = self.intake.open_submitted(raw)
+    async def examine(self, transactions: Sequence[bytes]) -> tuple[Verified[Transaction] | Refusal, ...]:
+        """Decode and verify, and take nothing."""
+        opened = self.intake.open_submitted(transactions)
         checks = [check for item in opened if isinstance(item, OpenedTransaction) for check in item.checks]
-        items = _attest(opened, await self._verifier.verify(checks))
+        return _attest(opened, await self._verifier.verify(checks))
+
+    async def _submit_batch(self, raw: Sequence[bytes]) -> Sequence[SubmitResult]:
+        items = await self.examine(raw)
         self._last_request += 1
         request = RequestId(self._last_request)
         done = self._waiting[request] = trio.Event()

@@ -15,6 +15,7 @@ from p2pchain.api.server import ApiServer
 from p2pchain.api.settings import ApiSettings
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.changing import Change, Proposal, Requirement
+from p2pchain.chain.crypto import Verified, attest
 from p2pchain.chain.errors import Code, Refusal
 from p2pchain.chain.evidence import Offence, Said
 from p2pchain.chain.transaction import Transaction, decode_transaction
@@ -23,6 +24,7 @@ from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
 from p2pchain.node.ports import PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
+from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
     At,
@@ -57,7 +59,8 @@ class FakeReads:
         self.final: list[MadeBlock] = []
         self.head: MadeBlock | None = None
         self.slot = 1
-        self.peer_count = 0
+        self.peer_count = 1
+        self.clock_offset_ms: int | None = 0
         self.is_syncing = False
         self.sync: SyncView | None = None
         self.connected: list[tuple[PeerView, Tips | None]] = []
@@ -104,6 +107,7 @@ class FakeReads:
             protocol_supported=1,
             requirement=self.requirement,
             sync=self.sync,
+            clock_offset_ms=self.clock_offset_ms,
         )
 
     def terms(self, at: At) -> TermsView:
@@ -140,6 +144,18 @@ class FakeReads:
 
     def transaction(self, item: TransactionId) -> TransactionView | None:
         return self.transactions.get(item)
+
+    def simulate(self, items: Sequence[Transaction | Refusal]) -> list[Trial]:
+        """Every second one fails."""
+        trials: list[Trial] = []
+        for number, item in enumerate(items):
+            if isinstance(item, Refusal):
+                trials.append(Trial(None, "refused", item.code, item.message, {"found": 1}, None, None))
+            elif number % 2:
+                trials.append(Trial(item.id, "fails", Code.KNOWN_EVIDENCE, "known", {}, item.fee, 10))
+            else:
+                trials.append(Trial(item.id, "succeeds", None, "", {}, item.fee, 10))
+        return trials
 
     def delegates(self, at: At) -> list[DelegateView]:
         terms = [(item.account, item.consensus_key, item.commission_bps, item.stake) for item in self.genesis.delegates]
@@ -182,6 +198,18 @@ class FakeInlet:
         self.batches.append(list(transactions))
         await self.gate.wait()
         return [self._take(raw) for raw in transactions]
+
+    async def examine(self, transactions: Sequence[bytes]) -> Sequence[Verified[Transaction] | Refusal]:
+        await self.gate.wait()
+        return [self._open(raw) for raw in transactions]
+
+    def _open(self, raw: bytes) -> Verified[Transaction] | Refusal:
+        try:
+            verified = attest(decode_transaction(raw, self._spec), ())
+        except Refusal as refusal:
+            return refusal
+        assert verified is not None
+        return verified
 
     def _take(self, raw: bytes) -> SubmitResult:
         try:

@@ -21,7 +21,7 @@ PEER = PeerView(Peer(4), "ab" * 32, "10.0.0.1:5", outbound=True, agent="", conne
 
 async def test_a_node_in_step_is_ready(node: Node) -> None:
     node.reads.grow()
-    assert await node.get("/readyz") == {"ready": True, "blocks_behind": 0, "peers": 0}
+    assert await node.get("/readyz") == {"ready": True, "blocks_behind": 0, "peers": 1}
 
 
 async def test_a_node_that_catches_up_is_not_ready(node: Node) -> None:
@@ -51,8 +51,20 @@ async def test_a_chain_that_stands_still_is_not_ready(node: Node) -> None:
     node.reads.slot = 1 + 3 * 60 + 4
     await node.get("/readyz")
     node.reads.slot += 1
-    error = await node.refused("/readyz?min_peers=1", 503)
+    node.reads.peer_count = 0
+    error = await node.refused("/readyz", 503)
     assert error["message"] == "0 peers, at least 1 wanted; no block became final for 185 slots, at most 184 wanted"
+
+
+@pytest.mark.parametrize(("offset", "way"), [(-251, "behind"), (251, "ahead of")])
+async def test_a_node_with_a_wrong_clock_is_not_ready(node: Node, offset: int, way: str) -> None:
+    node.reads.clock_offset_ms = offset
+    error = await node.refused("/readyz", 503)
+    assert error["message"] == f"the clock is 251 ms {way} those of the delegates, at most 250 wanted"
+    assert (await scrape(node))["p2pchain_clock_offset_seconds"] == offset / 1_000
+    for fine in (None, offset // abs(offset) * 250):
+        node.reads.clock_offset_ms = fine
+        await node.get("/readyz")
 
 
 async def test_liveness_asks_nothing_of_the_node(node: Node) -> None:
@@ -70,7 +82,14 @@ async def scrape(node: Node) -> dict[str, float]:
 
 async def test_metrics_are_zero_from_the_start(node: Node) -> None:
     found = await scrape(node)
-    for name in ("final_blocks_total", "final_transactions_total", "finality_latency_seconds_count", "head_height", "syncing", "peers"):
+    for name in (
+        "final_blocks_total",
+        "final_transactions_total",
+        "finality_latency_seconds_count",
+        "head_height",
+        "syncing",
+        "clock_offset_seconds",
+    ):
         assert found[f"p2pchain_{name}"] == 0
     assert found["p2pchain_process_resident_memory_bytes"] > 0
     assert all(name.startswith("p2pchain_") for name in found)
@@ -99,6 +118,31 @@ async def test_metrics_add_up_what_is_published(node: Node) -> None:
     assert found['p2pchain_finality_latency_seconds_bucket{le="+Inf"}'] == 2
     assert (found["p2pchain_head_height"], found["p2pchain_final_height"], found["p2pchain_unfinal_blocks"]) == (3, 2, 1)
     assert (found["p2pchain_mempool_transactions"], found["p2pchain_mempool_bytes"]) == (7, 1_400)
+
+
+async def test_every_delegate_has_its_metrics(node: Node) -> None:
+    found = await scrape(node)
+    mine = f'{{delegate="{address(2000)}"}}'
+    assert (found[f"p2pchain_delegate_active{mine}"], found[f"p2pchain_delegate_demoted{mine}"]) == (1, 0)
+    assert (found[f"p2pchain_delegate_blocks_total{mine}"], found[f"p2pchain_delegate_missed_heartbeats_total{mine}"]) == (12, 1)
+    assert found[f"p2pchain_delegate_last_ballot_slot{mine}"] == 0
+
+
+async def test_requests_are_counted_by_route_and_status(node: Node) -> None:
+    def counted(found: dict[str, float], status: int) -> float:
+        return found.get(f'p2pchain_api_requests_total{{route="GET /v1/blocks/{{reference}}",status="{status}"}}', -1)
+
+    before = await scrape(node)
+    assert (counted(before, 200), counted(before, 404)) == (0, -1)
+    node.reads.grow()
+    await node.get("/v1/blocks/1")
+    await node.get("/v1/blocks/final")
+    await node.refused("/v1/blocks/7", 404)
+    await node.refused("/v1/blocks/seven", 400)
+    found = await scrape(node)
+    assert [counted(found, status) for status in (200, 404, 400)] == [2, 1, 1]
+    assert found['p2pchain_api_request_seconds_total{route="GET /v1/blocks/{reference}"}'] > 0
+    assert found['p2pchain_api_requests_total{route="GET /metrics",status="200"}'] == 1
 
 
 def test_misses_of_more_delegates_than_the_bound_are_counted_together() -> None:

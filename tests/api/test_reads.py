@@ -48,6 +48,7 @@ async def test_the_status_has_every_promised_name(node: Node) -> None:
         "protocol_supported": 1,
         "requirement": None,
         "sync": None,
+        "clock_offset_ms": 0,
     }
 
 
@@ -203,6 +204,7 @@ async def test_delegates_are_listed(node: Node) -> None:
         "demoted",
         "standing",
         "rank",
+        "last_ballot_slot",
         "last_miss",
     }
 

@@ -1,11 +1,17 @@
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from p2pchain.cli.background import read_pid
+from p2pchain.cli.node import lives
+from p2pchain.config import Home, load_config
 from tests.e2e.network import command, processes_of
 from tests.e2e.ports import free_port
+from tests.e2e.waiting import wait_until
 
 
 @pytest.fixture
@@ -54,6 +60,19 @@ def test_a_port_in_use_is_refused_in_one_line(running: Path, tmp_path: Path, key
     assert len([line for line in told.splitlines() if line.startswith("p2pchain: ")]) == 1
     assert command("start", "--home", str(other), expect=1).stderr.startswith("p2pchain: ")
     assert not processes_of(other)
+
+
+def test_the_answer_of_another_node_is_not_taken_for_ones_own(running: Path, home: Path, tmp_path: Path) -> None:
+    taken = _value(command("config", "show", "--home", str(running), "--json").stdout, "api", "listen")
+    other = tmp_path / "other"
+    command("init", "--delegate", "--open", "--home", str(other), "--set", f"api.listen={taken}")
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()", "run", "--home", str(other)], stdin=subprocess.PIPE
+    ) as waiting:
+        (other / "data" / "node.pid").write_text(f"{waiting.pid}\n")
+        wait_until(lambda: read_pid(Home(other)) == waiting.pid, 10, "the process has its command line")
+        assert not lives(load_config(other))
+    assert lives(load_config(home))
 
 
 def test_a_delegate_whose_node_key_is_its_signing_key_is_refused_in_one_line(home: Path) -> None:

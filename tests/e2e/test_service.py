@@ -100,6 +100,8 @@ def test_what_waited_and_what_was_final_survive_a_kill(service: Service) -> None
     address = json.loads(command("keys", "show", "account", "--home", str(service.home), "--json").stdout)["address"]
     assert keys.exists()
     sent = ["tx", "transfer", "--from", "account", "--to", address, "--amount", "1", "--home", str(service.home), "--json"]
+    assert json.loads(command(*sent, "--dry-run").stdout)["outcome"] == "succeeds"
+    assert "would be refused: nonce_gap: " in command(*sent, "--dry-run", "--nonce", "1", expect=1).stderr
     first = json.loads(command(*sent, "--wait", "final").stdout)
     assert first["status"] == "final"
     with NodeClient(service.url) as client:

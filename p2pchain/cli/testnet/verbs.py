@@ -120,9 +120,8 @@ def bundle(folder: Path) -> None:
 
 
 def _bundle_text(testnet: Testnet) -> str:
-    from p2pchain.cli.home_making import NODE_KEY  # noqa: PLC0415
     from p2pchain.genesis_file import dumps_bundle, load_genesis, load_installed  # noqa: PLC0415
-    from p2pchain.keystore import Keystore  # noqa: PLC0415
+    from p2pchain.keystore import NODE_KEY, Keystore  # noqa: PLC0415
 
     def seed(node: NodeRecord) -> str:
         return f"{Keystore(node.layout.keys).entry(NODE_KEY).public_key.hex()}@{node.p2p}"
