@@ -88,9 +88,13 @@ class FarSync:
         """Whether this is the way to catch up now."""
         if self._core.now_ms < self._off_until_ms:
             return False
-        claimed, target, height = self._sync.claimed, self._sync.target, self._core.tree.root.height
-        has_more = len(self._chain) > 0 and claimed > self.reached
-        return has_more or (target if target > height else claimed) - height > FAR_BLOCKS
+        claimed, height = self._sync.claimed, self._core.tree.root.height
+        if len(self._chain) > 0 and claimed > self.reached:
+            return True
+        if claimed - height <= FAR_BLOCKS:  # after most events: nothing else is looked at
+            return False
+        target = self._sync.target
+        return target == height or target - height > FAR_BLOCKS
 
     def owns(self, request: int) -> bool:
         return self.questions.owns(request)
@@ -107,7 +111,7 @@ class FarSync:
 
     def plan(self) -> None:
         """Drop what is settled, ask for what is missing."""
-        self._chain.drop_until(self._core.tree.root.height)
+        self._drop_settled()
         self.questions.expire()
         if not self.is_active:
             self._moved_ms = self._core.now_ms
@@ -117,6 +121,13 @@ class FarSync:
             return
         self._ask_proofs()
         self._ask_bodies()
+
+    def _drop_settled(self) -> None:
+        """What has become final, by this way or another."""
+        height = self._core.tree.root.height
+        self._chain.drop_until(height)
+        while self._held and (lowest := min(self._held)) <= height:
+            self._held_bytes -= len(self._held.pop(lowest).block.raw)
 
     def _ask_proofs(self) -> None:
         core, root = self._core, self._core.tree.root

@@ -52,9 +52,9 @@ class HeaderChain:
 
     def drop_until(self, height: int) -> None:
         """What is final here needs no proof any more."""
-        for dropped in [at for at in self._ids if at <= height]:
-            del self._ids[dropped]
-            self._proofs.pop(dropped, None)
+        while self._ids and (lowest := next(iter(self._ids))) <= height:  # they came in ascending order
+            del self._ids[lowest]
+            self._proofs.pop(lowest, None)
         if not self._ids:
             self.top = None
 

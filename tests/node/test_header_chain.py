@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from p2pchain.chain.errors import Code, Invalid
-from p2pchain.chain.votes import Kind
+from p2pchain.chain.schedule import quorum
+from p2pchain.chain.votes import Kind, make_certificate
 from p2pchain.node.header_chain import STEP_BLOCKS, HeaderChain, Headers, choose_proofs, read_headers
 from tests.fakes.long_chain import LongChain, make_chain
 
@@ -87,6 +88,14 @@ def test_a_certificate_of_votes_or_for_another_block_proves_nothing(made: LongCh
     first = made.steps[0].confirms
     assert first.kind is Kind.CONFIRM
     assert choose_proofs(headers_of(made, [items[0], b"\x91" + first.raw[1:]]), made.sets[0], 1) == []
+
+
+@pytest.mark.parametrize("spacing", [1, STEP_BLOCKS])
+def test_less_than_a_quorum_proves_nothing(made: LongChain, spacing: int) -> None:
+    headers = headers_of(made)
+    few = [make_certificate(proof.kind, proof.subject, dict(list(proof.signatures.items())[1:])) for _, proof in made.steps]
+    assert len(few[0].signatures) == quorum(len(made.sets[0])) - 1
+    assert choose_proofs(headers._replace(confirms=[proof.raw for proof in few]), made.sets[0], spacing) == []
 
 
 def test_without_certificates_nothing_is_proven(made: LongChain) -> None:
