@@ -29,7 +29,7 @@ from p2pchain.node.pace import BLOCKS_MAX
 from p2pchain.node.sync import Sync
 from p2pchain.wire.messages import ANSWER_BYTES_MAX, HEADERS_MAX, GetBodies, GetProofs
 
-FAR_BLOCKS = 16
+FAR_BLOCKS = 8
 """Up to so many blocks one answer with everything in it is quicker than proofs first."""
 HELD_BYTES_MAX = 16 << 20
 """Sixteen answers: enough for eight peers with two questions each."""
