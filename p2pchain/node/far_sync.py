@@ -13,9 +13,6 @@ Bounds: `HELD_BYTES_MAX` of bodies that wait, plus one answer; `header_chain` bo
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Invalid, NotYet
 from p2pchain.chain.types import Height
 from p2pchain.node import events
@@ -24,6 +21,7 @@ from p2pchain.node.core import Core
 from p2pchain.node.events import Peer
 from p2pchain.node.far_questions import FarQuestions
 from p2pchain.node.header_chain import LINKS_MAX, STEP_BLOCKS
+from p2pchain.node.held_bodies import Held, HeldBodies
 from p2pchain.node.importer import Importer
 from p2pchain.node.pace import BLOCKS_MAX
 from p2pchain.node.sync import Sync
@@ -47,13 +45,6 @@ LEAST_BYTES = 64 << 10
 """Less than this is not asked for, however slow a peer is: a link that carries any block carries this."""
 
 
-class Held(NamedTuple):
-    """A body that waits for its turn."""
-
-    peer: Peer
-    block: Block
-
-
 class FarSync:
     """What is proven, what of it is here, and what is asked for next."""
 
@@ -64,8 +55,7 @@ class FarSync:
         self._consensus = consensus
         self._chain = core.proven
         self.questions = FarQuestions(core, sync)
-        self._held: dict[int, Held] = {}
-        self._held_bytes = 0
+        self.held = HeldBodies()
         self._imported = 0
         self._fit = FIT_AT_FIRST
         """Blocks that fill one answer, by the last one that came."""
@@ -126,8 +116,7 @@ class FarSync:
         """What has become final, by this way or another."""
         height = self._core.tree.root.height
         self._chain.drop_until(height)
-        while self._held and (lowest := min(self._held)) <= height:
-            self._held_bytes -= len(self._held.pop(lowest).block.raw)
+        self.held.drop_until(height)
 
     def _ask_proofs(self) -> None:
         core, root = self._core, self._core.tree.root
@@ -149,7 +138,7 @@ class FarSync:
         while (gap := self._next_gap(at)) is not None:
             start, end = gap
             is_first = start == self.reached + 1
-            waiting = self._held_bytes + len(self.questions.of_kind(bodies=True)) * ANSWER_BYTES_MAX
+            waiting = self.held.bytes + len(self.questions.of_kind(bodies=True)) * ANSWER_BYTES_MAX
             if waiting >= HELD_BYTES_MAX and not is_first:
                 return
             asked = [question.peer for question in self.questions.of_kind(bodies=True) if question.from_height <= start < question.end]
@@ -173,11 +162,11 @@ class FarSync:
             covering = next((question for question in open_ones if question.from_height <= at < question.end), None)
             if covering is not None:
                 at = covering.end
-            elif at in self._held:
+            elif at in self.held:
                 at += 1
             else:
                 ends = [question.from_height for question in open_ones if question.from_height > at]
-                return at, min([*ends, *(held for held in self._held if held > at), at + self._fit, top + 1])
+                return at, min([*ends, self.held.next_above(at) or top + 1, at + self._fit, top + 1])
         return None
 
     # --- answers
@@ -231,25 +220,23 @@ class FarSync:
         self._least = max(1, min(BLOCKS_MAX, LEAST_BYTES * len(blocks) // size))
         for block in blocks:
             height = block.header.height
-            if height > self.reached and height not in self._held and self._chain.id_at(height) == block.id:
-                self._held[height] = Held(event.peer, block)
-                self._held_bytes += len(block.raw)
+            if height > self.reached and self._chain.id_at(height) == block.id:
+                self.held.put(event.peer, block)
 
     # --- executing
 
     def _is_ready(self) -> bool:
         height = self.reached + 1
         proven = self._chain.id_at(height)
-        return proven is not None and (height in self._held or proven in self._core.tree)
+        return proven is not None and (height in self.held or proven in self._core.tree)
 
     def import_ready(self) -> None:
         """Execute bodies whose turn it is, as many as one event may take."""
         work = 0
         while work < WORK_MAX and self._is_ready():
             height = self.reached + 1
-            held = self._held.pop(height, None)
+            held = self.held.take(height)
             if held is not None:
-                self._held_bytes -= len(held.block.raw)
                 work += BLOCK_WORK + len(held.block.transactions)
             if not self._import(height, held):
                 return
@@ -300,7 +287,8 @@ class FarSync:
 
     def _forget(self) -> None:
         self._chain.clear()
-        self._held, self._held_bytes, self._imported = {}, 0, 0
+        self.held.clear()
+        self._imported = 0
         self.questions.forget()
         self._is_blocked = False
         self._unable.clear()

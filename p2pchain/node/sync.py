@@ -74,8 +74,8 @@ class Sync:
         self._doubted: dict[Peer, int] = {}
         self._only: tuple[Peer, int] | None = None
         self._range_end = 0
-        self._givers: set[Peer] = set()
-        """Whose ranges were imported above our final block."""
+        self._givers: dict[Peer, int] = {}
+        """Whose ranges were imported last, and where our final block was then."""
         self._lagging_since_ms: int | None = None
 
     @property
@@ -188,9 +188,10 @@ class Sync:
     def _begin_again(self) -> None:
         """All blocks that are claimed to be final came, and nothing that proves them: whoever gave them has no proof."""
         self._range_end = 0
-        for peer in sorted(self._givers):
-            self._rest(peer, ranges=True)
-            self.doubt(peer)
+        for peer, height in sorted(self._givers.items()):
+            if height == self._core.tree.root.height:
+                self._rest(peer, ranges=True)
+                self.doubt(peer)
         self._givers.clear()
 
     def ask_branch(self, peer: Peer, tip: BlockId, after: BlockId = NO_BLOCK) -> None:
@@ -231,7 +232,7 @@ class Sync:
             answer = self._answers.pop(self._reached + 1, None)
             if answer is None:
                 return
-            self._givers.add(answer.peer)
+            self._givers[answer.peer] = self._core.tree.root.height
             yield answer
 
     def leave(self, peer: Peer) -> None:
@@ -239,7 +240,7 @@ class Sync:
         self._asked = {request: asked for request, asked in self._asked.items() if asked.peer != peer}
         self._answers = {height: answer for height, answer in self._answers.items() if answer.peer != peer}
         self._doubted.pop(peer, None)
-        self._givers.discard(peer)
+        self._givers.pop(peer, None)
         self._resting = {key: until for key, until in self._resting.items() if key[0] != peer}
 
     def next_ms(self) -> int | None:

@@ -12,8 +12,9 @@ from p2pchain.chain.types import BlockId, Height, Slot
 from p2pchain.chain.votes import Subject
 from p2pchain.node import effects as e
 from p2pchain.node.events import Peer, PeerLeft, StatusReceived
-from p2pchain.node.far_sync import FAR_BLOCKS, OFF_MS, STALLED_MS, Held
+from p2pchain.node.far_sync import FAR_BLOCKS, OFF_MS, STALLED_MS
 from p2pchain.node.header_chain import LINKS_MAX
+from p2pchain.node.held_bodies import HeldBodies
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, GetBlocks, GetBodies, GetProofs, Message, Proofs, Tips
 from tests.fakes.long_chain import SLOT_MS, LongChain, make_chain
@@ -386,31 +387,27 @@ def test_what_is_kept_for_later_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     for _ in range(100):
         world.run(50)
         far = fresh.running.far
-        most = max(most, far._held_bytes)
-        assert far._held_bytes == sum(len(held.block.raw) for held in far._held.values())
+        most = max(most, far.held.bytes)
         assert len(fresh.running.core.asked_bodies) <= 6
         assert len(fresh.running.core.proven) <= LINKS_MAX
     assert size // 8 < most <= size // 4 + 6 * size // 20
 
 
-def test_what_became_final_in_another_way_is_not_kept() -> None:
-    """The last of a range lies here; the blocks before it come from elsewhere, and it with them."""
-    made = chain()
-    world, fresh = world_of(made, SimNode)
-    first = made.steps[0].stored.block.raw
-    world.drops = lambda _source, _target, message: isinstance(message, Blocks) and first in message.items
-    world.start()
-    world.run(900)
-    far = fresh.running.far
-    assert far._held
-    fresh.running.far.give_up("for this test")
-    assert (len(far._held), far._held_bytes, len(far.questions)) == (0, 0, 0)
-    far._held[1] = Held(Peer(0), made.steps[0].stored.block)
-    far._held_bytes = len(first)
-    world.drops = lambda *_: False
-    world.run(5_000)
-    assert final_of(fresh) == HEIGHT
-    assert (len(far._held), far._held_bytes) == (0, 0)
+def test_bodies_that_wait_are_counted_and_dropped_once_they_are_settled() -> None:
+    blocks = [step.stored.block for step in chain().steps[:3]]
+    held = HeldBodies()
+    for block in (*blocks[::-1], blocks[0]):
+        held.put(Peer(1), block)
+    assert held.bytes == sum(len(block.raw) for block in blocks)
+    assert (held.next_above(0), held.next_above(1), held.next_above(3)) == (1, 2, None)
+    held.drop_until(1)
+    assert 1 not in held
+    taken = held.take(2)
+    assert taken is not None
+    assert taken.block is blocks[1]
+    assert held.take(2) is None
+    held.drop_until(3)
+    assert (len(held), held.bytes) == (0, 0)
 
 
 def test_proofs_of_blocks_that_nobody_gives_are_let_go() -> None:
