@@ -9,14 +9,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from p2pchain.api import accounts, blocks, evidence, metrics, probes, status, streams, terms, transactions
 from p2pchain.api.context import Context
+from p2pchain.api.docs_page import draw_docs
 from p2pchain.api.edge import Edge
 from p2pchain.api.errors import ApiError, JsonResponse, error_response, from_refusal
-from p2pchain.api.openapi import Answer, Endpoint, document
+from p2pchain.api.openapi import TEXT, Answer, Endpoint, document
 from p2pchain.api.parameters import query_of
 from p2pchain.chain.errors import Refusal
 
@@ -25,6 +26,12 @@ async def get_openapi(context: Context, request: Request) -> Response:
     query_of(request)
     version = context.queries.status(context.clock()).version
     return JsonResponse(document(ENDPOINTS, version))
+
+
+async def get_docs(context: Context, request: Request) -> Response:
+    query_of(request)
+    version = context.queries.status(context.clock()).version
+    return HTMLResponse(draw_docs(ENDPOINTS, version, str(request.base_url).rstrip("/")))
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -37,6 +44,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *streams.ENDPOINTS,
     *probes.ENDPOINTS,
     *metrics.ENDPOINTS,
+    Endpoint("GET", "/docs", get_docs, "This description as a page for people", (Answer(200, "HTML", TEXT, "text/html"),), (), (400,)),
     Endpoint("GET", "/openapi.json", get_openapi, "This document", (Answer(200, "OpenAPI 3.1", {"type": "object"}),), (), (400,)),
 )
 

@@ -92,6 +92,10 @@ _ERROR_WORDS = {
 }
 
 
+def error_words(status: int) -> str:
+    return _ERROR_WORDS[status]
+
+
 def document(endpoints: Iterable[Endpoint], version: str) -> Schema:
     """The OpenAPI document of all endpoints."""
     paths: dict[str, dict[str, object]] = {}

@@ -7,7 +7,7 @@ the header bytes.  The bytes are kept beside the decoded value: nothing is encod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from p2pchain.chain.codec import decode_array, decode_byte_strings, encode, require_at_most, require_bytes, require_int
@@ -108,9 +108,10 @@ def block_id(header_raw: bytes) -> BlockId:
     return BlockId(digest(Domain.BLOCK, header_raw))
 
 
-def decode_envelope(raw: bytes) -> Envelope:
+def decode_envelope(raw: bytes, read_certificate: Callable[[bytes], Certificate] = decode_certificate) -> Envelope:
     """The parts of a block; `Invalid` for a wrong shape or a certificate other than the header's.
 
+    `read_certificate` is for whoever has decoded it before.
     The limits are those of any network; `validate_size` asks for those in force above the block's parent.
     """
     heads, items = decode_byte_strings(raw, what="block", heads=3, bytes_max=BYTES_CEILING, items_max=TRANSACTIONS_CEILING)
@@ -120,7 +121,7 @@ def decode_envelope(raw: bytes) -> Envelope:
         raise Invalid(
             Code.WRONG_CERTIFICATE, "header commits to another certificate than the block carries", wanted=header.certificate_hash
         )
-    certificate = decode_certificate(certificate_raw) if certificate_raw else None
+    certificate = read_certificate(certificate_raw) if certificate_raw else None
     if certificate is not None and (certificate.kind is not Kind.VOTE or certificate.subject.slot >= header.slot):
         raise Invalid(Code.WRONG_CERTIFICATE, "a block carries a certificate of votes for an earlier slot, or none")
     signed = Signature(require_bytes(signature, what="block signature", size=SIGNATURE_BYTES))

@@ -41,8 +41,9 @@ class Domain(Enum):
     COMMITMENT = b"p2pchain/commitment/1"
     RECOVERY = b"p2pchain/recovery/1"
 
-
-_PREFIX = {domain: domain.value + b"\x00" for domain in Domain}
+    def __init__(self, text: bytes) -> None:
+        self.prefix = text + b"\x00"
+        """What the hashed or signed bytes begin with."""
 
 
 class SignatureCheck(NamedTuple):
@@ -90,12 +91,12 @@ class KeySigner:
 
 def digest(domain: Domain, data: bytes) -> Hash:
     """SHA-256 over the domain, a zero byte, and the data."""
-    return Hash(hashlib.sha256(_PREFIX[domain] + data).digest())
+    return Hash(hashlib.sha256(domain.prefix + data).digest())
 
 
 def signed_message(domain: Domain, chain_id: ChainId, body: bytes) -> bytes:
     """The exact bytes that an Ed25519 signature covers."""
-    return _PREFIX[domain] + chain_id + body
+    return domain.prefix + chain_id + body
 
 
 def is_valid_signature(check: SignatureCheck) -> bool:
@@ -131,7 +132,7 @@ def merkle_root(ids: Sequence[bytes]) -> Hash:
     """
     if not ids:
         return ZERO_HASH
-    leaf, node = _PREFIX[Domain.TRANSACTION_LEAF], _PREFIX[Domain.TRANSACTION_NODE]
+    leaf, node = Domain.TRANSACTION_LEAF.prefix, Domain.TRANSACTION_NODE.prefix
     sha256 = hashlib.sha256
     level = [sha256(leaf + item).digest() for item in ids]
     while len(level) > 1:

@@ -13,7 +13,7 @@ read, so an upgrade neither hides an offence nor invents one.
 from __future__ import annotations
 
 from enum import StrEnum, unique
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from p2pchain.chain.codec import Value, decode, encode, require_array, require_bytes, require_int
 from p2pchain.chain.crypto import Domain, SignatureCheck, is_valid_signature, signed_message
@@ -54,9 +54,35 @@ class Offence(NamedTuple):
     slot: Slot
 
 
-def offence_of(ballot: Ballot) -> Offence:
-    """What a ballot would be half of."""
-    return Offence(ballot.voter, said_in(ballot.kind), ballot.subject.slot)
+class SignedHeader(NamedTuple):
+    """A block's header as its producer signed it."""
+
+    producer: PublicKey
+    slot: Slot
+    raw: bytes
+    signature: Signature
+
+
+Signed: TypeAlias = Ballot | SignedHeader
+
+
+def offence_of(signed: Signed) -> Offence:
+    """What a signed message would be half of."""
+    if isinstance(signed, Ballot):
+        return Offence(signed.voter, said_in(signed.kind), signed.subject.slot)
+    return Offence(signed.producer, Said.BLOCK, signed.slot)
+
+
+def says_same(one: Signed, other: Signed) -> bool:
+    """Whether two messages with one offence say the same, and so prove nothing; a second signature is no second word."""
+    if isinstance(one, Ballot):
+        return isinstance(other, Ballot) and one.subject == other.subject
+    return isinstance(other, SignedHeader) and one.raw == other.raw
+
+
+def encode_signed(signed: Signed) -> bytes:
+    """The message as evidence carries it."""
+    return encode_ballot_statement(signed) if isinstance(signed, Ballot) else encode_header_statement(signed.raw, signed.signature)
 
 
 class Statement(NamedTuple):

@@ -86,10 +86,12 @@ class Tree:
         self._view = view
         self._nodes: dict[BlockId, Node] = {self.root.id: self.root}
         self._received = 0
+        self.revision = 0
+        """Grows with every change: who has seen the tree at one revision need not look at it again."""
         self._room = self.terms_bound
         self._head: Node | None = None
         self._newest_certified: Node | None = None
-        """Both are asked for after every event, and kept until the tree changes."""
+        """Both are asked for often, and kept until the tree changes."""
         self.durable = self.root
         """The last final block that is known to be on disk: what is told to anybody outside."""
         self.settling: list[Node] = []
@@ -308,9 +310,10 @@ class Tree:
 
     def settled(self) -> None:
         """The base view holds what was finalised: its changes need no longer lie above it."""
-        for node in self.settling:
-            node.changes = None
-        self.settling = []
+        if self.settling:
+            for node in self.settling:
+                node.changes = None
+            self.settling = []
         self.durable = self.root
 
     def prune(self, protected: Collection[BlockId]) -> list[Node]:
@@ -335,6 +338,7 @@ class Tree:
         self._changed()
 
     def _changed(self) -> None:
+        self.revision += 1
         self._head = self._newest_certified = None
 
 

@@ -32,6 +32,7 @@ VERBS = {
     "sim": Verb("p2pchain.cli.sim:sim", "Simulate a whole network with faults, from one seed."),
     "evidence": Verb("p2pchain.cli.evidence:evidence", "List and submit contradicting signatures of delegates."),
     "recovery": Verb("p2pchain.cli.recovery:recovery", "Go on without delegates that are gone for good."),
+    "doctor": Verb("p2pchain.cli.doctor.verb:doctor", "Look for what is wrong with the node, and say what to do."),
     "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),
 }
 

@@ -6,6 +6,7 @@ Our own ballots come back through `count`, by the same door as a stranger's, aft
 from __future__ import annotations
 
 from p2pchain.chain.outcomes import failures_in
+from p2pchain.chain.schedule import quorum
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import PublicKey, Signature
 from p2pchain.chain.votes import VOTERS_MAX, Ballot, Certificate, Kind, make_certificate
@@ -144,8 +145,8 @@ class Consensus:
     def _try_certify(self, node: Node) -> None:
         if node.certificate is not None or node is self._core.tree.root:
             return
-        votes = self._countable(Kind.VOTE, node)
-        if len(votes) <= VOTERS_MAX and self._core.tree.has_quorum(node, votes.keys()):
+        votes = self._decisive(Kind.VOTE, node)
+        if votes is not None:
             self._certify(node, make_certificate(Kind.VOTE, node.subject, votes))
 
     def _certify(self, node: Node, certificate: Certificate) -> bool:
@@ -168,14 +169,18 @@ class Consensus:
     def _try_finalise(self, node: Node) -> None:
         if node is self._core.tree.root or node.id not in self._core.tree:
             return
-        confirms = self._countable(Kind.CONFIRM, node)
-        if len(confirms) <= VOTERS_MAX and self._core.tree.has_quorum(node, confirms.keys()):
+        confirms = self._decisive(Kind.CONFIRM, node)
+        if confirms is not None:
             self._finalise(node, make_certificate(Kind.CONFIRM, node.subject, confirms))
 
-    def _countable(self, kind: Kind, node: Node) -> dict[PublicKey, Signature]:
-        """The ballots on a block by those who have a vote on it."""
-        voters = self._core.tree.voters(node)
-        return {key: value for key, value in self._core.ballots.signatures(kind, node.subject).items() if key in voters}
+    def _decisive(self, kind: Kind, node: Node) -> dict[PublicKey, Signature] | None:
+        """The ballots on a block by those who have a vote on it; None where they are no quorum, or too many for a certificate."""
+        tree, signatures = self._core.tree, self._core.ballots.signatures(kind, node.subject)
+        if len(signatures) < quorum(len(node.governors)) or not tree.has_quorum(node, signatures.keys()):
+            return None
+        voters = tree.voters(node)
+        countable = {key: value for key, value in signatures.items() if key in voters}
+        return countable if len(countable) <= VOTERS_MAX else None
 
     def recover(self) -> None:
         """Make the base of an installed recovery final where it is known, and begin anew above it."""

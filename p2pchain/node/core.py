@@ -50,6 +50,8 @@ class Core:
         self.last_request = 0
         self.now_ms = 0
         self.slot = 0
+        self.slot_start_ms = self.slot_end_ms = 0
+        """Of the slot that runs: when it began, and when the next one does."""
         self.effects = Effects()
         self.head: Node = tree.head()
         self.peers: dict[Peer, Tips] = {}
@@ -57,7 +59,9 @@ class Core:
     def set_time(self, now_ms: int) -> None:
         """Once an event: everything asks for the slot."""
         self.now_ms = now_ms
-        self.slot = self.spec.slot_at(now_ms)
+        if not self.slot_start_ms <= now_ms < self.slot_end_ms:
+            self.slot = self.spec.slot_at(now_ms)
+            self.slot_start_ms, self.slot_end_ms = (self.spec.slot_start_ms(slot) for slot in (self.slot, self.slot + 1))
 
     @property
     def is_outgrown(self) -> bool:

@@ -107,6 +107,7 @@ class Engine:
         self._catching_up = CatchingUp(self.core, self.sync, self.importer, self.consensus, partial(self._block_received, asked=True))
         self._waiting: dict[BlockId, Waiting] = {}
         self._slot_seen = 0
+        self._revision_seen = -1
         self._head_told: Node | None = None
         self._resumed = False
         self._grace_ms = now_ms + spec.slot_ms
@@ -151,7 +152,7 @@ class Engine:
 
     def next_ms(self) -> int:
         """When `TimeReached` is due at the latest."""
-        due = self.core.spec.slot_start_ms(self.core.slot + 1)
+        due = self.core.slot_end_ms
         for moment in (self.gossip.next_ms(), self.far.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
             if moment is not None and moment < due:
                 due = moment
@@ -221,7 +222,10 @@ class Engine:
     def _advance(self) -> None:
         """What follows every event."""
         core = self.core
-        self._settle_head()
+        if core.tree.revision != self._revision_seen:  # nine events of ten change nothing in the tree
+            self._settle_head()
+            self._revision_seen = core.tree.revision
+        self.upgrading.look()
         if core.slot != self._slot_seen:
             self.misses.look(core.slot, seen=self._slot_seen, own=self._why_idle())
             self._slot_seen = core.slot
@@ -233,7 +237,7 @@ class Engine:
         if not self.far.is_active:
             self.sync.plan()
         self.progress.look(core.now_ms, core.tree.root.height, is_behind=self.sync.is_behind)
-        if not self.sync.is_behind and core.now_ms >= self._grace_ms:
+        if self.producer.is_time() and not self.sync.is_behind and core.now_ms >= self._grace_ms:
             self.producer.produce()
         self.gossip.flush()
 
@@ -256,7 +260,6 @@ class Engine:
         head = core.head = core.tree.head()
         core.pool.params = head.schedule.terms.params
         self._review_pool()
-        self.upgrading.look()
         if head is not self._head_told:
             self._head_told = head
             core.effects.publish.append(HeadChanged(head.subject))
@@ -344,7 +347,7 @@ class Engine:
     def _retry_waiting(self) -> None:
         """Blocks whose parent or time has come."""
         tree = self.core.tree
-        moved = True
+        moved = bool(self._waiting)
         while moved:
             moved = False
             for item, (peer, block) in list(self._waiting.items()):

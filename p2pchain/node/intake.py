@@ -12,11 +12,11 @@ from typing import assert_never
 from p2pchain.chain.block import Block, decode_envelope, header_check
 from p2pchain.chain.crypto import SignatureCheck, Verified
 from p2pchain.chain.errors import Invalid, Refusal
-from p2pchain.chain.evidence import encode_ballot_statement, offence_of
 from p2pchain.chain.transaction import Transaction, decode_transaction, signature_checks, transaction_id
 from p2pchain.chain.types import ChainId, PublicKey, TransactionId
 from p2pchain.chain.votes import Ballot, Certificate, Kind, ballot_checks, certificate_checks, decode_certificate
 from p2pchain.node import events
+from p2pchain.node.certificates import Certificates
 from p2pchain.node.core import Core
 from p2pchain.node.events import Event, Peer
 from p2pchain.node.opened import Opened, OpenedTransaction, Results, require_verified
@@ -30,9 +30,6 @@ _SIGNATURE_TAIL = 66
 
 __all__ = ["Intake", "Opened", "OpenedTransaction", "require_verified"]
 
-CERTIFICATES_MAX = 8
-"""Decoded certificates that are kept: every peer sends the same few, within a slot or two.  With 101 delegates 300 KB at most."""
-
 _GOSSIP = messages.BlockMessage, messages.BallotMessage, messages.CertificateMessage, messages.Transactions
 """What comes unasked, as new as its sender is."""
 
@@ -40,14 +37,15 @@ _GOSSIP = messages.BlockMessage, messages.BallotMessage, messages.CertificateMes
 class Intake:
     """Reads the engine's pool and ballots, changes nothing."""
 
-    def __init__(self, core: Core, expects: Callable[[Peer, int], bool] = lambda _peer, _request: True) -> None:
+    def __init__(
+        self, core: Core, expects: Callable[[Peer, int], bool] = lambda _peer, _request: True, certificates: Certificates | None = None
+    ) -> None:
         """`expects` says whether an answer of a peer was asked for: what was not is not worth a single check."""
         self._expects = expects
+        self._certificates = certificates or Certificates()
         self._core = core
         self._spec = core.spec
         self._chain_id = ChainId(core.spec.chain_id)
-        self._certificates: dict[bytes, Certificate] = {}
-        """The newest that were well formed, by their bytes."""
 
     def open(self, peer: Peer, message: Message) -> Opened | None:
         """The event in a message; None where there is nothing to do.  `Invalid` where it is malformed."""
@@ -106,7 +104,7 @@ class Intake:
 
     def read_block(self, raw: bytes) -> tuple[Block, list[SignatureCheck]]:
         """A block and all the signatures in it that are not verified yet."""
-        envelope = decode_envelope(raw)
+        envelope = decode_envelope(raw, self._certificates.decode)
         checks = [header_check(envelope.header_raw, envelope.header.producer, envelope.signature, self._chain_id)]
         if envelope.certificate is not None:
             checks += self._certificate_checks(envelope.certificate)
@@ -169,26 +167,16 @@ class Intake:
     def _is_late_echo(self, ballot: Ballot) -> bool:
         """Whether a ballot is for a slot that is decided, and its voter was heard saying just this: it is worth no check."""
         core = self._core
-        if ballot.subject.slot > core.tree.root.slot:
-            return False
-        return core.watch.has_heard(offence_of(ballot), encode_ballot_statement(ballot))
+        return ballot.subject.slot <= core.tree.root.slot and core.watch.has_heard(ballot)
 
     def _open_certificate(self, peer: Peer, raw: bytes) -> Opened | None:
-        certificate = self._decode_certificate(raw)
+        certificate = self._certificates.decode(raw)
         node = self._core.tree.get(certificate.subject.block)
         says_nothing_new = node is not None and (node is self._core.tree.root or node.certificate is not None)
         if certificate.kind is Kind.VOTE and says_nothing_new:
             return None
         checks = self._certificate_checks(certificate)
         return Opened(checks, lambda results: events.CertificateReceived(peer, require_verified(certificate, results, "certificate")))
-
-    def _decode_certificate(self, raw: bytes) -> Certificate:
-        known = self._certificates.get(raw)
-        if known is None:
-            known = self._certificates[raw] = decode_certificate(raw)
-            if len(self._certificates) > CERTIFICATES_MAX:
-                del self._certificates[next(iter(self._certificates))]
-        return known
 
     def _open_blocks(self, peer: Peer, message: messages.Blocks) -> Opened | None:
         if not self._expects(peer, message.request):

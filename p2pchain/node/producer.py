@@ -49,41 +49,38 @@ class Producer:
             return False
         return slot >= schedule.start_slot and schedule.turn(slot).delegate.consensus_key == core.key
 
-    def produce(self) -> None:
-        """Build and hand to the signer, if it is time to."""
+    def is_time(self) -> bool:
+        """Whether the slot that runs is ours to fill, now."""
         core, slot = self._core, self._core.slot
-        if (
-            self.paused
-            or slot == self._given_up
-            or core.now_ms >= self._latest_ms(slot)
-            or core.now_ms < self._earliest_ms(slot)
-            or not self.is_turn(slot)
-        ):
-            return
+        if self.paused or slot == self._given_up:
+            return False
+        return self._earliest_ms() <= core.now_ms < self._latest_ms() and self.is_turn(slot)
+
+    def produce(self) -> None:
+        """Build and hand to the signer, if there is reason to; `is_time` holds."""
+        core, slot = self._core, self._core.slot
         base = self._base(slot)
         is_full = base is not core.head
         if is_full or self._is_due(slot) or core.pool.has_ready(core.head_view()):
             self._build(base, slot, empty=is_full or core.tree.depth(base) >= core.tree.certified_bound)
 
     def next_ms(self) -> int | None:
-        """When to look again: the beginning of the next slot, or the end of the wait for a certificate."""
-        core, slot = self._core, self._core.slot
+        """When to look again within this slot: at the end of the wait for a certificate, if it is ours."""
+        core = self._core
         if core.key is None or core.sign is None:
             return None
-        earliest = self._earliest_ms(slot)
-        if core.now_ms < earliest and self.is_turn(slot):
-            return earliest
-        return core.spec.slot_start_ms(slot + 1)
+        earliest = self._earliest_ms()
+        return earliest if core.now_ms < earliest and self.is_turn(core.slot) else None
 
-    def _earliest_ms(self, slot: int) -> int:
+    def _earliest_ms(self) -> int:
         """The slot's beginning; a fifth of a slot later where the newest block has no certificate yet (section 6)."""
-        start = self._core.spec.slot_start_ms(slot)
-        waits = self._core.head is not self._core.tree.root and self._core.head.certificate is None
-        return start + self._core.spec.slot_ms // 5 if waits else start
+        core = self._core
+        waits = core.head.certificate is None and core.head is not core.tree.root
+        return core.slot_start_ms + core.spec.slot_ms // 5 if waits else core.slot_start_ms
 
-    def _latest_ms(self, slot: int) -> int:
+    def _latest_ms(self) -> int:
         """After half of the slot a block could hardly become final in it: the next leader takes over."""
-        return self._core.spec.slot_start_ms(slot) + self._core.spec.slot_ms // 2
+        return self._core.slot_start_ms + self._core.spec.slot_ms // 2
 
     def _is_due(self, slot: int) -> bool:
         core = self._core

@@ -245,6 +245,8 @@ class Sync:
 
     def next_ms(self) -> int | None:
         """When a question becomes overdue, or its deadline passes."""
+        if not self._asked:
+            return None
         moments = (moment for asked in self._asked.values() for moment in (self._overdue_ms(asked), asked.due_ms))
         return min((moment for moment in moments if moment > self._core.now_ms), default=None)
 

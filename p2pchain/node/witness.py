@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from p2pchain.chain.block import Block
-from p2pchain.chain.evidence import Offence, Said, encode_ballot_statement, encode_header_statement, offence_of
+from p2pchain.chain.evidence import Signed, SignedHeader, offence_of
 from p2pchain.chain.types import PublicKey
 from p2pchain.chain.votes import Ballot, Certificate
 from p2pchain.node.core import Core
@@ -26,7 +26,7 @@ class Witness:
     def see_block(self, block: Block) -> None:
         header = block.header
         if header.producer in self._known_voters():
-            self._hear(Offence(header.producer, Said.BLOCK, header.slot), encode_header_statement(block.header_raw, block.signature))
+            self._hear(header.slot, SignedHeader(header.producer, header.slot, block.header_raw, block.signature))
 
     def see_certificate(self, certificate: Certificate) -> None:
         """Two certificates for one slot are how those who were cut off from each other learn who spoke on both sides."""
@@ -37,11 +37,11 @@ class Witness:
         known = self._known_voters()
         for ballot in ballots:
             if ballot.voter in known:
-                self._hear(offence_of(ballot), encode_ballot_statement(ballot))
+                self._hear(ballot.subject.slot, ballot)
 
-    def _hear(self, offence: Offence, message: bytes) -> None:
-        if offence.slot > self._core.slot + 1:
+    def _hear(self, slot: int, signed: Signed) -> None:
+        if slot > self._core.slot + 1:
             return
-        pair = self._core.watch.hear(offence, message)
+        pair = self._core.watch.hear(signed)
         if pair is not None:
-            self._core.effects.publish.append(ContradictionSeen(offence, *pair))
+            self._core.effects.publish.append(ContradictionSeen(offence_of(signed), *pair))

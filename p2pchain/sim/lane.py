@@ -23,6 +23,7 @@ class Parcel(NamedTuple):
 
     connection: Connection
     source: int
+    target: int
     frame: bytes
 
 

@@ -28,8 +28,8 @@ class Ends(NamedTuple):
     join: Callable[[Connection], None]
     leave: Callable[[Connection, int], None]
     """A connection ended; tell this end."""
-    deliver: Callable[[Connection, int, bytes], None]
-    """A frame arrives over a connection from this node at the other."""
+    deliver: Callable[[Parcel], None]
+    """A frame arrives over a living connection."""
 
 
 class Links:
@@ -118,9 +118,10 @@ class Links:
             when = max(when, lane.busy_until_ms)
         if not (lane.reorder and chance.random() < lane.reorder):
             when = lane.last_ms = max(when, lane.last_ms)
-        self._send(lane, when, Parcel(connection, source, frame))
+        parcel = Parcel(connection, source, target, frame)
+        self._send(lane, when, parcel)
         if lane.duplicate and chance.random() < lane.duplicate:
-            self._send(lane, when + _draw(chance, lane.delay_ms), Parcel(connection, source, frame))
+            self._send(lane, when + _draw(chance, lane.delay_ms), parcel)
 
     def cut(self, source: int, target: int, cause: int) -> None:
         """Nothing passes from `source` to `target` until this cause is gone."""
@@ -154,7 +155,7 @@ class Links:
     def _send(self, lane: Lane, when: int, parcel: Parcel) -> None:
         """Let a frame arrive then, or earlier where its direction is narrow and is mended before."""
         if not lane.bytes_per_s:
-            self._agenda.at(when, self._arrive, *parcel)
+            self._agenda.at(when, self._arrive, parcel)
             return
         self._parcels += 1
         lane.waiting[self._parcels] = parcel
@@ -163,7 +164,7 @@ class Links:
     def _leave(self, lane: Lane, number: int) -> None:
         parcel = lane.waiting.pop(number, None)
         if parcel is not None:
-            self._arrive(*parcel)
+            self._arrive(parcel)
 
     def _hurry(self, lane: Lane) -> None:
         """Everything that waited arrives now, in its order."""
@@ -171,12 +172,12 @@ class Links:
             return
         lane.last_ms = self._agenda.now_ms + _draw(self._chance, lane.delay_ms)
         for parcel in lane.waiting.values():
-            self._agenda.at(lane.last_ms, self._arrive, *parcel)
+            self._agenda.at(lane.last_ms, self._arrive, parcel)
         lane.waiting.clear()
 
-    def _arrive(self, connection: Connection, source: int, frame: bytes) -> None:
-        if self.is_living(connection):
-            self._ends.deliver(connection, source, frame)
+    def _arrive(self, parcel: Parcel) -> None:
+        if self.is_living(parcel.connection):
+            self._ends.deliver(parcel)
 
 
 def _draw(chance: random.Random, span: tuple[int, int]) -> int:

@@ -24,8 +24,8 @@ from p2pchain.node.intake import Intake
 from p2pchain.sim.byzantine.interface import Strategy
 from p2pchain.sim.clocks import Clock
 from p2pchain.sim.disk import Disk
-from p2pchain.sim.lane import Connection
-from p2pchain.sim.receiving import Frame, Receiving, Submission
+from p2pchain.sim.lane import Connection, Parcel
+from p2pchain.sim.receiving import Receiving, Submission
 from p2pchain.sim.sending import Sending
 from p2pchain.sim.shared import Shared
 from p2pchain.wire.framing import encode_frame
@@ -57,7 +57,7 @@ class Process:
         self.make_strategies: Callable[[Process], tuple[Strategy, ...]] = lambda _: ()
         self.strategies: tuple[Strategy, ...] = ()
         self._chance = chance
-        self._inbox: deque[Event | Frame | Submission] = deque()
+        self._inbox: deque[Event | Parcel | Submission] = deque()
         self._own: deque[Event] = deque()
         self._writing: e.Effects | None = None
         self._is_written = False
@@ -99,7 +99,7 @@ class Process:
             reveals = RevealSecret.derive(self.signer, ChainId(self.spec.chain_id))
             identity = Identity(key=self.signer.public_key, sign=self.disk.sign, reveals=reveals)
             engine = Engine(self.spec, recovered.root, self.disk.ledger, identity, self.shared.limits, self.now_ms())
-            self.intake = Intake(engine.core, engine.expects)
+            self.intake = Intake(engine.core, engine.expects, self.shared.memo.certificates)
             self.engine = engine
             read_block, read_certificate = self.intake.read_block, self.intake.read_certificate
             engine.restore([(read_block(item.raw)[0], read_certificate(item.certificate)) for item in recovered.unfinal])
@@ -161,14 +161,13 @@ class Process:
     def left(self, connection: Connection) -> None:
         self._take(events.PeerLeft(Peer(connection.number)))
 
-    def deliver(self, connection: Connection, source: int, frame: bytes) -> None:
+    def deliver(self, parcel: Parcel) -> None:
         """Over a living connection.  Most frames say nothing new: one that finds the node at rest is looked at at once."""
-        if not self.is_up:
+        if self.engine is None:
             return
-        item = Frame(connection, source, frame)
         if self._inbox or self._is_busy():
-            self._take(item)
-        elif (event := self._guarded(self.receiving.open, item)) is not None:
+            self._take(parcel)
+        elif (event := self._guarded(self.receiving.open, parcel)) is not None:
             self._take(event)
 
     def submit(self, *raw: bytes) -> None:
@@ -212,11 +211,11 @@ class Process:
 
     # --- the loop
 
-    def _take(self, item: Event | Frame | Submission) -> None:
+    def _take(self, item: Event | Parcel | Submission) -> None:
         self._inbox.append(item)
         if len(self._inbox) > INBOX_MAX:
             self.shared.links.drop_all(self.number)
-            self._inbox = deque(kept for kept in self._inbox if not isinstance(kept, Frame))
+            self._inbox = deque(kept for kept in self._inbox if not isinstance(kept, Parcel))
         self._pump()
 
     def _is_busy(self) -> bool:
@@ -240,10 +239,10 @@ class Process:
             self._break()
             return None
 
-    def _step(self, item: Event | Frame | Submission) -> None:
+    def _step(self, item: Event | Parcel | Submission) -> None:
         match item:
-            case Frame():
-                event = self.receiving.open(item)
+            case Parcel():
+                event = self.receiving.open(item) if self.shared.links.is_living(item.connection) else None
             case Submission():
                 event = self.receiving.open_submission(item)
             case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from p2pchain.chain.block import header_check
 from p2pchain.chain.crypto import Domain, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.transaction import Transaction
@@ -15,21 +16,13 @@ from p2pchain.node import events
 from p2pchain.node.events import Event, Peer, RequestId
 from p2pchain.node.intake import OpenedTransaction, require_verified
 from p2pchain.node.producer import sealed
-from p2pchain.sim.lane import Connection
+from p2pchain.sim.lane import Parcel
 from p2pchain.sim.shared import Shared
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import Message
 
 if TYPE_CHECKING:
     from p2pchain.sim.process import Process
-
-
-class Frame(NamedTuple):
-    """Bytes that arrived."""
-
-    connection: Connection
-    source: int
-    data: bytes
 
 
 class Submission(NamedTuple):
@@ -47,16 +40,14 @@ class Receiving:
         self._chain_id = ChainId(shared.spec.chain_id)
         self._requests = 0
 
-    def open(self, frame: Frame) -> Event | None:
-        """The event in a frame; None where it says nothing new, or ends the connection."""
-        connection = frame.connection
+    def open(self, parcel: Parcel) -> Event | None:
+        """The event in a frame over a living connection; None where it says nothing new, or ends the connection."""
+        connection, source, target, frame = parcel
         shared = self._shared
-        if not shared.links.is_living(connection):
-            return None
-        shared.watch.trace.delivered(shared.agenda.now_ms, frame.source, self._process.number, frame.data)
+        shared.watch.trace.delivered(shared.agenda.now_ms, source, target, frame)
         try:
-            message = shared.memo.message(frame.data)
-            if self._process.strategies and not self._is_heard(frame.source, message):
+            message = shared.memo.message(frame)
+            if self._process.strategies and not self._is_heard(source, message):
                 return None
             opened = self._process.intake.open(Peer(connection.number), message)
             return None if opened is None else opened.finish(shared.memo.verify(opened.checks))
@@ -77,7 +68,9 @@ class Receiving:
         memo, watch, sign = self._shared.memo, self._shared.watch, self._process.signer.sign
         if isinstance(request, e.SignBlock):
             watch.signed(self._process, "block", request)
-            block, checks = self._process.intake.read_block(sealed(request, sign(Domain.BLOCK, self._chain_id, request.header)))
+            signature = sign(Domain.BLOCK, self._chain_id, request.header)
+            memo.learn(header_check(request.header, self._process.signer.public_key, signature, self._chain_id), holds=True)
+            block, checks = self._process.intake.read_block(sealed(request, signature))
             return events.BlockReceived(None, require_verified(block, memo.verify(checks), "our own block"))
         watch.signed(self._process, request.kind.name.lower(), request)
         signature = sign(request.kind.domain, self._chain_id, encode_subject(request.subject))

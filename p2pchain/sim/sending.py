@@ -11,7 +11,6 @@ from p2pchain.node import effects as e
 from p2pchain.sim.lane import Connection
 from p2pchain.sim.shared import Shared
 from p2pchain.wire.errors import Reason
-from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Message, Proofs
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Sending:
             for connection in connections:
                 self._emit_dishonestly(connection, message)
             return
-        frame = encode_frame(message)
+        frame = self._shared.memo.frame(message)
         self._shared.watch.trace.sent(self._number, frame)
         for connection in connections:
             self._shared.links.transmit(connection, self._number, frame)
@@ -80,7 +79,7 @@ class Sending:
                 for sent in strategy.outgoing(connection.other(self._number), each)
             ]
         for each, wait in going:
-            frame = encode_frame(each)
+            frame = self._shared.memo.frame(each)
             if wait:
                 self._shared.agenda.after(wait, self._transmit, connection, frame)
             else:

@@ -29,12 +29,10 @@ class Trace:
         self._hash = hashlib.sha256()
 
     def delivered(self, now_ms: int, source: int, target: int, frame: bytes) -> None:
-        self._hash.update(b"d%d %d %d " % (now_ms, source, target))
-        self._hash.update(frame)
+        self._hash.update(b"d%d %d %d " % (now_ms, source, target) + frame)
 
     def sent(self, source: int, frame: bytes) -> None:
-        self._hash.update(b"s%d " % source)
-        self._hash.update(frame)
+        self._hash.update(b"s%d " % source + frame)
 
     def happened(self, now_ms: int, node: int, what: str) -> None:
         """Anything that is no message: a crash, a peer that joined, the time."""
@@ -55,7 +53,8 @@ class Trace:
             parts += [transaction.id for transaction in keep.transactions]
         for answer in effects.answer:
             parts += [f"a{result.status}{result.code}".encode() for result in answer.results]
-        parts += [_publication_part(published) for published in effects.publish]
+        for published in effects.publish:
+            parts.append(_publication_part(published))
         self._hash.update(b" ".join(parts))
 
     def hexdigest(self) -> str:

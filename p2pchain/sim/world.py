@@ -145,7 +145,7 @@ class World:
             lambda node: processes[node].is_up,
             self._join,
             lambda connection, node: processes[node].left(connection),
-            lambda connection, source, frame: processes[connection.other(source)].deliver(connection, source, frame),
+            lambda parcel: processes[parcel.target].deliver(parcel),
         )
         return Links(self.agenda, pairs, self.streams.of("links"), ends)
 

@@ -57,7 +57,7 @@ MUTANTS = (
     Mutant(
         "domains_share_signatures",
         "chain/crypto.py",
-        "return _PREFIX[domain] + chain_id + body",
+        "return domain.prefix + chain_id + body",
         "return chain_id + body",
         "a vote is a confirm as well",
         ("chain/test_crypto.py", "chain/test_votes.py", "test_vectors.py"),
@@ -65,8 +65,8 @@ MUTANTS = (
     Mutant(
         "chains_share_signatures",
         "chain/crypto.py",
-        "return _PREFIX[domain] + chain_id + body",
-        "return _PREFIX[domain] + body",
+        "return domain.prefix + chain_id + body",
+        "return domain.prefix + body",
         "what was signed on one network is valid on all",
         ("chain/test_crypto.py", "chain/test_votes.py", "test_vectors.py"),
     ),
@@ -145,8 +145,8 @@ MUTANTS = (
     Mutant(
         "one_merkle_root_for_two_lists",
         "chain/crypto.py",
-        "leaf, node = _PREFIX[Domain.TRANSACTION_LEAF], _PREFIX[Domain.TRANSACTION_NODE]",
-        "leaf = node = _PREFIX[Domain.TRANSACTION_NODE]",
+        "leaf, node = Domain.TRANSACTION_LEAF.prefix, Domain.TRANSACTION_NODE.prefix",
+        "leaf = node = Domain.TRANSACTION_NODE.prefix",
         "a node of the tree passes for a transaction",
         ("chain/test_crypto.py", "test_vectors.py"),
     ),

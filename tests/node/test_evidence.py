@@ -11,9 +11,18 @@ from hypothesis import strategies as st
 from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.crypto import Domain
 from p2pchain.chain.errors import Charged
-from p2pchain.chain.evidence import Offence, Said, convict, encode_ballot_statement, encode_header_statement, find_offence, in_order
+from p2pchain.chain.evidence import (
+    Offence,
+    Said,
+    convict,
+    encode_ballot_statement,
+    encode_header_statement,
+    encode_signed,
+    find_offence,
+    in_order,
+)
 from p2pchain.chain.state import DELEGATES
-from p2pchain.chain.types import BlockId, ChainId
+from p2pchain.chain.types import BlockId, ChainId, Signature
 from p2pchain.chain.votes import Ballot, Certificate, Kind, Subject, encode_subject, make_certificate
 from p2pchain.node import effects as e
 from p2pchain.node import events
@@ -21,7 +30,7 @@ from p2pchain.node.events import Event
 from p2pchain.node.watch import PAIRS_MAX, SLOTS_MAX, Watch
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.messages import BallotMessage, BlockMessage, CertificateMessage
-from tests.chain.offences import message_of, pair_of
+from tests.chain.offences import message_of, signed_of
 from tests.fakes.chain import ChainMaker
 from tests.fakes.world import Disk, SimNode, World, make_genesis, signer
 
@@ -238,15 +247,13 @@ def test_a_double_voter_is_convicted_on_every_node_loses_its_seat_and_the_chain_
 def test_the_watch_forgets_the_oldest_slots_and_pairs() -> None:
     watch, chain = Watch(), make_genesis().chain_id
     for slot in range(1, SLOTS_MAX + 2):
-        assert watch.hear(Offence(signer(1).public_key, Said.VOTE, slot), message_of(Said.VOTE, signer(1), chain, slot)) is None  # type: ignore[arg-type]
-    forgotten = Offence(signer(1).public_key, Said.VOTE, 1)  # type: ignore[arg-type]
-    assert watch.hear(forgotten, message_of(Said.VOTE, signer(1), chain, 1, block=2)) is None
+        assert watch.hear(signed_of(Said.VOTE, signer(1), chain, slot)) is None
+    assert watch.hear(signed_of(Said.VOTE, signer(1), chain, 1, block=2)) is None
     for key in range(10, 10 + PAIRS_MAX + 5):
-        offence = Offence(signer(key).public_key, Said.VOTE, 7)  # type: ignore[arg-type]
-        first, second = pair_of(signer(key), chain, 7)
-        assert watch.hear(offence, second) is None
-        assert watch.hear(offence, first) == (first, second)
-        assert watch.hear(offence, first) is None
+        first, second = (signed_of(Said.VOTE, signer(key), chain, 7, block=block) for block in (1, 2))
+        assert watch.hear(second) is None
+        assert watch.hear(first) == (encode_signed(first), encode_signed(second))
+        assert watch.hear(first) is None
     assert len(watch.pairs()) == PAIRS_MAX
 
 
@@ -254,8 +261,9 @@ def test_of_one_key_the_newest_pair_is_kept_and_all_of_them_convict() -> None:
     watch, chain = Watch(), make_genesis().chain_id
     for slot, said in ((5, Said.VOTE), (6, Said.CONFIRM), (7, Said.BLOCK)):
         offence = Offence(signer(1).public_key, said, slot)  # type: ignore[arg-type]
-        pair = pair_of(signer(1), chain, slot, said=said)
-        assert [watch.hear(offence, message) for message in pair] == [None, pair]
+        signed = [signed_of(said, signer(1), chain, slot, block=block) for block in (1, 2)]
+        pair = in_order(*map(encode_signed, signed))
+        assert [watch.hear(each) for each in signed] == [None, pair]
         assert watch.pairs() == {offence: pair}
         assert convict(*in_order(*pair), chain) == offence
 
@@ -265,6 +273,14 @@ def test_a_slot_is_told_of_once_however_many_messages_contradict_each_other_in_i
     told = 0
     for block in range(1, 9):
         for slot in (5, 6):
-            offence = Offence(signer(1).public_key, Said.VOTE, slot)  # type: ignore[arg-type]
-            told += watch.hear(offence, message_of(Said.VOTE, signer(1), chain, slot, block=block)) is not None
+            told += watch.hear(signed_of(Said.VOTE, signer(1), chain, slot, block=block)) is not None
     assert told == 2
+
+
+def test_a_second_signature_under_the_same_words_proves_nothing() -> None:
+    watch, chain = Watch(), make_genesis().chain_id
+    for said in Said:
+        signed = signed_of(said, signer(1), chain, 5)
+        again = signed._replace(signature=Signature(bytes(64)))
+        assert [watch.hear(signed), watch.hear(again), watch.pairs()] == [None, None, {}]
+        assert [watch.has_heard(signed), watch.has_heard(again)] == [True, False]

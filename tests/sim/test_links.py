@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from p2pchain.sim.agenda import Agenda
-from p2pchain.sim.lane import DELAY_MS, Connection, Lane
+from p2pchain.sim.lane import DELAY_MS, Connection, Lane, Parcel
 from p2pchain.sim.links import Ends, Links
 
 BYTES_PER_S = 1_000
@@ -36,9 +36,9 @@ class Pair:
     def say(self, frame: bytes) -> None:
         self.links.transmit(self.connection, 0, frame)
 
-    def _deliver(self, connection: Connection, source: int, frame: bytes) -> None:
-        assert (connection, source) == (self.connection, 0)
-        self.heard.append((self.agenda.now_ms, frame))
+    def _deliver(self, parcel: Parcel) -> None:
+        assert parcel[:3] == (self.connection, 0, 1)
+        self.heard.append((self.agenda.now_ms, parcel.frame))
 
     def frames(self) -> list[bytes]:
         return [frame for _, frame in self.heard]
