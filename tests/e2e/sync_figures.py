@@ -86,6 +86,9 @@ def tell(what: str, transactions: int, seconds: float, cpu_s: float) -> None:
 
 def chain_in(place: Path, blocks: int, transactions: int) -> tuple[Genesis, Path]:
     """A data folder with the whole chain; made once for each folder and size."""
+    assert ACCOUNTS % transactions == 0, (
+        f"{transactions} transactions a block, a divisor of {ACCOUNTS} wanted: each account sends in its turn"
+    )
     data, file = place / f"chain-{blocks}-{transactions}", place / f"genesis-{blocks}-{transactions}.toml"
     if file.exists():
         return load_genesis(file), data

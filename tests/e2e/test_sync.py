@@ -14,7 +14,7 @@ from tests.e2e.sync_figures import chain_in, made_home, running
 from tests.e2e.waiting import wait_until
 
 BLOCKS = 400
-TRANSFERS = 6
+TRANSFERS = 5
 
 
 @pytest.fixture
