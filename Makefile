@@ -27,8 +27,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 # The quick tests share two cores; tests that start real processes follow alone, so that they have the machine.
 test: lint ## lint, then every test
-	$(BIN)/pytest -n 2 -m "not e2e"
-	$(BIN)/pytest -m e2e
+	$(BIN)/pytest -n 2 -m "not e2e and not long"
+	$(BIN)/pytest -m "e2e and not long"
 
 lint: setup ## style, types and the walls between the packages
 	$(BIN)/ruff check
@@ -46,7 +46,7 @@ testnet: setup ## a local network of four delegates with traffic, until Ctrl-C
 
 # Options that name this machine's package index stay out of the lock.
 lock: setup ## pin the newest versions that pyproject.toml allows
-	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --all-extras --allow-unsafe --generate-hashes \
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --extra dev --allow-unsafe --generate-hashes \
 	  --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	  --output-file requirements.lock pyproject.toml
 

@@ -14,11 +14,13 @@ from starlette.responses import Response
 
 from p2pchain.api.context import Context
 from p2pchain.api.openapi import TEXT, Answer, Endpoint
+from p2pchain.api.peer_metrics import peer_metrics
 from p2pchain.api.ports import Clock, Reads
 from p2pchain.api.request_tally import RequestTally
 from p2pchain.api.tally import DELEGATES_COUNTED_MAX, LATENCY_BUCKETS_S, Tally
 from p2pchain.api.views import Addresses
 from p2pchain.node.progress import SyncView
+from p2pchain.node.room import Room
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -42,6 +44,7 @@ class NodeCollector:
         yield from self._gauges()
         yield from self._delegates()
         yield from self._requests()
+        yield from peer_metrics(self._queries.peer_counts(), _PREFIX)
 
     def _counters(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415 - see above
@@ -103,7 +106,7 @@ class NodeCollector:
                 status.requirement.height if status.requirement is not None else 0,
             ),
         )
-        for name, words, value in (*gauges, *_sync_gauges(status.sync)):
+        for name, words, value in (*gauges, *_sync_gauges(status.sync), *_room_gauges(status.room)):
             yield GaugeMetricFamily(_PREFIX + name, words, value)
 
     def _delegates(self) -> Iterator[Metric]:
@@ -149,6 +152,16 @@ def _sync_gauges(sync: SyncView | None) -> Iterator[tuple[str, str, float]]:
         yield "sync_blocks_per_second", "Blocks that became final a second, in the last half minute", sync.blocks_per_s
     if sync.seconds_left is not None:
         yield "sync_seconds_left", "Time until the node is in step, at this rate", sync.seconds_left
+
+
+def _room_gauges(room: Room | None) -> tuple[tuple[str, str, int], ...]:
+    if room is None:
+        return ()
+    return (
+        ("disk_free_bytes", "Room left where the node writes, in the tightest place", room.free_bytes),
+        ("disk_low_bytes", "Below so much room the node makes no blocks", room.low_bytes),
+        ("disk_end_bytes", "Below so much room the node ends", room.end_bytes),
+    )
 
 
 def make_scrape(collector: NodeCollector) -> Callable[[], bytes]:

@@ -19,8 +19,9 @@ from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed, SubmitResult
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import BookEntryView, BookView, PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
+from p2pchain.node.room import Room
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
@@ -87,6 +88,7 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "protocol_supported": status.protocol_supported,
         "requirement": None if status.requirement is None else status.requirement._asdict(),
         "sync": None if status.sync is None else sync_view(status.sync),
+        "room": None if status.room is None else room_view(status.room),
         "clock_offset_ms": status.clock_offset_ms,
     }
 
@@ -101,6 +103,10 @@ def sync_view(sync: SyncView) -> Json:
         "blocks_per_second": None if rate is None else round(rate, 1),
         "seconds_left": sync.seconds_left,
     }
+
+
+def room_view(room: Room) -> Json:
+    return {"free_bytes": room.free_bytes, "low_bytes": room.low_bytes, "end_bytes": room.end_bytes}
 
 
 def terms_view(view: TermsView, addresses: Addresses) -> Json:
@@ -310,8 +316,27 @@ def peer_view(peer: PeerView, tips: Tips | None) -> Json:
         "connected_ms": peer.connected_ms,
         "bytes_in": peer.bytes_in,
         "bytes_out": peer.bytes_out,
+        "came_from": peer.came_from,
         "head": None if tips is None else subject_view(tips.head),
         "final": None if tips is None else subject_view(tips.final),
+    }
+
+
+def book_view(book: BookView) -> Json:
+    """Its sizes, as they stand beside the peers."""
+    return {"new": book.new, "tried": book.tried, "announced": list(book.announced)}
+
+
+def book_entry_view(entry: BookEntryView) -> Json:
+    return {
+        "node_id": entry.node_id,
+        "addresses": list(entry.addresses),
+        "told_by": entry.told_by,
+        "tried": entry.tried,
+        "met_ms": entry.met_ms,
+        "expires_ms": entry.expires_ms,
+        "failures": entry.failures,
+        "anchor": entry.anchor,
     }
 
 

@@ -63,14 +63,6 @@ def params(at: str, *, as_json: bool) -> None:
 @click.command()
 @json_option
 @node_option
-def peers(*, as_json: bool) -> None:
-    """List the connected peers and the refused ones."""
-    _ask(lambda client: client.peers(), as_json=as_json)
-
-
-@click.command()
-@json_option
-@node_option
 def mempool(*, as_json: bool) -> None:
     """Show the transactions that wait for a block."""
     _ask(lambda client: client.mempool(), as_json=as_json)

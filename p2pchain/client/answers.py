@@ -60,6 +60,8 @@ class Status(TypedDict):
     """`version` and `height` of what this node cannot follow."""
     sync: NotRequired[SyncAnswer | None]
     """None while the node is in step; older nodes do not say."""
+    room: Json | None
+    """`free_bytes` on disk; below `low_bytes` the node makes no blocks, below `end_bytes` it ends."""
     clock_offset_ms: int | None
     """How far the node's clock is ahead of those of the delegates (negative: behind); None where it heard too few."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import trio
 
 from p2pchain.net.errors import LinkLost
+from p2pchain.net.settings import UNSENT_BYTES_MAX
 
 _DRAIN_BYTES_MAX = 1 << 20
 """After a goodbye: what a peer may have under way before we close all the same."""
@@ -20,6 +22,13 @@ def _losses_named() -> Iterator[None]:
     except (trio.BrokenResourceError, trio.ClosedResourceError, OSError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         raise LinkLost(f"connection lost: {str(cause) or type(cause).__name__}") from error
+
+
+def decide_late(stream: trio.SocketStream) -> None:
+    """Keep what cannot be sent yet here, where a vote can overtake it, and not in the kernel.  Where the system offers it."""
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)
 
 
 class Link:

@@ -14,25 +14,39 @@ from random import Random
 import trio
 from structlog.typing import FilteringBoundLogger
 
+from p2pchain.chain.consequences import Consequence
+from p2pchain.net.announcing import Announcement
+from p2pchain.net.ban_list import BanList
+from p2pchain.net.bans import Kind as BanKind
+from p2pchain.net.bans import describe_ban
+from p2pchain.net.book.listing import list_book
+from p2pchain.net.connect import is_address, resolve
 from p2pchain.net.dial import Dialler
-from p2pchain.net.endpoint import Endpoint, PeerAddress, socket_endpoint
-from p2pchain.net.link import Link
+from p2pchain.net.endpoint import Endpoint, PeerAddress, parse_endpoint, plain_host, socket_endpoint
+from p2pchain.net.errors import Unreachable
+from p2pchain.net.exchange import Exchange
+from p2pchain.net.keeping import BookFile, BookKeeper, open_book
+from p2pchain.net.lanes import lane_of
+from p2pchain.net.link import Link, decide_late
 from p2pchain.net.listen import listening_endpoint, open_listeners
 from p2pchain.net.lobby import Lobby
-from p2pchain.net.outbox import is_urgent
+from p2pchain.net.log_budget import Line, LogBudget
+from p2pchain.net.meter import Kind
+from p2pchain.net.outbound import Outbound
 from p2pchain.net.refusals import Refusals, reason_name
+from p2pchain.net.room import Room
 from p2pchain.net.roster import Roster
-from p2pchain.net.session import Session, printable
+from p2pchain.net.session import Ends, Session, printable
 from p2pchain.net.settings import GOODBYE_S, LEAVE_S, NetworkSettings
 from p2pchain.node.events import Peer
-from p2pchain.node.ports import Inlet, PeerRefusal, PeerView
-from p2pchain.wire.errors import Reason
+from p2pchain.node.ports import BookView, Inlet, PeerCounts, PeerRefusal, PeerView
+from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.handshake import Handshake
 from p2pchain.wire.messages import Hello, Message
 from p2pchain.wire.noise import DH_BYTES
 
-_QUIET = frozenset({None, Reason.SHUTTING_DOWN, Reason.ALREADY_CONNECTED})
+_QUIET = frozenset({None, Reason.SHUTTING_DOWN, Reason.ALREADY_CONNECTED, Reason.SEED_ONLY})
 """Endings that are nobody's fault and need nobody's attention."""
 
 
@@ -45,15 +59,38 @@ class PeerNetwork:
         clock: Callable[[], int],
         random: Random,
         logger: FilteringBoundLogger,
+        bans: BanList,
+        book_file: BookFile | None = None,
     ) -> None:
-        """`clock` gives Unix time in ms, for people; `random` is for jitter."""
+        """`clock` gives Unix time in ms, for people and records; `random` is for jitter and for whom to dial."""
         self._settings = settings
         self._inlet = inlet
         self._clock = clock
         self._logger = logger
-        self._roster = Roster(settings.credentials.node_key, peers_in_max=settings.peers_in_max)
+        room = Room(settings)
+        chain_id = settings.credentials.chain_id
+        self._roster = Roster(settings.credentials.node_key, room)
         self._refusals = Refusals()
-        self._dialler = Dialler(settings, enter=self._enter, find=self._roster.find, random=random, logger=logger)
+        self._lines = LogBudget()
+        self.bans = bans
+        self._dialler = Dialler(
+            settings,
+            enter=self._enter,
+            find=self._roster.find,
+            is_connected=self._is_connected,
+            is_banned=bans.is_banned,
+            random=random,
+            logger=logger,
+        )
+        self.book = open_book(book_file, chain_id, logger)
+        self._announcement = Announcement(
+            None if settings.announce == "never" or not settings.exchange else settings.signer, chain_id, clock
+        )
+        self._exchange = Exchange(settings, self.book, self._announcement, room, clock=clock, random=random)
+        self._outbound = Outbound(
+            settings, self.book, self._dialler, self._roster, self._exchange, room, clock=clock, random=random, logger=logger
+        )
+        self._keeper = BookKeeper(self.book, book_file, chain_id, settings.tempo.save_ms, logger) if book_file is not None else None
         self._sessions: set[Session] = set()
         self._lobby = Lobby[Session]()
         self._closing = trio.Event()
@@ -69,21 +106,31 @@ class PeerNetwork:
 
     def broadcast(self, message: Message, but: Collection[Peer]) -> None:
         frame = encode_frame(message)
-        urgent = is_urgent(message)
+        lane = lane_of(message)
         for peer, session in self._roster.items():
-            if peer not in but:
-                session.post(frame, urgent=urgent)
+            if peer not in but and not session.is_visit:
+                session.post(frame, lane)
 
-    def disconnect(self, peer: Peer, reason: Reason, text: str) -> None:
+    def disconnect(self, peer: Peer, reason: Reason, text: str, consequence: Consequence) -> None:
         session = self._roster.get(peer)
         if session is not None:
-            session.end(reason, text)
+            session.end(reason, text, consequence)
 
     def peers(self) -> Sequence[PeerView]:
         return [_view(peer, session) for peer, session in self._roster.items() if session.ending is None]
 
     def refusals(self) -> Sequence[PeerRefusal]:
         return self._refusals.listed()
+
+    def list_book(self, limit: int) -> BookView:
+        """The book's sizes and so many of its entries."""
+        announced = [str(Endpoint(*each)) for each in self._announcement.endpoints()]
+        return list_book(self.book, announced, limit)
+
+    def peer_counts(self) -> PeerCounts:
+        listed = self.bans.listed()
+        cooling = sum(ban.kind is BanKind.ADDRESS for ban in listed)
+        return PeerCounts(self._refusals.by_us, self._refusals.by_peers, self.bans.put, len(listed) - cooling, cooling)
 
     @property
     def listen_address(self) -> str:
@@ -98,22 +145,52 @@ class PeerNetwork:
         listeners = await open_listeners(self._settings.listen)
         try:
             self._endpoint = listening_endpoint(listeners[0])
+            self._announcement.listen(self._endpoint)
             async with trio.open_nursery() as nursery:
                 self._room = await nursery.start(self._keep_room)
+                nursery.start_soon(self.bans.run)
                 await self._open_doors(listeners, task_status)
         finally:
             for listener in listeners:
                 listener.socket.close()
+            await self.bans.close()
 
     async def _open_doors(self, listeners: list[trio.SocketListener], task_status: trio.TaskStatus[str]) -> None:
         try:
             async with trio.open_nursery() as doors:
                 doors.start_soon(partial(trio.serve_listeners, self._welcome, listeners, handler_nursery=self._room))
                 doors.start_soon(self._dialler.run)
+                self._start_discovery(doors)
                 self._logger.info("listening for peers", address=self.listen_address)
                 task_status.started(self.listen_address)
         finally:
             self._close_room()
+
+    def _start_discovery(self, doors: trio.Nursery) -> None:
+        if self._settings.exchange:
+            doors.start_soon(self._outbound.run)
+            if self._keeper is not None:
+                doors.start_soon(self._keeper.run)
+            if self._settings.announce not in {"", "never"}:
+                doors.start_soon(self._announce, parse_endpoint(self._settings.announce))
+
+    async def _announce(self, endpoint: Endpoint) -> None:
+        """What the operator says; a name is resolved here, again and again, because records hold addresses."""
+        resolving = trio.CapacityLimiter(1)
+        pause_s = self._settings.backoff_max_ms / 1000
+        while True:
+            try:
+                found = await resolve(endpoint, resolving)
+                self._announcement.set_fixed([(host, endpoint.port) for host in found])
+                if is_address(endpoint.host):
+                    return
+                pause_s = self._settings.tempo.seed_ms / 1000
+            except Unreachable as error:
+                self._logger.info("announced name cannot be resolved", name=endpoint.host, error=str(error))
+            await trio.sleep(pause_s)
+
+    def _is_connected(self) -> bool:
+        return any(session.ending is None and not session.is_visit for session in self._roster.sessions())
 
     async def _keep_room(self, *, task_status: trio.TaskStatus[trio.Nursery]) -> None:
         async with trio.open_nursery() as room:
@@ -134,29 +211,44 @@ class PeerNetwork:
         """A connection came in."""
         if self._closing.is_set():
             return
-        try:
-            host = socket_endpoint(stream.socket.getpeername()).host
-        except OSError:
+        host = _host_of(stream)
+        if host is None:
             return  # gone before it was looked at
-        session = self._new_session(stream, host, outbound=False)
+        session = self._new_session(stream, host, outbound=False, came_from="inbound")
         displaced = self._lobby.enter(session, host)
         if displaced is not None:
             displaced.abort()
         await self._host(session)
 
-    def _enter(self, stream: trio.SocketStream, address: PeerAddress) -> Session:
+    def _enter(self, stream: trio.SocketStream, address: PeerAddress, came_from: str) -> Session:
         """A connection went out."""
         assert self._room is not None
-        session = self._new_session(stream, str(address.endpoint), outbound=True, wanted=address.node_key)
+        session = self._new_session(stream, str(address.endpoint), outbound=True, wanted=address.node_key, came_from=came_from)
         self._room.start_soon(self._host, session)
         return session
 
-    def _new_session(self, stream: trio.SocketStream, address: str, *, outbound: bool, wanted: bytes | None = None) -> Session:
+    def _new_session(
+        self, stream: trio.SocketStream, address: str, *, outbound: bool, came_from: str, wanted: bytes | None = None
+    ) -> Session:
         settings = self._settings
+        decide_late(stream)
         handshake = Handshake(settings.credentials, secrets.token_bytes(DH_BYTES), dials=outbound, wanted=wanted)
         session = Session(
-            Link(stream), handshake, self._hello(), address=address, outbound=outbound, outbox_bytes_max=settings.outbox_bytes_max
+            Link(stream),
+            handshake,
+            self._hello(),
+            address=address,
+            outbound=outbound,
+            outbox_bytes_max=settings.outbox_bytes_max,
+            discovery=self._exchange,
+            ends=_ends_of(stream),
+            came_from=came_from,
+            is_visit=settings.seed_only,
+            exchange_ms=settings.tempo.exchange_ms,
+            vet=self._vet,
+            concluded=self._judge,
         )
+        session.tell_slowed = self._tell_slowed
         self._sessions.add(session)
         return session
 
@@ -173,25 +265,84 @@ class PeerNetwork:
             self._roster.leave(session)
         self._take_note(session)
 
+    def _vet(self, newcomer: Session) -> None:
+        """Who it is, is proven; nothing that it says is read before this."""
+        assert newcomer.node_key is not None
+        look = self.bans.of_link if newcomer.outbound else self.bans.of_newcomer
+        ban = look(newcomer.node_key, newcomer.host)
+        if ban is not None:
+            raise ConnectionRefused(Reason.BANNED, describe_ban(ban, self._clock()))
+
+    def _judge(self, session: Session) -> None:
+        """A connection is about to end: what follows holds at once, also for the other connections of its node."""
+        assert session.ending is not None
+        if session.node_key is None:
+            return  # nobody is blamed who has proven nothing
+        came_from = "" if session.outbound else session.host
+        ban = self.bans.punish(session.node_key, came_from, session.consequence, session.ending.text)
+        if ban is not None:
+            self.end_banned()
+
+    def end_banned(self) -> None:
+        """Say goodbye to everybody who is banned and connected."""
+        for session in list(self._sessions):
+            if session.node_key is None or session.ending is not None:
+                continue
+            ban = self.bans.of_link(session.node_key, session.host)
+            if ban is not None:
+                session.end(Reason.BANNED, describe_ban(ban, self._clock()))
+
     async def _admit(self, newcomer: Session) -> None:
         replaced = await self._roster.admit(newcomer)
         if replaced is not None:
             replaced.end(Reason.ALREADY_CONNECTED, "replaced by another connection")
         self._lobby.leave(newcomer)
         newcomer.connected_ms = self._clock()
-        self._logger.info("peer connected", address=newcomer.address, node=_node_id(newcomer), outbound=newcomer.outbound)
+        self._exchange.greet(newcomer)
+        self._tell("peer connected", newcomer, outbound=newcomer.outbound)
+
+    def _tell_slowed(self, session: Session, kind: Kind) -> None:
+        """Once a connection and kind, so that a flood fills no disk."""
+        self._logger.warning("peer read more slowly", address=session.address, node=_node_id(session), too_much_of=str(kind))
 
     def _take_note(self, session: Session) -> None:
         assert session.ending is not None
         reason, text, by_us = session.ending
-        if session.peer is not None:
-            self._logger.info("peer disconnected", address=session.address, node=_node_id(session), why=text, by_us=by_us)
         if reason is None or reason in _QUIET or (reason == Reason.SELF and not session.outbound):
-            return  # of a connection to ourselves the dialling end is told of
+            # of a connection to ourselves the dialling end is told of
+            if session.peer is not None:
+                self._tell("peer disconnected", session, why=text, by_us=by_us)
+            return
         name = reason_name(reason)
-        refusal = PeerRefusal(session.address, _node_id(session), name, text, self._clock(), 1)
-        log = self._logger.warning if self._refusals.note(refusal) else self._logger.debug
-        log("peer refused", address=session.address, node=_node_id(session), reason=name, why=text, by_us=by_us)
+        self._refusals.note(PeerRefusal(session.address, _node_id(session), name, text, self._clock(), 1), by_us=by_us)
+        line = self._lines.take((name, session.address if session.outbound else session.host), trio.current_time())
+        fields = {"reason": name, "why": text, "by_us": by_us, "consequence": str(session.consequence)}
+        self._write(line, self._logger.warning, "peer refused", session, **fields)
+
+    def _tell(self, event: str, session: Session, **fields: object) -> None:
+        """An ordinary event in the life of a peer."""
+        line = self._lines.take((event, _node_id(session)), trio.current_time())
+        self._write(line, self._logger.info, event, session, **fields)
+
+    def _write(self, line: Line | None, log: Callable[..., object], event: str, session: Session, **fields: object) -> None:
+        """What is beyond the budget is told to those alone who want to see everything."""
+        told = fields if line is None else fields | line.fields()
+        (self._logger.debug if line is None else log)(event, address=session.address, node=_node_id(session), **told)
+
+
+def _host_of(stream: trio.SocketStream) -> str | None:
+    try:
+        return socket_endpoint(stream.socket.getpeername()).host
+    except OSError:
+        return None
+
+
+def _ends_of(stream: trio.SocketStream) -> Ends:
+    try:
+        far, near = socket_endpoint(stream.socket.getpeername()), socket_endpoint(stream.socket.getsockname())
+    except OSError:
+        return Ends()  # gone already, which its session will find out
+    return Ends(plain_host(far.host), far.port, plain_host(near.host))
 
 
 def _node_id(session: Session) -> str:
@@ -209,4 +360,5 @@ def _view(peer: Peer, session: Session) -> PeerView:
         session.connected_ms,
         session.link.bytes_in,
         session.link.bytes_out,
+        session.came_from,
     )

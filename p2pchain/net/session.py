@@ -12,22 +12,27 @@ is under way, because nothing can be said in the middle of one.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import trio
 
+from p2pchain.chain.consequences import Consequence
 from p2pchain.net.endpoint import Endpoint
 from p2pchain.net.errors import LinkLost
+from p2pchain.net.groups import NOWHERE, Group, group_of_host
+from p2pchain.net.lanes import Lane, lane_of
 from p2pchain.net.link import Link
-from p2pchain.net.outbox import Outbox, is_urgent
-from p2pchain.net.settings import GOODBYE_S, HANDSHAKE_S, KEEPALIVE_S, PROBE_S, SEAL_BYTES, SEND_BYTES_PER_S, SEND_S, SILENCE_S
+from p2pchain.net.meter import Kind, Meter, kind_of
+from p2pchain.net.outbox import Outbox
+from p2pchain.net.settings import GOODBYE_S, HANDSHAKE_S, KEEPALIVE_S, PROBE_S, SEAL_BYTES, SEND_BYTES_PER_S, SEND_S, SILENCE_S, VISIT_S
+from p2pchain.net.talk import Talk
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import Inlet
 from p2pchain.wire.connection import Connection, State
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.handshake import Handshake
-from p2pchain.wire.messages import Goodbye, Hello, Message, Ping, Pong
+from p2pchain.wire.messages import GetPeers, Goodbye, Hello, Message, Peers, Ping, Pong
 from p2pchain.wire.secure_connection import SecureConnection
 
 
@@ -40,10 +45,64 @@ class Ending(NamedTuple):
     by_us: bool
 
 
+class Ends(NamedTuple):
+    """The addresses of a connection; empty where it has none."""
+
+    far: str = ""
+    far_port: int = 0
+    near: str = ""
+
+
+NO_ENDS = Ends()
+
+
+class Discovery(Protocol):
+    """What a session tells of; `net.exchange` and `net.room` listen."""
+
+    def vet(self, session: Session) -> None:
+        """It has proven who it is; `ConnectionRefused` where that is not wanted here."""
+        ...
+
+    def hear(self, session: Session, message: GetPeers | Peers) -> None: ...
+
+    def part(self, session: Session) -> None:
+        """A visit has lasted long enough."""
+        ...
+
+
 class Session:
-    def __init__(self, link: Link, handshake: Handshake, hello: Hello, *, address: str, outbound: bool, outbox_bytes_max: int) -> None:
+    def __init__(
+        self,
+        link: Link,
+        handshake: Handshake,
+        hello: Hello,
+        *,
+        address: str,
+        outbound: bool,
+        outbox_bytes_max: int,
+        discovery: Discovery | None = None,
+        ends: Ends = NO_ENDS,
+        came_from: str = "",
+        is_visit: bool = False,
+        exchange_ms: int = 3_000,
+        vet: Callable[[Session], None] = lambda _session: None,
+        concluded: Callable[[Session], None] = lambda _session: None,
+    ) -> None:
+        """`vet` raises `ConnectionRefused` for whom the handshake has identified; `concluded` is told once, when `ending` is there."""
         self.link = link
+        self.ends = ends
+        self.group: Group = group_of_host(ends.far) if ends.far else NOWHERE
+        self.came_from = came_from
+        """How its address became known."""
+        self.is_visit = is_visit
+        """For addresses alone: the node is not told of it."""
+        self.talk = Talk(exchange_ms / 1000)
+        self._discovery = discovery
         self._origin = address
+        self.host = ends.far
+        """The address of the other end without its port, as the socket tells it."""
+        self._vet = vet
+        self._concluded = concluded
         self.outbound = outbound
         self.peer: Peer | None = None
         """Set when the connection is admitted."""
@@ -51,10 +110,16 @@ class Session:
         """Trio's time when the node had been told of it."""
         self.connected_ms = 0
         self.ending: Ending | None = None
+        self.consequence = Consequence.NOBODY
+        """What the ending means for the other end."""
         self.ended = trio.Event()
         self._connection = Connection(hello)
         self._secure = SecureConnection(handshake, self._connection)
         self._outbox = Outbox(outbox_bytes_max)
+        self.meter = Meter()
+        """What it sends, by kind."""
+        self.tell_slowed: Callable[[Session, Kind], None] = lambda _session, _kind: None
+        """Called once for each kind that the peer sends too much of."""
         self._whole = trio.CancelScope()
         self._hearing = trio.CancelScope()
         self._writing = trio.CancelScope()
@@ -82,20 +147,24 @@ class Session:
 
     def send(self, message: Message) -> None:
         if self.ending is None and self._connection.state is State.OPEN:
-            self.post(self._connection.send(message), urgent=is_urgent(message))
+            self.post(self._connection.send(message), lane_of(message))
 
-    def post(self, frame: bytes, *, urgent: bool) -> None:
-        """Queue a frame that may be shared with other sessions."""
-        if self.ending is None and not self._outbox.put(frame, urgent=urgent):
+    def post(self, frame: bytes, lane: Lane) -> None:
+        """Queue a frame that may be shared with other sessions.  Transactions that find no room are left out: they can be
+        asked for, and a block asks for those it needs.
+        """
+        if self.ending is None and not self._outbox.put(frame, lane) and lane is not Lane.TRANSACTIONS:
             self.end(Reason.TOO_SLOW, f"{self._outbox.size} bytes are waiting to be read")
 
-    def end(self, reason: Reason, text: str) -> None:
-        """Say goodbye and close, soon; nothing else is sent any more."""
+    def end(self, reason: Reason, text: str, consequence: Consequence = Consequence.NOBODY, *, before: Message | None = None) -> None:
+        """Say goodbye and close, soon; nothing else is sent any more but what comes right `before` it."""
         if self.ending is None:
+            self.consequence = consequence
             self._conclude(reason, text, by_us=True)
             self._parted_s = trio.current_time() + GOODBYE_S
             self._writing.deadline = self._parted_s
-            self._outbox.close(self._connection.farewell(make_goodbye(reason, text)))
+            last = encode_frame(before) if before is not None else b""
+            self._outbox.close(last + self._connection.farewell(make_goodbye(reason, text)))
 
     def abort(self) -> None:
         """Close at once; only for a connection that has not been admitted."""
@@ -133,6 +202,9 @@ class Session:
         try:
             with trio.fail_after(HANDSHAKE_S):
                 await self._become_secure()
+                self._vet(self)
+                if self._discovery is not None:
+                    self._discovery.vet(self)
                 if self.outbound:
                     await self._send(self._connection.greeting())
                 message = await self._hear_first()
@@ -190,7 +262,7 @@ class Session:
             except LinkLost as lost:
                 self._conclude(None, str(lost), by_us=False)
             except ConnectionRefused as refusal:
-                self.end(refusal.reason, refusal.message)
+                self.end(refusal.reason, refusal.message, refusal.consequence)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 # of the inlet: the loop is gone, which ends the process and is told by the loop's own error
                 self._conclude(None, "the node is stopping", by_us=False)
@@ -206,11 +278,25 @@ class Session:
     async def _read(self, inlet: Inlet) -> None:
         assert self.peer is not None
         assert self.theirs is not None
+        if self.is_visit:
+            await self._read_visit()
+            return
         await inlet.peer_joined(self.peer, self.theirs)
         self.joined_s = trio.current_time()
+        await self._listen(self.peer, inlet)
+
+    async def _read_visit(self) -> None:
+        assert self.peer is not None
+        assert self._discovery is not None, "somebody must end the visit"
+        with trio.move_on_after(VISIT_S):
+            await self._listen(self.peer, None)
+        if self.ending is None:
+            self._discovery.part(self)
+
+    async def _listen(self, peer: Peer, inlet: Inlet | None) -> None:
         data = b""  # what came right after the hello waits in the connection
         while True:
-            await self._take_in(data, self.peer, inlet)
+            await self._take_in(data, peer, inlet)
             if self.ending is not None:
                 return
             data = await self._receive()
@@ -225,10 +311,12 @@ class Session:
         self._life_sign = trio.Event()
         return data
 
-    async def _take_in(self, data: bytes, peer: Peer, inlet: Inlet) -> None:
+    async def _take_in(self, data: bytes, peer: Peer, inlet: Inlet | None) -> None:
         if self.ending is not None:
             return
         for message in self._secure.receive(data):
+            if wait_s := self.meter.wait_s(message, trio.current_time()):
+                await self._slow_down(message, wait_s)
             match message:
                 case Ping(token):
                     self.send(Pong(token))
@@ -237,8 +325,21 @@ class Session:
                     await trio.lowlevel.checkpoint()
                 case Goodbye(reason, text):
                     self._conclude(reason, text, by_us=False)
+                case GetPeers() | Peers():
+                    if self._discovery is not None:
+                        self._discovery.hear(self, message)
+                    await trio.lowlevel.checkpoint()
+                case _ if inlet is None:
+                    await trio.lowlevel.checkpoint()  # a visit is not for that
                 case _:
                     await inlet.receive(peer, message)
+
+    async def _slow_down(self, message: Message, wait_s: float) -> None:
+        """It sent more than its allowance: the bytes behind this message stay in the kernel for a while."""
+        kind = kind_of(message)
+        if self.meter.slowed[kind] == 1:
+            self.tell_slowed(self, kind)
+        await trio.sleep(wait_s)
 
     # writing
 
@@ -273,6 +374,7 @@ class Session:
             self.ending = Ending(reason, text, by_us)
             self._life_sign.set()
             self._hearing.cancel()
+            self._concluded(self)
 
 
 def make_goodbye(reason: Reason, text: str) -> Goodbye:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from p2pchain.chain.errors import Code, Refusal
+from p2pchain.chain.errors import Code, NotYet, Refusal
+from p2pchain.chain.state import View
 from p2pchain.chain.transaction import Transaction
 from p2pchain.node import events
+from p2pchain.node.acquaintance import Aside
 from p2pchain.node.core import Core
 from p2pchain.node.effects import Answer, KeepTransactions, SubmitResult
 from p2pchain.node.gossip import Gossip
+
+RETRIED_MAX = 256
+"""Transactions set aside that are offered again with each new head: about 5 ms of work."""
 
 
 class Admission:
@@ -22,16 +27,33 @@ class Admission:
 
     def receive(self, event: events.TransactionsReceived) -> None:
         """A peer's transactions: what the pool cannot take now is nobody's fault and nobody is told."""
-        view = self._core.head_view()
-        taken = []
-        for item in event.transactions:
-            try:
-                self._core.pool.add(item.value, view, self._core.slot)
-            except Refusal:
-                continue
-            taken.append(item.value)
-            self._gossip.add(item.value, event.peer)
+        self._take_all([Aside(item.value, event.peer) for item in event.transactions])
+
+    def head_changed(self) -> None:
+        """What was set aside may be right now; what is not goes back to the end of the queue."""
+        self._take_all(self._core.known.take_oldest(RETRIED_MAX))
+
+    def _take_all(self, offered: list[Aside]) -> None:
+        if not offered:
+            return
+        view, taken = self._core.head_view(), list[Transaction]()
+        for first in offered:
+            candidate: Aside | None = first
+            while candidate is not None and self._take(candidate, view):
+                taken.append(candidate.transaction)
+                self._gossip.add(*candidate)
+                candidate = self._core.known.take_next(candidate.transaction)
         self._keep(taken)
+
+    def _take(self, candidate: Aside, view: View) -> bool:
+        self._core.known.meet(candidate.transaction.id)
+        try:
+            self._core.pool.add(candidate.transaction, view, self._core.slot)
+        except Refusal as refusal:
+            if isinstance(refusal, NotYet) and refusal.code is not Code.DUPLICATE:
+                self._core.known.set_aside(*candidate)
+            return False
+        return True
 
     def restore(self, transactions: Sequence[Transaction]) -> None:
         """Those of an unfinal block wait on beside it, as before the end of the process: the block may yet fall away."""
@@ -39,6 +61,7 @@ class Admission:
         for transaction in transactions:
             with suppress(Refusal):  # one that a rival block holds too, or that can be in no later block
                 self._core.pool.add(transaction, view, self._core.slot)
+                self._core.known.meet(transaction.id)
 
     def submit(self, event: events.TransactionsSubmitted) -> None:
         view = self._core.head_view()
@@ -49,6 +72,7 @@ class Admission:
                 results.append(SubmitResult(None, "rejected", item.code, item.message, item.evidence))
                 continue
             transaction = item.value
+            self._core.known.meet(transaction.id)
             try:
                 self._core.pool.add(transaction, view, self._core.slot)
             except Refusal as refusal:

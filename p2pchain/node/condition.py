@@ -6,6 +6,7 @@ from p2pchain.chain.schedule import quorum
 from p2pchain.chain.state import DELEGATE_BY_KEY, DELEGATES
 from p2pchain.node.core import Core
 from p2pchain.node.engine import Engine
+from p2pchain.node.room import describe_room
 from p2pchain.node.upgrading import describe_requirement
 
 STALL_SLOTS = 3
@@ -19,7 +20,9 @@ def describe_condition(engine: Engine, slot: int) -> str:
     """
     core = engine.core
     requirement = None if core.requirement is None else describe_requirement(core.requirement, core.supported)
-    return "; ".join(text for text in (requirement, _describe(engine, slot), _describe_clock(engine), _describe_demotion(engine)) if text)
+    room = describe_room(engine.producer.room, short=engine.producer.is_short_of_room)
+    parts = (room, requirement, _describe(engine, slot), _describe_clock(engine), _describe_demotion(engine))
+    return "; ".join(text for text in parts if text)
 
 
 def clock_offset_ms(engine: Engine) -> int | None:

@@ -11,8 +11,9 @@ from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.state import StackedView
 from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Node, Tree
-from p2pchain.chain.types import Height, PublicKey
+from p2pchain.chain.types import BlockId, Height, PublicKey
 from p2pchain.chain.voting import SignState
+from p2pchain.node.acquaintance import Acquaintance
 from p2pchain.node.effects import Broadcast, Effects, Noted, Outgoing, Send
 from p2pchain.node.events import Peer
 from p2pchain.node.header_chain import HeaderChain
@@ -55,6 +56,10 @@ class Core:
         self.effects = Effects()
         self.head: Node = tree.head()
         self.peers: dict[Peer, Tips] = {}
+        self.known = Acquaintance()
+        """Transactions that were here."""
+        self.lacking: dict[tuple[Peer, BlockId], tuple[int, ...]] = {}
+        """Which transactions of which block whom was asked for: an answer that was not asked for is not worth a check."""
 
     def set_time(self, now_ms: int) -> None:
         """Once an event: everything asks for the slot."""

@@ -13,6 +13,7 @@ from enum import StrEnum, unique
 from typing import NamedTuple, TypeAlias
 
 from p2pchain.chain.block import Block
+from p2pchain.chain.consequences import Consequence
 from p2pchain.chain.errors import Code, Evidence
 from p2pchain.chain.evidence import Offence
 from p2pchain.chain.outcomes import Failure
@@ -107,6 +108,7 @@ class Disconnect(NamedTuple):
     peer: Peer
     reason: Reason
     text: str
+    consequence: Consequence
 
 
 class SubmitResult(NamedTuple):
@@ -192,6 +194,8 @@ class MissReason(StrEnum):
     """This node's own slot: its clock jumped over it, or the machine slept."""
     NOT_CONNECTED = "not_connected"
     """This node's own slot: it had no peers."""
+    NO_ROOM = "no_room"
+    """This node's own slot: its disk is nearly full."""
     UNKNOWN = "unknown"
     """Nobody has voted since, so nothing can be told from that."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple, assert_never
 
-from p2pchain.chain.block import Block
+from p2pchain.chain.block import Block, Envelope
+from p2pchain.chain.consequences import consequence_by_state
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.mempool import Limits, Mempool
 from p2pchain.chain.params import ChainSpec
@@ -23,6 +24,7 @@ from p2pchain.chain.votes import Certificate, Kind
 from p2pchain.chain.voting import SignState
 from p2pchain.node import events
 from p2pchain.node.admission import Admission
+from p2pchain.node.assembling import Assembling
 from p2pchain.node.catching_up import CatchingUp
 from p2pchain.node.consensus import Consensus
 from p2pchain.node.core import Core
@@ -37,15 +39,17 @@ from p2pchain.node.effects import (
 )
 from p2pchain.node.events import Event, Peer
 from p2pchain.node.far_sync import FarSync
+from p2pchain.node.fetching import Fetching
 from p2pchain.node.gossip import Gossip
 from p2pchain.node.importer import Importer
 from p2pchain.node.misses import Misses
 from p2pchain.node.producer import Producer, takes
 from p2pchain.node.progress import Progress, SyncView
+from p2pchain.node.relaying import Relaying
 from p2pchain.node.sync import Sync
 from p2pchain.node.upgrading import Upgrading
 from p2pchain.wire.errors import Reason
-from p2pchain.wire.messages import BlockMessage, CertificateMessage
+from p2pchain.wire.messages import CertificateMessage
 
 NOT_RECOVERED = Recoveries()
 
@@ -97,7 +101,8 @@ class Engine:
         self.consensus.recover()
         self.importer = Importer(self.core, self.consensus)
         self.producer = Producer(self.core)
-        self.gossip = Gossip(self.core)
+        self.fetching = Fetching(self.core)
+        self.gossip = Gossip(self.core, self.fetching)
         self.misses = Misses(self.core, self.consensus)
         self.sync = Sync(self.core)
         self.far = FarSync(self.core, self.sync, self.importer, self.consensus)
@@ -105,6 +110,8 @@ class Engine:
         self.upgrading = Upgrading(self.core, self.sync)
         self.admission = Admission(self.core, self.gossip)
         self._catching_up = CatchingUp(self.core, self.sync, self.importer, self.consensus, partial(self._block_received, asked=True))
+        self.assembling = Assembling(self.core, self.sync, self._block_received)
+        self.relaying = Relaying(self.core, self.consensus, self.gossip, self.fetching, self.assembling)
         self._waiting: dict[BlockId, Waiting] = {}
         self._slot_seen = 0
         self._revision_seen = -1
@@ -137,6 +144,7 @@ class Engine:
         self._resume()
         self._dispatch(event)
         self.far.import_ready()
+        self.assembling.look()
         self._retry_waiting()
         self._advance()
         return core.effects
@@ -153,7 +161,7 @@ class Engine:
     def next_ms(self) -> int:
         """When `TimeReached` is due at the latest."""
         due = self.core.slot_end_ms
-        for moment in (self.gossip.next_ms(), self.far.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
+        for moment in (self.relaying.next_ms(), self.far.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
             if moment is not None and moment < due:
                 due = moment
         return due
@@ -177,7 +185,7 @@ class Engine:
             if subject.slot > root.slot:
                 self.core.effects.sign.append(SignBallot(kind, subject, sign))
 
-    def _dispatch(self, event: Event) -> None:  # noqa: C901, PLR0912  (the table of events, one line each)
+    def _dispatch(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915  (the table of events, one line each)
         match event:
             case events.TimeReached():
                 pass
@@ -195,8 +203,21 @@ class Engine:
                 self._certificate_received(event.peer, event.certificate.value)
             case events.TransactionsReceived():
                 self.admission.receive(event)
+                self.relaying.transactions_came([item.value for item in event.transactions])
             case events.TransactionsSubmitted():
                 self.admission.submit(event)
+                self.relaying.transactions_came([item.value for item in event.items if not isinstance(item, Refusal)])
+            case events.TransactionsAnnounced():
+                self.relaying.announced(event)
+            case events.TransactionsRequested():
+                self.gossip.answer(event.peer, event.names)
+            case events.CompactBlockReceived():
+                self._header_came(event.block.value.envelope)
+                self.relaying.compact_block_came(event)
+            case events.BlockTransactionsRequested():
+                self.relaying.answer(event)
+            case events.BlockTransactionsReceived():
+                self.relaying.block_transactions_came(event)
             case events.BlocksReceived():
                 if self.far.owns(event.request):
                     self.far.receive_bodies(event)
@@ -216,6 +237,8 @@ class Engine:
                 self.producer.paused = True
             case events.ProductionResumed():
                 self.producer.paused = False
+            case events.RoomMeasured():
+                self.producer.measured(event.room)
             case _:
                 assert_never(event)
 
@@ -239,7 +262,7 @@ class Engine:
         self.progress.look(core.now_ms, core.tree.root.height, is_behind=self.sync.is_behind)
         if self.producer.is_time() and not self.sync.is_behind and core.now_ms >= self._grace_ms:
             self.producer.produce()
-        self.gossip.flush()
+        self.relaying.advance()
 
     def _why_idle(self) -> MissReason | None:
         """What keeps this node from filling a slot of its own, or from knowing what others do."""
@@ -249,6 +272,8 @@ class Engine:
             return MissReason.NOT_CONNECTED
         if self.core.key is not None and self.core.sign is None:
             return MissReason.RECORD_LOST
+        if self.producer.is_short_of_room:
+            return MissReason.NO_ROOM
         return MissReason.PAUSED if self.producer.paused else None
 
     def _settle_head(self) -> None:
@@ -263,6 +288,7 @@ class Engine:
         if head is not self._head_told:
             self._head_told = head
             core.effects.publish.append(HeadChanged(head.subject))
+            self.admission.head_changed()
         if core.tree.is_overgrown:
             protected = {head.id} if core.sign is None else {head.id, core.sign.lock.block, core.sign.voted.block}
             core.effects.commit.dropped += [node.id for node in core.tree.prune(protected)]
@@ -287,6 +313,8 @@ class Engine:
         self.core.peers.pop(peer, None)
         self.sync.leave(peer)
         self.far.leave(peer)
+        self.fetching.leave(peer)
+        self.assembling.leave(peer)
 
     def _status_received(self, event: events.StatusReceived) -> None:
         if event.peer in self.core.peers:
@@ -304,14 +332,18 @@ class Engine:
     # --- blocks and certificates
 
     def _block_received(self, peer: Peer | None, block: Block, *, asked: bool = False) -> None:
-        self.consensus.witness.see_block(block)
-        self.misses.came(block)
+        self._header_came(block)
         try:
             self._import(peer, block, asked=asked)
         except NotYet as refusal:
             self._keep_waiting(peer, block, refusal)
         except Invalid as refusal:
             self._refuse_block(peer, block, refusal)
+
+    def _header_came(self, block: Block | Envelope) -> None:
+        """Signed by its producer: also a block too late to be put together can convict, or tell why a slot was missed."""
+        self.consensus.witness.see_block(block)
+        self.misses.came(block)
 
     def _import(self, peer: Peer | None, block: Block, *, asked: bool) -> None:
         node = self.importer.add(block, executed=takes(self.producer.built, block), asked=asked)
@@ -320,7 +352,8 @@ class Engine:
         if self.consensus.is_current(node.slot):
             # Nobody votes for an older one, and whoever builds on it is asked for it.  Were it passed on, then a block
             # that fell out of one full tree would come back from the next as a new one, without end.
-            self.core.broadcast(BlockMessage(block.raw), but=peer)
+            self.relaying.pass_on(block, peer)
+        self.relaying.transactions_came(block.transactions)
         self._consider(node)
 
     def _consider(self, node: Node) -> None:
@@ -358,11 +391,11 @@ class Engine:
                     self._block_received(peer, block)
                     moved = item not in self._waiting
 
-    def _refuse_block(self, peer: Peer | None, block: Block, refusal: Refusal) -> None:
+    def _refuse_block(self, peer: Peer | None, block: Block, refusal: Invalid) -> None:
         self.misses.refused(block, refusal.code)
         assert peer is not None, f"our own block {block.header.height} was refused: {refusal}"
-        self.core.note("warning", "block_refused", peer=peer, height=block.header.height, slot=block.header.slot, reason=str(refusal))
-        self.core.out(Disconnect(peer, Reason.INVALID_DATA, f"block {block.id.hex()}: {refusal}"[:200]))
+        text = f"block {block.header.height} of slot {block.header.slot}, {block.id.hex()}: {refusal}"[:200]
+        self.core.out(Disconnect(peer, Reason.INVALID_DATA, text, consequence_by_state(refusal)))
 
     def _certificate_received(self, peer: Peer, certificate: Certificate) -> None:
         if self.consensus.accept_certificate(certificate):

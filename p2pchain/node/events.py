@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import NamedTuple, NewType, TypeAlias
 
 from p2pchain.chain.block import Block
+from p2pchain.chain.compact import CompactForm
 from p2pchain.chain.crypto import Verified
 from p2pchain.chain.errors import Refusal
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import ZERO_HASH, BlockId, Height
 from p2pchain.chain.votes import Ballot, Certificate, Subject
+from p2pchain.node.room import Room
 from p2pchain.wire.messages import Tips
 
 Peer = NewType("Peer", int)
@@ -71,6 +73,39 @@ class TransactionsSubmitted(NamedTuple):
 
     request: RequestId
     items: tuple[Verified[Transaction] | Refusal, ...]
+
+
+class TransactionsAnnounced(NamedTuple):
+    """A peer names transactions that it can be asked for."""
+
+    peer: Peer
+    names: tuple[bytes, ...]
+
+
+class TransactionsRequested(NamedTuple):
+    peer: Peer
+    names: tuple[bytes, ...]
+
+
+class CompactBlockReceived(NamedTuple):
+    """A new block from a peer, its transactions by their short ids."""
+
+    peer: Peer
+    block: Verified[CompactForm]
+
+
+class BlockTransactionsRequested(NamedTuple):
+    peer: Peer
+    block: BlockId
+    places: tuple[int, ...]
+
+
+class BlockTransactionsReceived(NamedTuple):
+    """A peer's answer to the question for transactions of a block."""
+
+    peer: Peer
+    block: BlockId
+    transactions: tuple[Verified[Transaction], ...]
 
 
 class BlocksReceived(NamedTuple):
@@ -136,6 +171,12 @@ class ProductionResumed(NamedTuple):
     """The operator asked this delegate to produce again."""
 
 
+class RoomMeasured(NamedTuple):
+    """How much room the node's disk has left."""
+
+    room: Room
+
+
 Event: TypeAlias = (
     TimeReached
     | PeerJoined
@@ -146,6 +187,11 @@ Event: TypeAlias = (
     | CertificateReceived
     | TransactionsReceived
     | TransactionsSubmitted
+    | TransactionsAnnounced
+    | TransactionsRequested
+    | CompactBlockReceived
+    | BlockTransactionsRequested
+    | BlockTransactionsReceived
     | BlocksReceived
     | BlocksRequested
     | BranchRequested
@@ -154,4 +200,5 @@ Event: TypeAlias = (
     | ProofsReceived
     | ProductionPaused
     | ProductionResumed
+    | RoomMeasured
 )

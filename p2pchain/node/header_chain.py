@@ -83,7 +83,7 @@ def read_headers(items: Sequence[bytes]) -> Headers | None:
         except Invalid:
             break
         if links and (header.parent != links[-1].block or header.height != links[-1].height + 1):
-            raise Invalid(Code.UNKNOWN_PARENT, f"header {header.height} does not stand on the header before it", found=header.height)
+            raise Invalid(Code.MALFORMED, f"header {header.height} does not stand on the header before it", found=header.height)
         parent = header.parent if parent is None else parent
         links.append(Subject(header.slot, header.height, block_id(raw)))
     return None if parent is None else Headers(parent, links, items[1::2][: len(links)])

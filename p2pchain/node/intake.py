@@ -6,10 +6,12 @@ hold was verified before and is not verified again: a transaction keeps its deco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import assert_never
 
-from p2pchain.chain.block import Block, decode_envelope, header_check
+from p2pchain.chain.block import Block, Envelope, Parts, decode_envelope, decode_parts, header_check
+from p2pchain.chain.compact import CompactForm
+from p2pchain.chain.consequences import Consequence, consequence_by_state, consequence_of
 from p2pchain.chain.crypto import SignatureCheck, Verified
 from p2pchain.chain.errors import Invalid, Refusal
 from p2pchain.chain.transaction import Transaction, decode_transaction, signature_checks, transaction_id
@@ -30,7 +32,7 @@ _SIGNATURE_TAIL = 66
 
 __all__ = ["Intake", "Opened", "OpenedTransaction", "require_verified"]
 
-_GOSSIP = messages.BlockMessage, messages.BallotMessage, messages.CertificateMessage, messages.Transactions
+_GOSSIP = messages.BlockMessage, messages.CompactBlock, messages.BallotMessage, messages.CertificateMessage, messages.Transactions
 """What comes unasked, as new as its sender is."""
 
 
@@ -38,10 +40,19 @@ class Intake:
     """Reads the engine's pool and ballots, changes nothing."""
 
     def __init__(
-        self, core: Core, expects: Callable[[Peer, int], bool] = lambda _peer, _request: True, certificates: Certificates | None = None
+        self,
+        core: Core,
+        expects: Callable[[Peer, int], bool] = lambda _peer, _request: True,
+        voters: Callable[[], frozenset[PublicKey]] | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
-        """`expects` says whether an answer of a peer was asked for: what was not is not worth a single check."""
+        """`expects` says whether an answer of a peer was asked for: what was not is not worth a single check.
+
+        `voters` gives all whose signature can mean something now: what strangers signed is not worth one either.  A flood
+        of it would cost a node its cores, and nothing would come of it.
+        """
         self._expects = expects
+        self._voters = voters
         self._certificates = certificates or Certificates()
         self._core = core
         self._spec = core.spec
@@ -51,17 +62,26 @@ class Intake:
         """The event in a message; None where there is nothing to do.  `Invalid` where it is malformed."""
         try:
             return self._open(peer, message)
-        except Invalid:
-            if self._core.is_outgrown or (isinstance(message, _GOSSIP) and self._is_ahead(peer)):
+        except Invalid as refusal:
+            if self._core.is_outgrown or (isinstance(message, _GOSSIP) and self._may_be_right(peer, refusal)):
                 return None
             raise
+
+    def _may_be_right(self, peer: Peer, refusal: Invalid) -> bool:
+        """Whether by another version of the rules: then there is nothing to do, and nothing to hold against its sender."""
+        return consequence_of(refusal) is Consequence.NOBODY or self._is_ahead(peer)
+
+    def consequence(self, peer: Peer, message: Message, refusal: Invalid) -> Consequence:
+        """For the sender of a refused message: of who is ahead of this node nothing new can be proven, as above."""
+        judge = consequence_by_state if isinstance(message, _GOSSIP) and self._is_ahead(peer) else consequence_of
+        return judge(refusal)
 
     def _is_ahead(self, peer: Peer) -> bool:
         """Whether a peer claims final blocks that are missing here: between them and these a new version may lie."""
         tips = self._core.peers.get(peer)
         return tips is not None and tips.final.height > self._core.tree.root.height + 1
 
-    def _open(self, peer: Peer, message: Message) -> Opened | None:  # noqa: PLR0911  (the table of messages, one line each)
+    def _open(self, peer: Peer, message: Message) -> Opened | None:  # noqa: C901, PLR0911, PLR0912  (the table of messages, one line each)
         match message:
             case messages.GetBlocks() | messages.GetBranch() | messages.GetProofs() | messages.GetBodies():
                 return Opened([], lambda _: read_question(peer, message))
@@ -79,7 +99,19 @@ class Intake:
                 return self._open_blocks(peer, message)
             case messages.Proofs():
                 return open_proofs(self._core, peer, message) if self._expects(peer, message.request) else None
-            case messages.Hello() | messages.Ping() | messages.Pong() | messages.Goodbye():
+            case messages.CompactBlock():
+                return self._open_compact_block(peer, message)
+            case messages.GetBlockTransactions():
+                return _plain(events.BlockTransactionsRequested(peer, *message))
+            case messages.BlockTransactions():
+                return self._open_block_transactions(peer, message)
+            case messages.Announcement():
+                return _plain(events.TransactionsAnnounced(peer, message.names))
+            case messages.GetTransactions():
+                return _plain(events.TransactionsRequested(peer, message.names))
+            case messages.Hello() | messages.Ping() | messages.Pong() | messages.Goodbye() | messages.Part():
+                return None
+            case messages.GetPeers() | messages.Peers():
                 return None
             case _:
                 assert_never(message)
@@ -104,7 +136,9 @@ class Intake:
 
     def read_block(self, raw: bytes) -> tuple[Block, list[SignatureCheck]]:
         """A block and all the signatures in it that are not verified yet."""
-        envelope = decode_envelope(raw, self._certificates.decode)
+        return self._read_contents(decode_envelope(raw, self._certificates.decode))
+
+    def _read_contents(self, envelope: Envelope) -> tuple[Block, list[SignatureCheck]]:
         checks = [header_check(envelope.header_raw, envelope.header.producer, envelope.signature, self._chain_id)]
         if envelope.certificate is not None:
             checks += self._certificate_checks(envelope.certificate)
@@ -120,11 +154,12 @@ class Intake:
         return decode_certificate(raw) if raw else None
 
     def _known(self, raw: bytes) -> Transaction | None:
-        """The pool's own copy.  In a canonical envelope the body lies between its length prefix and the signature."""
-        if not self._core.pool:
+        """Our own copy, in the pool or set aside.  In a canonical envelope the body lies between its length prefix and the signature."""
+        if not self._core.pool and not self._core.known.has_aside:
             return None  # as in a node that catches up: the id is not needed before it is decoded
         start = 3 if raw[1:2] == b"\xc4" else 4
-        known = self._core.pool.get(TransactionId(transaction_id(raw[start:-_SIGNATURE_TAIL])))
+        item = TransactionId(transaction_id(raw[start:-_SIGNATURE_TAIL]))
+        known = self._core.pool.get(item) or self._core.known.aside(item)
         return known if known is not None and known.raw == raw else None
 
     def _open_transactions(self, peer: Peer, items: Sequence[bytes]) -> Opened | None:
@@ -132,25 +167,39 @@ class Intake:
         if not unknown:
             return None
         checks = [check for opened in unknown for check in opened.checks]
-
-        def finish(results: Results) -> Event:
-            verified = []
-            at = 0
-            for opened in unknown:
-                end = at + len(opened.checks)
-                verified.append(require_verified(opened.value, results[at:end], "transaction"))
-                at = end
-            return events.TransactionsReceived(peer, tuple(verified))
-
-        return Opened(checks, finish)
+        return Opened(checks, lambda results: events.TransactionsReceived(peer, _require_all(unknown, results)))
 
     def _open_new_block(self, peer: Peer, raw: bytes) -> Opened | None:
         if self._is_newest(raw):
             return None
-        block, checks = self.read_block(raw)
-        if block.id in self._core.tree:
+        envelope = decode_envelope(raw, self._certificates.decode)
+        header, tree = envelope.header, self._core.tree
+        if envelope.id in tree or (header.parent not in tree and self._is_by_strangers([header.producer])):
             return None
+        block, checks = self._read_contents(envelope)
         return Opened(checks, lambda results: events.BlockReceived(peer, require_verified(block, results, "block")))
+
+    def _open_compact_block(self, peer: Peer, message: messages.CompactBlock) -> Opened | None:
+        """The header first: nothing is looked for before its producer has been found to have signed it."""
+        envelope = decode_parts(Parts(message.header, message.signature, message.certificate), [], b"", self._certificates.decode)
+        header, tree = envelope.header, self._core.tree
+        if envelope.id in tree or (header.parent not in tree and self._is_by_strangers([header.producer])):
+            return None
+        checks = [header_check(envelope.header_raw, header.producer, envelope.signature, self._chain_id)]
+        if envelope.certificate is not None:
+            checks += self._certificate_checks(envelope.certificate)
+        opened = [self.open_transaction(raw) for raw in message.prefilled]
+        prefilled = {place: each.value for place, each in zip(message.places, opened, strict=True)}
+        checks += [check for each in opened for check in each.checks]
+        form = CompactForm(envelope, message.certificate, message.short_ids, prefilled)
+        return Opened(checks, lambda results: events.CompactBlockReceived(peer, require_verified(form, results, "compact block")))
+
+    def _open_block_transactions(self, peer: Peer, message: messages.BlockTransactions) -> Opened | None:
+        if (peer, message.block) not in self._core.lacking:
+            return None
+        opened = [self.open_transaction(raw) for raw in message.items]
+        checks = [check for each in opened for check in each.checks]
+        return Opened(checks, lambda results: events.BlockTransactionsReceived(peer, message.block, _require_all(opened, results)))
 
     def _is_newest(self, raw: bytes) -> bool:
         """Whether these are the bytes of the head or of the final block, as what every peer but the first sends is: not read twice."""
@@ -159,7 +208,7 @@ class Intake:
 
     def _open_ballot(self, peer: Peer, message: messages.BallotMessage) -> Opened | None:
         ballot = message.ballot
-        if self._core.ballots.has(ballot) or self._is_late_echo(ballot):
+        if self._core.ballots.has(ballot) or self._is_late_echo(ballot) or self._is_by_strangers([ballot.voter]):
             return None
         checks = ballot_checks(ballot, self._chain_id)
         return Opened(checks, lambda results: events.BallotReceived(peer, require_verified(ballot, results, "ballot")))
@@ -169,11 +218,23 @@ class Intake:
         core = self._core
         return ballot.subject.slot <= core.tree.root.slot and core.watch.has_heard(ballot)
 
+    def _is_by_strangers(self, keys: Collection[PublicKey]) -> bool:
+        """Whether most of them have no vote at the final block, at the head or between.
+
+        A node that lags behind a change of the set takes the new set for strangers: it learns of it by its blocks, which it asks for.
+        """
+        if self._voters is None:
+            return False
+        known = self._voters()
+        return 2 * sum(key in known for key in keys) < len(keys)
+
     def _open_certificate(self, peer: Peer, raw: bytes) -> Opened | None:
         certificate = self._certificates.decode(raw)
         node = self._core.tree.get(certificate.subject.block)
         says_nothing_new = node is not None and (node is self._core.tree.root or node.certificate is not None)
         if certificate.kind is Kind.VOTE and says_nothing_new:
+            return None
+        if self._is_by_strangers(certificate.signatures.keys()):
             return None
         checks = self._certificate_checks(certificate)
         return Opened(checks, lambda results: events.CertificateReceived(peer, require_verified(certificate, results, "certificate")))
@@ -216,6 +277,16 @@ class Intake:
             return []
         checks = certificate_checks(certificate, self._chain_id)
         return [check for check in checks if known.get(PublicKey(check.key)) != check.signature]
+
+
+def _require_all(opened: Sequence[OpenedTransaction], results: Results) -> tuple[Verified[Transaction], ...]:
+    verified = []
+    at = 0
+    for each in opened:
+        end = at + len(each.checks)
+        verified.append(require_verified(each.value, results[at:end], "transaction"))
+        at = end
+    return tuple(verified)
 
 
 def _plain(event: Event) -> Opened:

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from p2pchain.chain.block import Block, decode_envelope, header_check
 from p2pchain.chain.crypto import SignatureCheck, Verified
+from p2pchain.chain.errors import Invalid
 from p2pchain.chain.types import ZERO_HASH, BlockId, ChainId
 from p2pchain.chain.votes import Certificate, Subject, certificate_checks
 from p2pchain.node import events
@@ -45,10 +46,13 @@ def open_bodies(core: Core, peer: Peer, message: messages.Blocks, open_transacti
     for height, raw in zip(core.asked_bodies[message.request], message.items[::2], strict=False):
         if height <= core.tree.root.height:
             continue  # another peer was quicker
-        envelope = decode_envelope(raw)
-        if core.proven.id_at(height) != envelope.id:
-            break
-        opened = [open_transaction(item) for item in envelope.transactions]
+        try:
+            envelope = decode_envelope(raw)
+            if core.proven.id_at(height) != envelope.id:
+                break
+            opened = [open_transaction(item) for item in envelope.transactions]
+        except Invalid:
+            break  # a quorum confirmed this id, so another version may be in force here: nobody's lie
         block = envelope.with_transactions([item.value for item in opened])
         needed = [header_check(block.header_raw, block.header.producer, block.signature, chain_id)]
         needed += [check for item in opened for check in item.checks]

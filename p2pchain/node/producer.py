@@ -20,6 +20,7 @@ from p2pchain.chain.types import BlockId, Height, Slot
 from p2pchain.chain.votes import Certificate, Subject, certificate_hash
 from p2pchain.node.core import Core
 from p2pchain.node.effects import SignBlock
+from p2pchain.node.room import Room, is_short
 
 
 class Built(NamedTuple):
@@ -35,9 +36,31 @@ class Producer:
     def __init__(self, core: Core) -> None:
         self._core = core
         self.paused = False
+        self.room: Room | None = None
+        self.is_short_of_room = False
         self.built: Built | None = None
         self._given_up = 0
         """Slot for which there is no reveal: said once, not after every event in it."""
+
+    @property
+    def is_kept_back(self) -> bool:
+        """Whether this node leaves its slots to others, whatever waits."""
+        return self.paused or self.is_short_of_room
+
+    def measured(self, room: Room) -> None:
+        """Stop before the disk is full; go on when there is room again."""
+        was_short, was_filling = self.is_short_of_room, self.room is not None and self.room.is_filling
+        self.room, self.is_short_of_room = room, is_short(self.is_short_of_room, room)
+        if self.is_short_of_room and not was_short:
+            self._tell("warning", "room_low_production_stops", room)
+        elif was_short and not self.is_short_of_room:
+            self._tell("info", "room_back_production_goes_on", room)
+        elif room.is_filling and not was_filling:
+            self._tell("warning", "room_running_out", room)
+
+    def _tell(self, level: str, event: str, room: Room) -> None:
+        note = self._core.note
+        note(level, event, place=room.place, free_bytes=room.free_bytes, low_bytes=room.low_bytes, end_bytes=room.end_bytes)
 
     def is_turn(self, slot: int) -> bool:
         """Whether `slot` is ours, above the current head, and not filled by us yet."""
@@ -52,7 +75,7 @@ class Producer:
     def is_time(self) -> bool:
         """Whether the slot that runs is ours to fill, now."""
         core, slot = self._core, self._core.slot
-        if self.paused or slot == self._given_up:
+        if self.is_kept_back or slot == self._given_up:
             return False
         return self._earliest_ms() <= core.now_ms < self._latest_ms() and self.is_turn(slot)
 

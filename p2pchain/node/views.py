@@ -16,6 +16,7 @@ from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed
 from p2pchain.node.progress import SyncView
+from p2pchain.node.room import Room
 
 At: TypeAlias = Literal["head", "final"]
 
@@ -48,6 +49,8 @@ class StatusView(NamedTuple):
     """A version beyond that, once it is scheduled."""
     sync: SyncView | None = None
     """How far a catch-up has come; None while the node is in step."""
+    room: Room | None = None
+    """On disk, where the node writes; None until it was measured."""
     clock_offset_ms: int | None = None
     """How far this machine's clock is ahead of those of the delegates (negative: behind); None where too few were heard."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import structlog
@@ -25,15 +26,21 @@ from p2pchain.node.engine import Engine
 from p2pchain.node.events import Event, Peer, RequestId
 from p2pchain.node.intake import Intake, OpenedTransaction
 from p2pchain.node.ports import Journal, Network, Store
+from p2pchain.node.room import Room
 from p2pchain.runtime.signing import SigningDesk
+from p2pchain.runtime.turns import Turns
 from p2pchain.runtime.verifier import Verifier
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Hello, Message, Proofs, Tips, Transactions
 
-INBOX_MAX = 256
-"""Verified events that wait: a few slots' worth of ballots of 101 delegates.  A full inbox slows its senders down."""
-GOSSIPED_MAX = 16
-"""Messages of transactions that wait to be verified: at most 16 MiB; a peer that sends more is read more slowly."""
+INBOX_MAX = 16
+"""Verified events that wait.  A full inbox slows its senders down, and they take turns before it: so whatever one peer sends, a
+vote of another waits behind these and one event of each other peer."""
+TURN_S = 0.005
+"""How long the loop takes what waits without giving way to the edges: were it one event for each of theirs, then the inbox
+would be full whenever more than one peer has much to say."""
+GOSSIPED_MAX = 2
+"""Messages of transactions of one peer that wait to be verified: at most 2 MiB; a peer that sends more is read more slowly."""
 JOURNAL_BYTES_MAX = 128 << 20
 """The journal of the mempool is rewritten when it has grown to this: twice what the pool itself may hold."""
 SUBMIT_BATCH = 500
@@ -59,17 +66,18 @@ class NodeLoop:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self.engine = engine
-        self.intake = Intake(engine.core, engine.expects)
+        self.intake = Intake(engine.core, engine.expects, engine.consensus.known_voters)
         self._connected: Edges | None = None
         self._clock = clock
         self._verifier = Verifier()
         self._send, self._receive = trio.open_memory_channel[Event](INBOX_MAX)
-        self._gossiped_send, self._gossiped_receive = trio.open_memory_channel[tuple[Peer, Transactions]](GOSSIPED_MAX)
+        self._gossiped = Turns[Peer, Transactions](GOSSIPED_MAX)
         self._own: deque[Event] = deque()
         self._answers: dict[RequestId, Sequence[SubmitResult]] = {}
         self._waiting: dict[RequestId, trio.Event] = {}
         self._last_request = 0
         self._journal_bytes = 0
+        self._turn_began = 0.0
         self._log = structlog.get_logger()
         self.alive_at = time.monotonic()
         """When the loop last finished an event: what the watchdog looks at."""
@@ -101,7 +109,7 @@ class NodeLoop:
         Transactions step aside: a vote that comes behind a thousand of them on one link must not wait for them.
         """
         if isinstance(message, Transactions):
-            await self._gossiped_send.send((peer, message))
+            await self._gossiped.put(peer, message)
             return
         await self._open(peer, message)
 
@@ -109,10 +117,12 @@ class NodeLoop:
         try:
             opened = self.intake.open(peer, message)
             if opened is None:
+                await trio.lowlevel.checkpoint()  # a flood of what is worth nothing takes turns with everybody else
                 return
             event = opened.finish(await self._verifier.verify(opened.checks))
         except Invalid as refusal:
-            raise ConnectionRefused(Reason.INVALID_DATA, f"{type(message).__name__}: {refusal}"[:200]) from None
+            text = f"{type(message).__name__}: {refusal}"[:200]
+            raise ConnectionRefused(Reason.INVALID_DATA, text, self.intake.consequence(peer, message, refusal)) from None
         await self._send.send(event)
 
     async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]:
@@ -127,6 +137,10 @@ class NodeLoop:
 
     async def resume_production(self) -> None:
         await self._send.send(events.ProductionResumed())
+
+    async def room_measured(self, room: Room) -> None:
+        """How much room the disk has left: the engine stops producing before it is full."""
+        await self._send.send(events.RoomMeasured(room))
 
     async def examine(self, transactions: Sequence[bytes]) -> tuple[Verified[Transaction] | Refusal, ...]:
         """Decode and verify, and take nothing."""
@@ -158,12 +172,13 @@ class NodeLoop:
                 await self._handle(await self._next_event())
 
     async def _take_gossiped(self) -> None:
-        """Transactions of peers, one message after the other: their order on a link is their order here."""
-        async for peer, message in self._gossiped_receive:
+        """Transactions of peers, who take turns: their order on a link is their order here."""
+        while True:
+            peer, message = await self._gossiped.take()
             try:
                 await self._open(peer, message)
             except ConnectionRefused as refused:
-                self._edges.network.disconnect(peer, refused.reason, refused.message)
+                self._edges.network.disconnect(peer, refused.reason, refused.message, refused.consequence)
 
     async def restore_pool(self) -> None:
         """Bring back what waited when the process ended; what no longer holds is dropped with its reason."""
@@ -179,6 +194,15 @@ class NodeLoop:
         if self._own:
             return self._own.popleft()
         wait_s = (self.engine.next_ms() - self._clock()) / 1000
+        if wait_s > 0 and time.monotonic() - self._turn_began < TURN_S:
+            with suppress(trio.WouldBlock):
+                return self._receive.receive_nowait()
+        try:
+            return await self._wait_for_event(wait_s)
+        finally:
+            self._turn_began = time.monotonic()
+
+    async def _wait_for_event(self, wait_s: float) -> Event:
         if wait_s <= 0:
             await trio.lowlevel.checkpoint()
             return events.TimeReached()
@@ -239,7 +263,7 @@ class NodeLoop:
             case todo.Broadcast():
                 network.broadcast(outgoing.message, outgoing.but)
             case todo.Disconnect():
-                network.disconnect(outgoing.peer, outgoing.reason, outgoing.text)
+                network.disconnect(outgoing.peer, outgoing.reason, outgoing.text, outgoing.consequence)
             case todo.SendFinalBlocks():
                 found = self._edges.store.final_range(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
                 items = [part for block in found for part in (block.raw, block.certificate if outgoing.with_proofs else b"")]

@@ -15,7 +15,7 @@ import lmdb
 
 from p2pchain.chain.genesis import Genesis
 from p2pchain.storage.durable import FOLDER_MODE, sync_folder
-from p2pchain.storage.errors import DamagedStore, ForeignChain, NewerFormat, StorageError, mapped
+from p2pchain.storage.errors import DamagedStore, DiskFull, ForeignChain, NewerFormat, StorageError, mapped
 from p2pchain.storage.layout import (
     FORMAT,
     META_CHAIN,
@@ -33,6 +33,8 @@ NAME = "chain"
 _TEMPORARY = f"{NAME}.new-"
 MAP_BYTES_MIN = 64 << 20
 """Address space, not memory or disk: about twenty full blocks until it grows for the first time."""
+BYTES_MAX = 1 << 40
+"""Of address space there is 64 times more; somebody who has a larger disk says so."""
 _DATABASES_MAX = 16
 """Seven today; a later format may add some without the limit in the way."""
 
@@ -40,13 +42,15 @@ _DATABASES_MAX = 16
 class Environment:
     """The open environment and its databases."""
 
-    def __init__(self, path: Path, map_bytes_min: int = MAP_BYTES_MIN, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, map_bytes_min: int = MAP_BYTES_MIN, bytes_max: int = BYTES_MAX, *, read_only: bool = False) -> None:
         data = path / "data.mdb"
         size = data.stat().st_size if data.exists() else 0
         self.path = path
+        # a bound below what there is already must not keep anybody from reading it
+        self._bytes_max = _rounded(max(bytes_max, size))
         self.lmdb = lmdb.open(
             str(path),
-            map_size=_rounded(max(map_bytes_min, 2 * size)),
+            map_size=min(self._bytes_max, _rounded(max(map_bytes_min, 2 * size))),
             mode=FOLDER_MODE,
             # cold random reads take 61 us so, 37 with it while all fits into memory; beyond memory it would read 128 KiB for each row
             readahead=False,
@@ -60,17 +64,31 @@ class Environment:
             for name in (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions")
         )
 
+    @property
+    def used_bytes(self) -> int:
+        """Of the map; pages that are free again count, because only LMDB itself can use them."""
+        return int(self.lmdb.info()["last_pgno"] + 1) * int(self.lmdb.stat()["psize"])
+
+    @property
+    def is_nearly_full(self) -> bool:
+        """Whether the next transaction should not begin before the map has grown."""
+        size = self.lmdb.info()["map_size"]
+        return size < self._bytes_max and 4 * self.used_bytes > 3 * int(size)
+
     def grow(self) -> None:
         """Double the map.  No transaction of this process may be in use: the caller holds the lock that says so."""
-        self.lmdb.set_mapsize(2 * self.lmdb.info()["map_size"])
+        size = self.lmdb.info()["map_size"]
+        if size >= self._bytes_max:
+            raise DiskFull(f"{self.path} holds all that storage.bytes_max = {self._bytes_max} allows; raise it and start again")
+        self.lmdb.set_mapsize(min(2 * size, self._bytes_max))
 
 
-def create(folder: Path, genesis: Genesis, map_bytes_min: int = MAP_BYTES_MIN) -> None:
+def create(folder: Path, genesis: Genesis, map_bytes_min: int = MAP_BYTES_MIN, bytes_max: int = BYTES_MAX) -> None:
     """Write a store that holds the genesis, beside, and rename it into place: LMDB's own creation is not atomic."""
     temporary = folder / f"{_TEMPORARY}{secrets.token_hex(4)}"
     with mapped("creating the store", folder):
         temporary.mkdir(FOLDER_MODE)
-        environment = Environment(temporary, map_bytes_min)
+        environment = Environment(temporary, map_bytes_min, bytes_max)
         try:
             _write_genesis(environment, genesis)
         finally:

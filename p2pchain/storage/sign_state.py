@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 from p2pchain.chain.types import HASH_BYTES, BlockId, Height, Slot
 from p2pchain.chain.votes import Subject
 from p2pchain.chain.voting import SignState
-from p2pchain.storage.durable import FOLDER_MODE, ProcessLock, write_whole
+from p2pchain.storage.durable import ProcessLock, make_folder, write_whole
 from p2pchain.storage.errors import DamagedStore, ForeignChain, StorageError, mapped
 
 NAME = "sign-state"
@@ -129,7 +129,7 @@ class SignStateFile:
 
     def _take(self) -> ProcessLock:
         with mapped("opening the folder", self._path.parent):
-            self._path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+            make_folder(self._path.parent)
         return ProcessLock(self._path.with_name(f"{NAME}.lock"))
 
     def _choose(self, content: bytes) -> _Slot:

@@ -7,13 +7,12 @@ segmentation fault, and is held for microseconds otherwise.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import NamedTuple, NoReturn, Self
 
 import lmdb
 
@@ -23,9 +22,10 @@ from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.node.effects import Commit
 from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered
-from p2pchain.storage.durable import FOLDER_MODE, ProcessLock
-from p2pchain.storage.environment import MAP_BYTES_MIN, NAME, Environment, Transaction, create, remove_leftovers, require_chain
-from p2pchain.storage.errors import DiskFull, StorageError, mapped
+from p2pchain.node.room import Room
+from p2pchain.storage.durable import ProcessLock, make_folder
+from p2pchain.storage.environment import BYTES_MAX, MAP_BYTES_MIN, NAME, Environment, Transaction, create, remove_leftovers, require_chain
+from p2pchain.storage.errors import DamagedStore, StorageError, mapped
 from p2pchain.storage.layout import (
     META_PROGRESS,
     Progress,
@@ -36,22 +36,31 @@ from p2pchain.storage.layout import (
 )
 from p2pchain.storage.plan import Database, Memory, Plan, Share, plan
 from p2pchain.storage.recovery import load_memory
+from p2pchain.storage.room import SHARES, Marks, require_room, tightest, volume_of
 from p2pchain.storage.view import View
 from p2pchain.storage.writer import WriterThread
 
-FREE_FRACTION_MIN = 0.01
-"""Below this nothing is written: LMDB needs room to write at all, and so does whoever has to free some."""
+
+class Settings(NamedTuple):
+    """What an operator may choose."""
+
+    flush_blocks: int = 20
+    """Final blocks whose rows are written in one batch."""
+    bytes_max: int = BYTES_MAX
+    """Of the chain on disk."""
+    marks: Marks = SHARES
+    """Of the volume: where production stops, and where the node ends."""
 
 
 class LmdbStore:
     """`node.ports.Store` over LMDB.  After a `StorageError` out of `commit` it refuses everything (S11)."""
 
-    def __init__(self, folder: Path, environment: Environment, lock: ProcessLock, flush_blocks: int) -> None:
-        assert flush_blocks >= 1, f"flush_blocks is {flush_blocks}, at least 1 wanted"
+    def __init__(self, folder: Path, environment: Environment, lock: ProcessLock, settings: Settings) -> None:
+        assert settings.flush_blocks >= 1, f"flush_blocks is {settings.flush_blocks}, at least 1 wanted"
         self._folder = folder
         self._environment = environment
         self._lock = lock
-        self._flush_blocks = flush_blocks
+        self._settings = settings
         self._rows = environment.rows
         self._databases = {
             Database.BLOCKS: environment.blocks,
@@ -99,7 +108,8 @@ class LmdbStore:
                     try:
                         return view.txn.get(key, db=self._rows)
                     except lmdb.Error as error:
-                        raise StorageError(f"{self._folder}: reading failed: {error}") from error
+                        self._failure = f"reading failed: {error}"
+                        raise StorageError(f"{self._folder}: {self._failure}") from error
 
     def recovered(self) -> Recovered:
         schedule = Schedule.load(self)
@@ -140,11 +150,16 @@ class LmdbStore:
         with self._shown() as view:
             return view.transaction(item)
 
-    def free_fraction(self) -> float:
-        """Free part of the disk, as far as this process may use it."""
-        with mapped("asking for free space", self._folder):
-            disk = os.statvfs(self._folder)
-        return disk.f_bavail / max(1, disk.f_blocks)
+    def room(self) -> Room:
+        """What is left on the volume, or below `bytes_max`, whichever runs out first."""
+        chain = f"storage.bytes_max = {self._settings.bytes_max}"
+        left = max(0, self._settings.bytes_max - self._environment.used_bytes)
+        return tightest([volume_of(self._folder, self._settings.marks), SHARES.of(chain, left, self._settings.bytes_max)])
+
+    def require_sound(self) -> None:
+        """A read that failed, for whoever, ends the node as a write does (S11)."""
+        if self._failure:
+            self._refuse()
 
     # --- writing ---
 
@@ -158,8 +173,8 @@ class LmdbStore:
             self._refuse()
         assert self._staged is None, "one commit at a time"
         with self._fatal():
-            planned = plan(self._view.memory, commit, self._flush_blocks)
-            self._require_space()
+            planned = plan(self._view.memory, commit, self._settings.flush_blocks)
+            require_room(volume_of(self._folder, self._settings.marks))
             self._staged = planned, self._filled(planned)
 
     def sync(self) -> None:
@@ -177,6 +192,8 @@ class LmdbStore:
 
     def _filled(self, planned: Plan) -> Transaction:
         """A write transaction with all that the plan puts; begun again where the map was too small."""
+        if self._environment.is_nearly_full:
+            self._grow()
         while True:
             txn = self._writer.begin()
             try:
@@ -241,13 +258,6 @@ class LmdbStore:
             self._environment.grow()
             self._view = self._new_view(self._view.memory)
 
-    def _require_space(self) -> None:
-        free = self.free_fraction()
-        if free < FREE_FRACTION_MIN:
-            raise DiskFull(
-                f"{self._folder} is on a disk with {free:.1%} free, at least {FREE_FRACTION_MIN:.0%} wanted; make room and start again"
-            )
-
     # --- shared by reads ---
 
     def _new_view(self, memory: Memory) -> View:
@@ -259,26 +269,40 @@ class LmdbStore:
         with self._reading, mapped("reading", self._folder):
             if self._failure:
                 self._refuse()
-            yield self._view
+            try:
+                yield self._view
+            except (lmdb.Error, DamagedStore) as error:
+                self._failure = f"reading failed: {error}"
+                raise
 
     def _refuse(self) -> NoReturn:
         raise StorageError(f"the store is no longer used: {self._failure}")
 
 
-def open_store(data_dir: Path, genesis: Genesis, *, flush_blocks: int = 20, map_bytes_min: int = MAP_BYTES_MIN) -> LmdbStore:
+def open_store(
+    data_dir: Path,
+    genesis: Genesis,
+    *,
+    flush_blocks: int = 20,
+    map_bytes_min: int = MAP_BYTES_MIN,
+    bytes_max: int = BYTES_MAX,
+    marks: Marks = SHARES,
+) -> LmdbStore:
     """Open the ledger in a folder, or create it there.  `HomeInUse` where another process has it."""
+    settings = Settings(flush_blocks, bytes_max, marks)
     with mapped("opening the data folder", data_dir):
-        data_dir.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(data_dir)
     lock = ProcessLock(data_dir / "lock")
     try:
         remove_leftovers(data_dir)
         if not (data_dir / NAME).exists():
-            create(data_dir, genesis, map_bytes_min)
+            require_room(volume_of(data_dir, marks))
+            create(data_dir, genesis, map_bytes_min, bytes_max)
         with mapped("opening the store", data_dir / NAME):
-            environment = Environment(data_dir / NAME, map_bytes_min)
+            environment = Environment(data_dir / NAME, map_bytes_min, bytes_max)
             try:
                 require_chain(environment, genesis)
-                return LmdbStore(data_dir, environment, lock, flush_blocks)
+                return LmdbStore(data_dir, environment, lock, settings)
             except BaseException:
                 environment.lmdb.close()
                 raise

@@ -9,6 +9,7 @@ from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.ports import FinalBlock, FinalHeader, Location, UnfinalBlock
 from p2pchain.storage.environment import Environment, Transaction
+from p2pchain.storage.errors import DamagedStore
 from p2pchain.storage.layout import (
     Record,
     block_key,
@@ -84,12 +85,14 @@ class View(NamedTuple):
         if not 1 <= height <= self.memory.final.height:
             return None
         block = self.txn.get(height_key(height), db=self.environment.final)
-        assert block is not None, f"height {height} is final and has no row"
+        if block is None:
+            raise DamagedStore(f"{self.environment.path}: height {height} is final and is not there; sync again")
         return block_key(height, block)
 
     def _record(self, key: bytes) -> Record:
         value = self.txn.get(key, db=self.environment.blocks)
-        assert value is not None, f"height {height_of(key)} is final and has no block"
+        if value is None:
+            raise DamagedStore(f"{self.environment.path}: block {height_of(key)} is final and is not there; sync again")
         return decode_record(value, key)
 
     def _certificate(self, key: bytes, kind: Kind) -> bytes:

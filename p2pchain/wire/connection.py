@@ -3,7 +3,8 @@
     fresh --hello received--> open --goodbye either way, or a violation--> closed
 
 `receive` takes whatever bytes arrived and gives whole messages; `send` gives the bytes of a message.  A message that
-is not allowed in a state is a violation; using a closed connection is a bug of ours.
+is not allowed in a state is a violation; using a closed connection is a bug of ours.  Long frames come in parts, each
+stream of them a stream of frames of its own, and never within another: so at most one frame is incomplete of each.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from enum import Enum, auto
 
 from p2pchain.wire.errors import ConnectionRefused, LocalMisuse
 from p2pchain.wire.framing import FrameReader, encode_frame
-from p2pchain.wire.messages import MESSAGES, Goodbye, Hello, Message
+from p2pchain.wire.messages import MESSAGES, STREAMS, Goodbye, Hello, Message, Part
 
 
 class State(Enum):
@@ -27,12 +28,13 @@ _ALLOWED = {
     State.OPEN: frozenset(message.TYPE for message in MESSAGES if message is not Hello),
     State.CLOSED: frozenset[int](),
 }
+_ALLOWED_IN_PARTS = _ALLOWED[State.OPEN] - {Part.TYPE, Goodbye.TYPE}
 
 
 class Connection:
     """The conversation on one link, seen from our end."""
 
-    __slots__ = ("_reader", "hello", "state", "theirs")
+    __slots__ = ("_reader", "_streams", "hello", "state", "theirs")
 
     def __init__(self, hello: Hello) -> None:
         self.hello = hello
@@ -41,6 +43,7 @@ class Connection:
         """What the other end said first, once it did."""
         self.state = State.FRESH
         self._reader = FrameReader()
+        self._streams = tuple(FrameReader() for _ in range(STREAMS))
 
     def greeting(self) -> bytes:
         """The first bytes to send."""
@@ -68,9 +71,18 @@ class Connection:
                 if message is None:
                     return
                 self._advance(message)
+                if not isinstance(message, Part):
+                    yield message
+                    continue
+                yield from self._put_together(message)
             except ConnectionRefused:
                 self.state = State.CLOSED
                 raise
+
+    def _put_together(self, part: Part) -> Iterator[Message]:
+        stream = self._streams[part.stream]
+        stream.feed(part.data)
+        while (message := stream.next_message(_ALLOWED_IN_PARTS)) is not None:
             yield message
 
     def _advance(self, message: Message) -> None:

@@ -22,8 +22,9 @@ from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
+from p2pchain.node.room import Room
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
@@ -65,12 +66,17 @@ class FakeReads:
         self.sync: SyncView | None = None
         self.connected: list[tuple[PeerView, Tips | None]] = []
         self.refused: list[PeerRefusal] = []
+        self.address_book = BookView(0, 0, (), ())
+        self.counts = PeerCounts(
+            refused_by_us={"invalid_data": 2, "timeout": 0}, refused_by_peers={"other": 1}, bans=3, banned=2, cooling=1
+        )
         self.transactions: dict[bytes, TransactionView] = {}
         self.waiting: list[Transaction] = []
         self.pruned_below = 1
         self.missed: list[SlotMissed] = []
         self.failure: Exception | None = None
         self.requirement: Requirement | None = None
+        self.room: Room | None = None
 
     @property
     def tip(self) -> MadeBlock:
@@ -107,6 +113,7 @@ class FakeReads:
             protocol_supported=1,
             requirement=self.requirement,
             sync=self.sync,
+            room=self.room,
             clock_offset_ms=self.clock_offset_ms,
         )
 
@@ -181,8 +188,14 @@ class FakeReads:
     def peers(self) -> list[tuple[PeerView, Tips | None]]:
         return self.connected
 
+    def book(self, limit: int) -> BookView:
+        return self.address_book._replace(entries=self.address_book.entries[:limit])
+
     def refusals(self) -> list[PeerRefusal]:
         return self.refused
+
+    def peer_counts(self) -> PeerCounts:
+        return self.counts
 
 
 class FakeInlet:

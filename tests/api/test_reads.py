@@ -14,8 +14,9 @@ from p2pchain.chain.votes import Kind, decode_certificate
 from p2pchain.client.genesis_json import decode_params
 from p2pchain.node.effects import MissReason, SlotMissed
 from p2pchain.node.events import Peer
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import BookEntryView, BookView, PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
+from p2pchain.node.room import Room
 from p2pchain.node.views import TransactionView
 from p2pchain.wire.messages import Tips
 from tests.api.fakes import BALANCE, Node, address, transfers
@@ -48,6 +49,7 @@ async def test_the_status_has_every_promised_name(node: Node) -> None:
         "protocol_supported": 1,
         "requirement": None,
         "sync": None,
+        "room": None,
         "clock_offset_ms": 0,
     }
 
@@ -73,6 +75,8 @@ async def test_how_far_a_catch_up_is_stands_in_the_status_and_the_metrics(node: 
 async def test_a_version_beyond_what_the_node_knows_is_shown_with_its_height(node: Node) -> None:
     node.reads.requirement = Requirement(2, 120)
     assert (await node.get("/v1/status"))["requirement"] == {"version": 2, "height": 120}
+    node.reads.room = Room("/data", 90, 50, 10)
+    assert (await node.get("/v1/status"))["room"] == {"free_bytes": 90, "low_bytes": 50, "end_bytes": 10}
     assert "p2pchain_protocol_required_height 120.0" in (await node.client.get("/metrics")).text
 
 
@@ -247,7 +251,9 @@ async def test_the_schedule_shows_one_round_unless_asked_for_more(node: Node) ->
 
 async def test_peers_and_refusals_are_shown(node: Node) -> None:
     made = node.reads.grow()
-    peer = PeerView(Peer(4), "ab" * 32, "10.0.0.1:5", outbound=True, agent="p2pchain/1", connected_ms=12, bytes_in=3, bytes_out=4)
+    peer = PeerView(
+        Peer(4), "ab" * 32, "10.0.0.1:5", outbound=True, agent="p2pchain/1", connected_ms=12, bytes_in=3, bytes_out=4, came_from="seed"
+    )
     node.reads.connected = [(peer, Tips(made.subject, made.subject)), (peer._replace(peer=Peer(5)), None)]
     node.reads.refused = [PeerRefusal("10.0.0.2:5", "", "wrong_chain", "another genesis", 7, 2)]
     shown = await node.get("/v1/peers")
@@ -259,6 +265,7 @@ async def test_peers_and_refusals_are_shown(node: Node) -> None:
         "connected_ms": 12,
         "bytes_in": 3,
         "bytes_out": 4,
+        "came_from": "seed",
         "head": subject(made),
         "final": subject(made),
     }
@@ -266,6 +273,16 @@ async def test_peers_and_refusals_are_shown(node: Node) -> None:
     assert shown["refused"] == [
         {"address": "10.0.0.2:5", "node_id": "", "reason": "wrong_chain", "message": "another genesis", "at_ms": 7, "times": 2}
     ]
+
+
+async def test_the_address_book_is_counted_beside_the_peers_and_listed_by_itself(node: Node) -> None:
+    entry = BookEntryView("ab" * 32, ("10.0.0.1:5",), "10.0.0.9", tried=True, met_ms=7, expires_ms=9, failures=0, anchor=True)
+    node.reads.address_book = BookView(1, 2, ("192.0.2.1:5",), (entry, entry))
+    sizes = {"new": 1, "tried": 2, "announced": ["192.0.2.1:5"]}
+    assert (await node.get("/v1/peers"))["book"] == sizes
+    listed = await node.get("/v1/peers/book?limit=1")
+    assert listed.pop("entries") == [entry._asdict() | {"addresses": ["10.0.0.1:5"]}]
+    assert listed == sizes
 
 
 async def test_the_mempool_is_listed_up_to_the_limit(node: Node) -> None:

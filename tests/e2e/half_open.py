@@ -10,7 +10,6 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from threading import Event, Thread
 
@@ -38,14 +37,17 @@ class Attack(Thread):
         self.opened = 0
 
     def run(self) -> None:
-        with ExitStack() as stack:
-            held: list[socket.socket] = []
+        held: list[socket.socket] = []
+        try:
             while not self.stopping.wait(ROUND_S):
                 held = [each for each in held if is_open(each)]
                 while len(held) < SOCKETS and not self.stopping.is_set():
-                    held.append(stack.enter_context(socket.create_connection(self._address)))
+                    held.append(socket.create_connection(self._address))
                     held[-1].setblocking(False)
                     self.opened += 1
+        finally:
+            for each in held:
+                each.close()
 
 
 def is_open(each: socket.socket) -> bool:

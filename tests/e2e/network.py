@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,14 @@ class Network:
     def close(self) -> None:
         for client in self._clients.values():
             client.close()
+
+    @contextmanager
+    def clients(self) -> Iterator["Network"]:
+        """With connections of its own: one connection is not for two threads."""
+        try:
+            yield self
+        finally:
+            self.close()
 
     @property
     def record(self) -> dict[str, Any]:

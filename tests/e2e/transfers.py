@@ -29,7 +29,7 @@ class Purse:
     def __init__(self, accounts: Sequence[dict[str, Any]], client: NodeClient) -> None:
         self.spec: ChainSpec = client.spec()
         self.addresses = [account["address"] for account in accounts]
-        self._signers = [_signer(Path(account["key_file"])) for account in accounts]
+        self.signers = [_signer(Path(account["key_file"])) for account in accounts]
         self._nonces = [client.account(address)["nonce"] for address in self.addresses]
         self.expected = Counter({address: int(client.account(address)["balance"]) for address in self.addresses})
         """Balances once all that was signed is final."""
@@ -44,7 +44,7 @@ class Purse:
         recipient = self.addresses[(at + 1) % len(self.addresses)]
         self._turn += 1
         action = Transfer(decode_address(self.spec.address_prefix, recipient), amount)
-        raw = build_transaction(self._signers[at], self.spec, [action], nonce=self._nonces[at], valid_until=valid_until)
+        raw = build_transaction(self.signers[at], self.spec, [action], nonce=self._nonces[at], valid_until=valid_until)
         transaction = decode_transaction(raw, self.spec)
         self._nonces[at] += 1
         self.expected[self.addresses[at]] -= amount + transaction.fee

@@ -181,7 +181,7 @@ class SimNode:
         identity = Identity(self.signer.public_key, disk.sign, reveals) if self.is_delegate else Identity()
         recoveries = Recoveries(self.recoveries)
         self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms, supported=self.supported, recoveries=recoveries)
-        self.intake = Intake(self.engine.core, self.engine.expects)
+        self.intake = Intake(self.engine.core, self.engine.expects, self.engine.consensus.known_voters)
         read = self.intake.read_block, self.intake.read_certificate
         self.engine.restore([(read[0](item.raw)[0], read[1](item.certificate)) for item in recovered.unfinal])
         self.handle(events.TimeReached())

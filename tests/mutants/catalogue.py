@@ -1,6 +1,15 @@
 """All mutants."""
 
-from tests.mutants import consensus, governing, language, ledger, node, syncing
+from tests.mutants import consensus, discovery, governing, language, ledger, node, standing, syncing
 from tests.mutants.mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = (*consensus.MUTANTS, *ledger.MUTANTS, *governing.MUTANTS, *language.MUTANTS, *node.MUTANTS, *syncing.MUTANTS)
+MUTANTS: tuple[Mutant, ...] = (
+    *consensus.MUTANTS,
+    *ledger.MUTANTS,
+    *governing.MUTANTS,
+    *language.MUTANTS,
+    *node.MUTANTS,
+    *discovery.MUTANTS,
+    *standing.MUTANTS,
+    *syncing.MUTANTS,
+)

@@ -121,7 +121,7 @@ MUTANTS = (
     Mutant(
         "unbounded_account",
         "chain/mempool.py",
-        "if len(queue) >= self.limits.per_account_max:",
+        "if len(queue) >= most:",
         "if False:",
         "one account takes the whole pool",
         POOL,

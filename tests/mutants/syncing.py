@@ -8,7 +8,7 @@ MUTANTS = (
     Mutant(
         "body_of_another_id",
         "node/opening_sync.py",
-        "        if core.proven.id_at(height) != envelope.id:\n            break\n",
+        "            if core.proven.id_at(height) != envelope.id:\n                break\n",
         "",
         "a peer makes a node check the signatures of blocks that nobody asked for",
         FAR,

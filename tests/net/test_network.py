@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import memory_stream_pair
 
+from p2pchain.chain.consequences import Consequence
 from p2pchain.chain.types import ChainId
 from p2pchain.net.dial import Dialler
 from p2pchain.net.endpoint import PeerAddress, parse_endpoint
@@ -16,7 +17,7 @@ from p2pchain.net.link import Link
 from p2pchain.net.session import Session
 from p2pchain.node.events import Peer
 from p2pchain.wire.errors import ConnectionRefused, Reason
-from p2pchain.wire.messages import BlockMessage, Goodbye, Ping, Pong, Status, Transactions
+from p2pchain.wire.messages import BlockMessage, Goodbye, Ping, Pong, Status
 from tests.net.fakes import DEADLINE_S, NOW_MS, TIPS, Node, Stranger, World, credentials_of, handshake_of, hello_of, key_of, meet
 
 FDS = Path("/proc/self/fd")
@@ -107,7 +108,7 @@ async def test_host_names_are_resolved(world: World) -> None:
 async def test_what_is_said_to_a_peer_that_is_gone_is_dropped(world: World) -> None:
     one = await world.start(1)
     one.network.send(Peer(99), Status(TIPS))
-    one.network.disconnect(Peer(99), Reason.INVALID_DATA, "never met")
+    one.network.disconnect(Peer(99), Reason.INVALID_DATA, "never met", Consequence.LIE)
     one.network.broadcast(Status(TIPS), ())
     assert one.network.peers() == []
 
@@ -174,10 +175,19 @@ async def test_a_peer_named_by_its_key_is_not_dialled_while_it_is_connected(worl
     def find(node_key: bytes) -> Session | None:
         return present if node_key == key_of(2) else None
 
-    def enter(_stream: trio.SocketStream, _address: PeerAddress) -> Session:
+    def enter(_stream: trio.SocketStream, _address: PeerAddress, _came_from: str) -> Session:
         raise AssertionError
 
-    nursery.start_soon(Dialler(settings, enter=enter, find=find, random=Random(1), logger=world.logger).run)
+    dialler = Dialler(
+        settings,
+        enter=enter,
+        find=find,
+        is_connected=lambda: True,
+        is_banned=lambda _key: False,
+        random=Random(1),
+        logger=world.logger,
+    )
+    nursery.start_soon(dialler.run)
     await trio.testing.wait_all_tasks_blocked()
     assert present.ended.statistics().tasks_waiting == 1, "it waits until the connection is over"
 
@@ -274,7 +284,7 @@ async def test_a_disconnect_by_the_node_says_goodbye(world: World) -> None:
     async with stranger.stream:
         await stranger.shake_hands()
         await one.joined()
-        one.network.disconnect(one.peer(), Reason.INVALID_DATA, "enough")
+        one.network.disconnect(one.peer(), Reason.INVALID_DATA, "enough", Consequence.NOBODY)
         assert one.network.peers() == []
         assert await stranger.hear_goodbye() == (Reason.INVALID_DATA, "enough")
         await stranger.until_closed()
@@ -394,7 +404,7 @@ async def test_a_slow_reader_is_disconnected_and_others_are_not_affected(world: 
         await one.joined(2)
         count = 0
         while len(one.network.peers()) == 2:
-            one.network.broadcast(Transactions([bytes(1 << 20)]), ())
+            one.network.broadcast(BlockMessage(bytes(1 << 20)), ())
             count += 1
             await world.until(lambda: len(two.inlet.messages) == count)  # noqa: B023 (awaited at once)
             assert count < 100, "more than any socket buffer takes"
@@ -486,7 +496,7 @@ async def test_a_stop_does_not_wait_for_a_peer_that_reads_nothing(world: World) 
         await slow.shake_hands()
         await one.joined()
         for _ in range(15):
-            one.network.broadcast(Transactions([bytes(1 << 20)]), ())
+            one.network.broadcast(BlockMessage(bytes(1 << 20)), ())
         before = trio.current_time()
         await one.stop()
         assert trio.current_time() - before < 5

@@ -19,7 +19,7 @@ from p2pchain.wire.channel import LENGTH_BYTES
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.handshake import FIRST_BYTES, PREAMBLE_BYTES, SECOND_BYTES, THIRD_BYTES
-from p2pchain.wire.messages import BlockMessage, Goodbye, Hello, Message, Ping, Pong, Status, Transactions
+from p2pchain.wire.messages import BlockMessage, Blocks, Goodbye, Hello, Message, Ping, Pong, Status, Transactions
 from p2pchain.wire.noise import TAG_BYTES
 from tests.net.fakes import TIPS, Pulse, Recorder, Stranger, handshake_of, hello_of
 
@@ -348,10 +348,10 @@ async def test_what_was_queued_meanwhile_goes_out_in_one_write_urgent_first(auto
         pair.session.send(message)
     pair.gate.opened.set()
     await trio.testing.wait_all_tasks_blocked()
-    frames = b"".join(encode_frame(message) for message in (urgent, Status(TIPS), bulk, bulk))
+    frames = b"".join(encode_frame(message) for message in (Status(TIPS), urgent, bulk, bulk))
     assert [len(write) for write in pair.gate.writes] == [LENGTH_BYTES + len(frames) + TAG_BYTES], "one record in one write"
     heard = [await pair.stranger.hear() for _ in range(5)]
-    assert heard == [Status(TIPS), urgent, Status(TIPS), bulk, bulk]
+    assert heard == [Status(TIPS), Status(TIPS), urgent, bulk, bulk]
     nursery.cancel_scope.cancel()
 
 
@@ -371,11 +371,24 @@ async def test_an_overflow_waits_one_second_for_the_frame_under_way(autojump_clo
     await pair.block(nursery)
     blocked_s = pair.lasted_s
     for _ in range(3):
-        pair.session.send(Transactions([bytes(500_000)]))
+        pair.session.send(Blocks(1, [bytes(500_000), b""]))
     assert (pair.ending.reason, pair.ending.by_us) == (Reason.TOO_SLOW, True)
     await pair.session.ended.wait()
     assert pair.lasted_s - blocked_s == pytest.approx(1)
     assert pair.gate.writes == []
+
+
+async def test_transactions_that_find_no_room_are_left_out_and_the_peer_stays(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    pair = GatedPair()
+    await pair.block(nursery)
+    for number in range(3):
+        pair.session.send(Transactions([bytes((number,)) * 100_000]))
+    pair.session.send(Status(TIPS))
+    pair.gate.opened.set()
+    heard = [await pair.stranger.hear() for _ in range(3)]
+    assert heard == [Status(TIPS), Status(TIPS), Transactions([bytes(100_000)])]
+    assert pair.session.ending is None
+    nursery.cancel_scope.cancel()
 
 
 async def test_a_goodbye_drops_the_queue_but_not_the_frame_under_way(autojump_clock: MockClock, nursery: trio.Nursery) -> None:

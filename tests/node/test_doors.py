@@ -5,11 +5,12 @@ import pytest
 from p2pchain.chain.block import Block, decode_envelope, encode_block, encode_header
 from p2pchain.chain.transaction import decode_transaction
 from p2pchain.chain.types import Hash
-from p2pchain.node.effects import Broadcast, Disconnect, Effects
-from p2pchain.node.events import BlockReceived, Peer, TimeReached, TransactionsReceived
+from p2pchain.node.acquaintance import name_of
+from p2pchain.node.effects import Broadcast, Disconnect, Effects, Send
+from p2pchain.node.events import BlockReceived, Peer, PeerJoined, TimeReached, TransactionsReceived
 from p2pchain.node.gossip import BATCH_DELAY_MS
 from p2pchain.node.intake import require_verified
-from p2pchain.wire.messages import Transactions
+from p2pchain.wire.messages import Announcement
 from tests.fakes.chain import ChainMaker, MadeBlock
 from tests.fakes.world import World, make_genesis
 
@@ -59,8 +60,11 @@ def test_a_block_is_taken_half_a_slot_before_its_time_at_the_earliest(early_ms: 
 def test_a_transaction_is_not_sent_back_to_whoever_brought_it() -> None:
     world, _ = alone()
     engine = world.nodes[0].running
+    for peer in (1, 2):
+        engine.handle(PeerJoined(Peer(peer), engine.core.tips()), world.now_ms)
     transaction = decode_transaction(world.nodes[0].transfer(0, 1, 5), world.spec)
     engine.handle(TransactionsReceived(Peer(1), (require_verified(transaction, [True], "transaction"),)), world.now_ms)
     effects = engine.handle(TimeReached(), world.now_ms + BATCH_DELAY_MS)
-    sent = [out for out in effects.send if isinstance(out, Broadcast) and isinstance(out.message, Transactions)]
-    assert [(out.message, out.but) for out in sent] == [(Transactions([transaction.raw]), frozenset({1}))]
+    assert not any(isinstance(out, Broadcast) for out in effects.send)
+    sent = [(out.peer, out.message) for out in effects.send if isinstance(out, Send)]
+    assert sent == [(Peer(2), Announcement((name_of(transaction.id),)))], "by name, to everybody but whoever brought it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,15 +118,18 @@ def test_a_contradicting_commit_ends_the_store_too(tmp_path: Path) -> None:
 
 def test_nothing_is_written_to_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_store(tmp_path, MAKER.genesis) as store:
-        assert 0 <= store.free_fraction() <= 1
         store.commit(finalise(LINE[0]))
         with monkeypatch.context() as patch:
-            patch.setattr(LmdbStore, "free_fraction", lambda _: 0.0099)
-            with pytest.raises(DiskFull, match=r"1\.0% free"):
+            patch.setattr(os, "statvfs", lambda _: volume(size=1_000_000_000, free=9_999_999))
+            with pytest.raises(DiskFull, match="has 10 MB free, at least 10 MB wanted"):
                 store.commit(finalise(LINE[1]))
         require_dead(store)
     with open_store(tmp_path, MAKER.genesis) as store:
         assert store.recovered().root.subject == LINE[0].subject
+
+
+def volume(*, size: int, free: int) -> os.statvfs_result:
+    return os.statvfs_result((1, 1, size, free, free, 0, 0, 0, 0, 255))
 
 
 def flip(value: bytes, at: int) -> bytes:

@@ -19,6 +19,7 @@ from p2pchain.chain.actions.vote_change import VoteChange
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.block import encode_block
 from p2pchain.chain.codec import encode
+from p2pchain.chain.compact import carried, short_ids
 from p2pchain.chain.crypto import merkle_root
 from p2pchain.chain.params import Params
 from p2pchain.chain.schedule import Schedule, quorum
@@ -26,10 +27,12 @@ from p2pchain.chain.state import GLOBALS, ActiveDelegate, Globals
 from p2pchain.chain.terms import Terms
 from p2pchain.chain.types import AMOUNT_MAX, AccountId, BlockId, Height, PublicKey
 from p2pchain.chain.votes import Kind, certificate_hash, encode_subject
+from p2pchain.node.acquaintance import name_of
 from p2pchain.wire import messages as wire
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
 from tests.vectors.link import link_file
+from tests.vectors.peers import peer_record, peer_records_file
 from tests.vectors.refusals import charged, missigned, refused, undecodable
 from tests.vectors.showing import Json, globals_of, show_ballot, show_block, show_globals, show_rows, show_subject, show_transaction
 from tests.vectors.world import (
@@ -263,6 +266,21 @@ def frames_file() -> Json:
         wire.GetProofs(3, Height(1), 512),
         wire.Proofs(3, [first.header_raw, confirms.raw, second.header_raw, b""]),
         wire.GetBodies(4, Height(1), 64),
+        wire.GetPeers(32, "2001:db8::1"),
+        wire.Peers([peer_record(name, hosts).raw for name, *hosts in (("node-1", "192.0.2.1", "2001:db8::1"), ("node-2", "198.51.100.7"))]),
+        wire.CompactBlock(
+            first.header_raw,
+            first.signature,
+            carried(first.certificate),
+            short_ids(first.id, [transaction.id for transaction in first.transactions]),
+            (0,),
+            [first.transactions[0].raw],
+        ),
+        wire.GetBlockTransactions(first.id, tuple(range(len(first.transactions)))),
+        wire.BlockTransactions(first.id, [transaction.raw for transaction in first.transactions]),
+        wire.Announcement(tuple(name_of(transaction.id) for transaction in first.transactions)),
+        wire.GetTransactions(tuple(name_of(transaction.id) for transaction in first.transactions)),
+        wire.Part(1, encode_frame(wire.Ping(7))),
     ]
     ping = encode_frame(wire.Ping(7))
     cases = [
@@ -271,8 +289,16 @@ def frames_file() -> Json:
         ("a ping that says it is longer than a ping may be", b"\x00\x01\x00\x00\x0a"),
         ("a ping with one byte too many", b"\x00\x00\x00\x04" + ping[4:] + b"\x00"),
         ("a ping with a negative token", b"\x00\x00\x00\x03\x0a\x91\xff"),
+        ("places that do not ascend", frame(17, encode((bytes(32), b"\x00\x02\x00\x01")))),
+        ("short ids of five bytes", frame(16, encode((b"", b"", b"", bytes(5), b"", ())))),
+        ("a transaction along without its place", frame(16, encode((b"", b"", b"", bytes(6), b"", (b"",))))),
+        ("names of seven bytes", frame(22, encode((bytes(7),)))),
+        ("a part of no stream", frame(24, b"\x02\x00")),
         ("a block list with a block and no certificate", frame(9, encode((bytes(8), [first.raw])))),
         ("a list of headers with a header and no certificate", frame(20, encode((bytes(8), [first.header_raw])))),
+        ("a question for 33 peers", frame(13, encode((33, "")))),
+        ("a question for peers with a name for an address", frame(13, encode((1, "seed.example")))),
+        ("33 peer records", frame(14, encode(([b""] * 33,)))),
     ]
     return {
         "frames": [
@@ -322,6 +348,7 @@ FILES: dict[str, Callable[[], Json]] = {
     "certificates": certificates_file,
     "frames": frames_file,
     "link": link_file,
+    "peer_records": peer_records_file,
     "schedules": schedules_file,
 }
 

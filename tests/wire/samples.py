@@ -7,17 +7,25 @@ from hypothesis import strategies as st
 from p2pchain.chain.types import BlockId, Height, PublicKey, Signature, Slot
 from p2pchain.chain.votes import Ballot, Kind, Subject
 from p2pchain.wire.messages import (
+    Announcement,
     BallotMessage,
     BlockMessage,
     Blocks,
+    BlockTransactions,
     CertificateMessage,
+    CompactBlock,
     GetBlocks,
+    GetBlockTransactions,
     GetBodies,
     GetBranch,
+    GetPeers,
     GetProofs,
+    GetTransactions,
     Goodbye,
     Hello,
     Message,
+    Part,
+    Peers,
     Ping,
     Pong,
     Proofs,
@@ -48,6 +56,14 @@ SAMPLES: tuple[Message, ...] = (
     GetProofs(9, Height(1), 512),
     Proofs(9, [b"header", b"", b"header", b"certificate"]),
     GetBodies(10, Height(2), 64),
+    GetPeers(32, "192.0.2.1"),
+    Peers([b"the record's own bytes", b""]),
+    CompactBlock(b"header", b"signature", b"", b"\x07" * 18, (0, 2), [b"first", b"third"]),
+    GetBlockTransactions(BlockId(b"\x08" * 32), (1, 300)),
+    BlockTransactions(BlockId(b"\x08" * 32), [b"second", b""]),
+    Announcement((b"\x09" * 8, b"\x0a" * 8)),
+    GetTransactions((b"\x09" * 8,)),
+    Part(1, b"the middle of a frame"),
 )
 
 _numbers = st.integers(0, 2**63 - 1)
@@ -59,6 +75,18 @@ _voted = st.builds(Subject, st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1)
 _pairs = st.lists(st.tuples(st.binary(max_size=300), st.binary(max_size=50)), max_size=20).map(
     lambda pairs: [x for pair in pairs for x in pair]
 )
+
+_names = st.lists(st.binary(min_size=8, max_size=8), max_size=40).map(tuple)
+_places = st.lists(st.integers(0, 65_535), unique=True, max_size=40).map(lambda places: tuple(sorted(places)))
+
+
+@st.composite
+def _compact_blocks(draw: st.DrawFn) -> CompactBlock:
+    ids = draw(st.lists(st.binary(min_size=6, max_size=6), max_size=40))
+    places = sorted(draw(st.sets(st.integers(0, len(ids) - 1), max_size=5))) if ids else []
+    header, signature, certificate = (draw(st.binary(max_size=200)) for _ in range(3))
+    return CompactBlock(header, signature, certificate, b"".join(ids), tuple(places), [draw(st.binary(max_size=300)) for _ in places])
+
 
 OPEN_MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Status, _tips),
@@ -75,8 +103,15 @@ OPEN_MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(GetProofs, _numbers, st.integers(1, 2**63 - 1), st.integers(1, 512)),
     st.builds(Proofs, st.integers(0, 2**64 - 1), _pairs),
     st.builds(GetBodies, _numbers, st.integers(1, 2**63 - 1), st.integers(1, 512)),
+    _compact_blocks(),
+    st.builds(GetBlockTransactions, _hashes, _places),
+    st.builds(BlockTransactions, _hashes, st.lists(st.binary(max_size=300), max_size=40)),
+    st.builds(Announcement, _names),
+    st.builds(GetTransactions, _names),
     st.builds(Ping, _numbers),
     st.builds(Pong, _numbers),
+    st.builds(GetPeers, st.integers(1, 32), st.just("") | st.ip_addresses().map(str)),
+    st.builds(Peers, st.lists(st.binary(max_size=256), max_size=32)),
 )
 """Everything that may be said in the middle of a conversation."""
 

@@ -10,9 +10,7 @@ from p2pchain.cli.doctor.finding import Finding, broken, doubtful, well
 from p2pchain.config import Config, Home
 from p2pchain.genesis_file import GenesisFileError, load_genesis
 from p2pchain.keystore import NODE_KEY, Keystore, KeystoreError
-
-_DISK_FREE_DOUBTFUL, _DISK_FREE_BROKEN = 0.10, 0.05
-"""Share of the volume: finding new room takes an operator longer than filling the last tenth."""
+from p2pchain.storage.room import Marks
 
 
 def look_at_home(config: Config) -> Iterator[Finding]:
@@ -51,12 +49,13 @@ def _disk(config: Config) -> Iterator[Finding]:
             yield broken("disk", f"{folder} cannot be written by this user", f"give it to the node's user: chown -R USER {folder}")
             return
     usage = shutil.disk_usage(config.data_path)
+    room = Marks(config.storage.free_bytes_low, config.storage.free_bytes_end).of(str(config.data_path), usage.free, usage.total)
     share = usage.free / usage.total
     words = f"{usage.free / 1e9:.1f} GB free of {usage.total / 1e9:.1f} GB ({share:.0%}) for {config.data_path}"
     todo = "make room, or move storage.path to a larger volume while the node is stopped"
-    if share < _DISK_FREE_BROKEN:
+    if room.is_low:
         yield broken("disk", words, todo)
-    elif share < _DISK_FREE_DOUBTFUL:
+    elif room.is_filling:
         yield doubtful("disk", words, todo)
     else:
         yield well("disk", words)

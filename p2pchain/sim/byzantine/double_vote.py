@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from p2pchain.chain.votes import Kind
-from p2pchain.sim.byzantine.forging import subject_of, unknown_block
+from p2pchain.sim.byzantine.forging import subject_in, unknown_block
 from p2pchain.sim.byzantine.interface import Sent, Strategy
-from p2pchain.wire.messages import BallotMessage, BlockMessage, Message
+from p2pchain.wire.messages import BallotMessage, Message
 
 
 class DoubleVote(Strategy):
@@ -18,8 +18,8 @@ class DoubleVote(Strategy):
     DOC: ClassVar[str] = "a delegate votes for and confirms every block that it hears of, and for rivals of them that nobody has"
 
     def hears(self, source: int, message: Message) -> bool:  # noqa: ARG002
-        if isinstance(message, BlockMessage):
-            subject = subject_of(message.raw)
+        subject = subject_in(message)
+        if subject is not None:
             self.acted()
             rival = subject._replace(block=unknown_block(self.actor))
             for target in self.actor.connected():

@@ -37,7 +37,7 @@ class Equivocate(Strategy):
 
     def outgoing(self, target: int, message: Message) -> Iterable[Sent]:  # noqa: ARG002
         header = own_header(self.actor, message) if self._siblings else None
-        if header is None or header.slot != self._slot or not isinstance(message, BlockMessage):
+        if header is None or header.slot != self._slot:
             return (Sent(message),)
         self.acted()
-        return (Sent(BlockMessage(self.actor.random.choice([message.raw, *self._siblings]))),)
+        return (Sent(self.actor.random.choice([message, *map(BlockMessage, self._siblings)])),)

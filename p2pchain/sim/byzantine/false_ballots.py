@@ -9,10 +9,10 @@ from nacl.signing import SigningKey
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.types import ChainId, Height, PublicKey, Signature, Slot
 from p2pchain.chain.votes import Ballot, Kind, Subject, encode_subject, make_certificate
-from p2pchain.sim.byzantine.forging import subject_of, unknown_block
+from p2pchain.sim.byzantine.forging import subject_in, unknown_block
 from p2pchain.sim.byzantine.interface import Strategy
 from p2pchain.sim.population import consensus_signer
-from p2pchain.wire.messages import BallotMessage, BlockMessage, CertificateMessage, Message
+from p2pchain.wire.messages import BallotMessage, CertificateMessage, Message
 
 
 class VoteWrongHeight(Strategy):
@@ -22,8 +22,8 @@ class VoteWrongHeight(Strategy):
     DOC: ClassVar[str] = "a delegate signs ballots that name a true block with a wrong slot or height"
 
     def hears(self, source: int, message: Message) -> bool:  # noqa: ARG002
-        if isinstance(message, BlockMessage):
-            true = subject_of(message.raw)
+        true = subject_in(message)
+        if true is not None:
             lies = (
                 true._replace(height=Height(true.height + 1)),
                 true._replace(height=Height(1)),

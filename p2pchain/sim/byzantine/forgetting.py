@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from p2pchain.chain.votes import Kind, decode_certificate
 from p2pchain.chain.voting import NOTHING, SignState
+from p2pchain.sim.byzantine.forging import header_in
 from p2pchain.sim.byzantine.interface import Strategy
-from p2pchain.wire.messages import BallotMessage, BlockMessage, CertificateMessage, Message
+from p2pchain.wire.messages import BallotMessage, CertificateMessage, Message
 
 
 class Amnesiac(Strategy):
@@ -18,7 +19,7 @@ class Amnesiac(Strategy):
 
     def hears(self, source: int, message: Message) -> bool:  # noqa: ARG002
         core = self.actor.engine.core
-        if isinstance(message, BlockMessage) and core.sign is not None and core.sign != SignState(core.sign.produced):
+        if header_in(message) is not None and core.sign is not None and core.sign != SignState(core.sign.produced):
             self.acted()
             core.sign = SignState(core.sign.produced)  # what it produced stays: a second block in a slot is another's strategy
         return True
@@ -32,7 +33,7 @@ class IgnoreLock(Strategy):
 
     def hears(self, source: int, message: Message) -> bool:  # noqa: ARG002
         core = self.actor.engine.core
-        if isinstance(message, BlockMessage) and core.sign is not None and core.sign.lock != NOTHING:
+        if header_in(message) is not None and core.sign is not None and core.sign.lock != NOTHING:
             self.acted()
             core.sign = core.sign._replace(lock=NOTHING)
         if isinstance(message, CertificateMessage):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from p2pchain.chain.actions.transfer import Transfer
-from p2pchain.chain.block import Header, decode_envelope, decode_header, encode_header
+from p2pchain.chain.block import Header, block_id, decode_envelope, decode_header, encode_header
 from p2pchain.chain.crypto import merkle_root
 from p2pchain.chain.errors import Invalid
 from p2pchain.chain.reveal import Draw
@@ -24,7 +24,7 @@ from p2pchain.node.effects import SignBlock
 from p2pchain.node.engine import Engine
 from p2pchain.sim.byzantine.interface import Actor
 from p2pchain.sim.population import consensus_signer, delegate_signer
-from p2pchain.wire.messages import BlockMessage, Message
+from p2pchain.wire.messages import BlockMessage, CompactBlock, Message
 
 DELEGATES_MAX = 101
 
@@ -88,12 +88,31 @@ def subject_of(raw: bytes) -> Subject:
     return Subject(envelope.header.slot, envelope.header.height, envelope.id)
 
 
+def header_in(message: Message) -> bytes | None:
+    """The header of a new block, however it travels; None for everything else."""
+    match message:
+        case BlockMessage():
+            return decode_envelope(message.raw).header_raw
+        case CompactBlock():
+            return message.header
+        case _:
+            return None
+
+
+def subject_in(message: Message) -> Subject | None:
+    """What a ballot on a new block is about."""
+    raw = header_in(message)
+    if raw is None:
+        return None
+    header = decode_header(raw)
+    return Subject(header.slot, header.height, block_id(raw))
+
+
 def own_header(actor: Actor, message: Message) -> Header | None:
     """The header of a new block of this node's own; None for everything else."""
-    if not isinstance(message, BlockMessage):
-        return None
-    header = decode_envelope(message.raw).header
-    return header if header.producer == actor.key else None
+    raw = header_in(message)
+    header = decode_header(raw) if raw is not None else None
+    return header if header is not None and header.producer == actor.key else None
 
 
 def unknown_block(actor: Actor) -> BlockId:

@@ -11,7 +11,7 @@ from p2pchain.chain.types import Height, Slot
 from p2pchain.chain.votes import Kind, Subject, make_certificate
 from p2pchain.sim.byzantine.forging import subject_of, unknown_block
 from p2pchain.sim.byzantine.interface import Actor, Sent, Strategy
-from p2pchain.wire.messages import BlockMessage, Blocks, GetBlocks, GetBodies, GetBranch, GetProofs, Message, Proofs, Status, Tips
+from p2pchain.wire.messages import Blocks, GetBlocks, GetBodies, GetBranch, GetProofs, Message, Proofs, Status, Tips
 
 BLOCKS_KEPT = 64
 AHEAD_MAX = 40
@@ -35,6 +35,11 @@ class LieInSync(Strategy):
         super().__init__(actor)
         self._blocks: deque[bytes] = deque(maxlen=BLOCKS_KEPT)
 
+    def slot_began(self, slot: int) -> None:  # noqa: ARG002
+        head = self.actor.engine.core.head
+        if head.block is not None and head.block.raw not in self._blocks:
+            self._blocks.append(head.block.raw)
+
     def tips(self, tips: Tips) -> Tips:
         return claim(self.actor, tips, self.actor.random.randint(1, AHEAD_MAX))
 
@@ -42,8 +47,6 @@ class LieInSync(Strategy):
         return (Sent(Status(self.tips(message.tips)) if isinstance(message, Status) else message),)
 
     def hears(self, source: int, message: Message) -> bool:
-        if isinstance(message, BlockMessage):
-            self._blocks.append(message.raw)
         if not isinstance(message, GetBlocks | GetBranch | GetProofs | GetBodies):
             return True
         self.acted()

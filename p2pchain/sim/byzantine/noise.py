@@ -10,14 +10,19 @@ from p2pchain.sim.pace import slot_ms
 from p2pchain.wire.framing import HEADER_BYTES, encode_frame
 from p2pchain.wire.messages import (
     BY_TYPE,
+    Announcement,
     BallotMessage,
     BlockMessage,
     Blocks,
+    BlockTransactions,
     CertificateMessage,
+    CompactBlock,
     GetBlocks,
+    GetBlockTransactions,
     GetBodies,
     GetBranch,
     GetProofs,
+    GetTransactions,
     Message,
     Proofs,
     Status,
@@ -27,18 +32,10 @@ from p2pchain.wire.messages import (
 KEPT = 400
 REPLAYED = 12
 """A slot and target."""
-REPEATED = (
-    Status,
-    Transactions,
-    BlockMessage,
-    BallotMessage,
-    CertificateMessage,
-    GetBlocks,
-    GetBranch,
-    Blocks,
-    GetProofs,
-    Proofs,
-    GetBodies,
+REPLAYABLE = (
+    *(Status, Transactions, BlockMessage, BallotMessage, CertificateMessage, GetBlocks, GetBranch, Blocks),
+    *(CompactBlock, GetBlockTransactions, BlockTransactions, Announcement, GetTransactions),
+    *(GetProofs, Proofs, GetBodies),
 )
 
 
@@ -94,7 +91,7 @@ class ReplayOldMessages(Strategy):
         self._heard: deque[Message] = deque(maxlen=KEPT)
 
     def hears(self, source: int, message: Message) -> bool:  # noqa: ARG002
-        if isinstance(message, REPEATED):
+        if isinstance(message, REPLAYABLE):
             self._heard.append(message)
         return True
 

@@ -10,11 +10,11 @@ from p2pchain.chain.block import decode_envelope
 from p2pchain.chain.types import BlockId
 from p2pchain.chain.votes import Kind, decode_certificate
 from p2pchain.node.effects import SignBlock, SignRequest
-from p2pchain.sim.byzantine.forging import payment, sibling, subject_of
+from p2pchain.sim.byzantine.forging import payment, sibling, subject_in, subject_of
 from p2pchain.sim.byzantine.interface import Actor, Sent, Strategy
 from p2pchain.sim.population import consensus_signer
 from p2pchain.sim.tolerance import tolerated
-from p2pchain.wire.messages import BallotMessage, BlockMessage, CertificateMessage, Message
+from p2pchain.wire.messages import BallotMessage, BlockMessage, CertificateMessage, CompactBlock, Message
 
 SIBLINGS_TRIED = 12
 FACES_KEPT = 64
@@ -115,8 +115,10 @@ class TwoFaced(Strategy):
     def _face_in(self, message: Message) -> BlockId | None:
         """The block of an ally that a message is or speaks about."""
         match message:
-            case BlockMessage():
-                block = subject_of(message.raw).block
+            case BlockMessage() | CompactBlock():
+                subject = subject_in(message)
+                assert subject is not None
+                block = subject.block
             case BallotMessage():
                 block = message.ballot.subject.block
             case CertificateMessage():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from p2pchain.chain.block import decode_envelope, decode_header
+from p2pchain.chain.block import block_id, decode_header
 from p2pchain.chain.types import Slot
-from p2pchain.chain.votes import Kind
+from p2pchain.chain.votes import Kind, Subject
 from p2pchain.chain.voting import SignState
 from p2pchain.node.effects import SignBlock, SignRequest
-from p2pchain.sim.byzantine.forging import Place, altered, elsewhere, subject_of
+from p2pchain.sim.byzantine.forging import Place, altered, elsewhere, header_in
 from p2pchain.sim.byzantine.interface import Actor, Strategy
 from p2pchain.sim.population import consensus_signer
 from p2pchain.wire.messages import BallotMessage, BlockMessage, Message
@@ -34,17 +34,17 @@ class Rewrite(Strategy):
         """The last slot in which a rival was voted for."""
 
     def hears(self, source: int, message: Message) -> bool:  # noqa: ARG002
-        if isinstance(message, BlockMessage):
-            self._prepare(message.raw)
-            self._support(message.raw)
+        header = header_in(message)
+        if header is not None:
+            self._prepare(header)
+            self._support(header)
         return True
 
     def slot_began(self, slot: int) -> None:
         if self._rival is not None and decode_header(self._rival.header).slot == slot:
-            raw = self.actor.block(self._rival)
             self.acted()
-            self.actor.say(BlockMessage(raw))
-            self._support(raw)
+            self.actor.say(BlockMessage(self.actor.block(self._rival)))
+            self._support(self._rival.header)
 
     def signs(self, request: SignRequest) -> bool:
         """Nothing else in the slot of a rival."""
@@ -53,20 +53,21 @@ class Rewrite(Strategy):
         return slot not in (own, self._supported)
 
     def _prepare(self, raw: bytes) -> None:
-        block, core = decode_envelope(raw), self.actor.engine.core
-        parent, slot = core.tree.get(block.header.parent), block.header.slot + 1
+        header, core = decode_header(raw), self.actor.engine.core
+        parent, slot = core.tree.get(header.parent), header.slot + 1
         if parent is None or parent.schedule.turn(slot).delegate.consensus_key != self.actor.key or core.slot >= slot:
             return
-        template = SignBlock(block.header_raw, b"", (), SignState())
+        template = SignBlock(raw, b"", (), SignState())
         made = elsewhere(self.actor.engine, template, Place(parent, slot), ())
         self._rival = altered(made, decode_header(made.header)._replace(producer=self.actor.key), (), b"")
 
     def _support(self, raw: bytes) -> None:
         """A vote and a confirm for a rival of an ally, one a slot."""
-        block, subject = decode_envelope(raw), subject_of(raw)
-        parent = self.actor.engine.core.tree.get(block.header.parent)
+        header = decode_header(raw)
+        subject = Subject(header.slot, header.height, block_id(raw))
+        parent = self.actor.engine.core.tree.get(header.parent)
         is_rival = parent is None or any(child.slot < subject.slot for child in parent.children)
-        if block.header.producer in self._keys and is_rival and subject.slot > self._supported:
+        if header.producer in self._keys and is_rival and subject.slot > self._supported:
             self._supported = Slot(subject.slot)
             for kind in Kind:
                 self.actor.say(BallotMessage(self.actor.ballot(kind, subject)))

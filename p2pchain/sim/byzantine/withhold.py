@@ -8,7 +8,9 @@ from typing import ClassVar
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import SignBallot, SignRequest
 from p2pchain.sim.byzantine.interface import Actor, Sent, Strategy
-from p2pchain.wire.messages import BallotMessage, BlockMessage, Blocks, CertificateMessage, Message
+from p2pchain.wire.messages import BallotMessage, BlockMessage, Blocks, BlockTransactions, CertificateMessage, CompactBlock, Message
+
+OWED = BallotMessage | BlockMessage | CompactBlock | BlockTransactions | Blocks | CertificateMessage
 
 
 class Withhold(Strategy):
@@ -26,7 +28,7 @@ class Withhold(Strategy):
         self._favoured = frozenset(node for node in self.actor.connected() if self.actor.random.random() < self._share)
 
     def outgoing(self, target: int, message: Message) -> Iterable[Sent]:
-        is_owed = isinstance(message, BallotMessage | BlockMessage | Blocks | CertificateMessage)
+        is_owed = isinstance(message, OWED)
         if not is_owed or target in self._favoured:
             return (Sent(message),)
         self.acted()

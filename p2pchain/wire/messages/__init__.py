@@ -10,6 +10,14 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from p2pchain.wire.messages.announcing import NAME_BYTES, NAMES_MAX, Announcement, GetTransactions
+from p2pchain.wire.messages.compact import (
+    PREFILLED_BYTES_MAX,
+    PREFILLED_MAX,
+    BlockTransactions,
+    CompactBlock,
+    GetBlockTransactions,
+)
 from p2pchain.wire.messages.gossip import (
     BLOCK_BYTES_MAX,
     TRANSACTIONS_BYTES_MAX,
@@ -21,6 +29,8 @@ from p2pchain.wire.messages.gossip import (
     Transactions,
 )
 from p2pchain.wire.messages.links import Goodbye, Hello, Ping, Pong
+from p2pchain.wire.messages.parts import PART_BYTES, STREAMS, Part
+from p2pchain.wire.messages.peers import PEERS_MAX, GetPeers, Peers
 from p2pchain.wire.messages.proofs import HEADERS_MAX, GetBodies, GetProofs, Proofs
 from p2pchain.wire.messages.sync import ANSWER_BYTES_MAX, BLOCKS_MAX, Blocks, GetBlocks, GetBranch
 from p2pchain.wire.messages.tips import Tips
@@ -32,20 +42,35 @@ __all__ = [
     "BY_TYPE",
     "HEADERS_MAX",
     "MESSAGES",
+    "NAMES_MAX",
+    "NAME_BYTES",
+    "PART_BYTES",
+    "PEERS_MAX",
+    "PREFILLED_BYTES_MAX",
+    "PREFILLED_MAX",
     "PROTOCOL_VERSION",
+    "STREAMS",
     "TRANSACTIONS_BYTES_MAX",
     "TRANSACTIONS_MAX",
+    "Announcement",
     "BallotMessage",
     "BlockMessage",
+    "BlockTransactions",
     "Blocks",
     "CertificateMessage",
+    "CompactBlock",
+    "GetBlockTransactions",
     "GetBlocks",
     "GetBodies",
     "GetBranch",
+    "GetPeers",
     "GetProofs",
+    "GetTransactions",
     "Goodbye",
     "Hello",
     "Message",
+    "Part",
+    "Peers",
     "Ping",
     "Pong",
     "Proofs",
@@ -72,6 +97,14 @@ Message: TypeAlias = (
     | GetProofs
     | Proofs
     | GetBodies
+    | GetPeers
+    | Peers
+    | CompactBlock
+    | GetBlockTransactions
+    | BlockTransactions
+    | Announcement
+    | GetTransactions
+    | Part
 )
 
 MESSAGES: tuple[type[Message], ...] = (
@@ -90,5 +123,13 @@ MESSAGES: tuple[type[Message], ...] = (
     GetProofs,
     Proofs,
     GetBodies,
+    GetPeers,
+    Peers,
+    CompactBlock,
+    GetBlockTransactions,
+    BlockTransactions,
+    Announcement,
+    GetTransactions,
+    Part,
 )
 BY_TYPE = {message.TYPE: message for message in MESSAGES}

@@ -1,0 +1,58 @@
+"""What one peer sends without end costs the others a few events."""
+
+import trio
+import trio.testing
+
+from p2pchain.node.effects import Effects
+from p2pchain.node.events import Event, Peer, StatusReceived
+from p2pchain.wire.messages import Blocks, Status
+from tests.fakes.world import GENESIS_MS, make_genesis
+from tests.runtime.edges import Clock, Recorder, make_loop
+
+FLOODER, HONEST = Peer(1), Peer(2)
+AHEAD_MAX = 20
+"""At 1 ms an event a small part of the shortest slot."""
+
+
+async def test_what_one_peer_sends_without_end_delays_another_by_a_few_events() -> None:
+    loop = make_loop(make_genesis(1), Recorder(), Clock(GENESIS_MS))
+    handled: list[Peer] = []
+    handle, heard = loop.engine.handle, trio.Event()
+    status = Status(loop.tips())
+
+    def note(event: Event, now_ms: int) -> Effects:
+        if isinstance(event, StatusReceived):
+            handled.append(event.peer)
+            if event.peer == HONEST:
+                heard.set()
+        return handle(event, now_ms)
+
+    async def flood() -> None:
+        while True:
+            await loop.receive(FLOODER, status)
+
+    loop.engine.handle = note  # type: ignore[method-assign]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(flood)
+        await trio.testing.wait_all_tasks_blocked()  # as much of the flood waits as may
+        before = len(handled)
+        nursery.start_soon(loop.run)
+        await loop.receive(HONEST, status)
+        await heard.wait()
+        nursery.cancel_scope.cancel()
+    assert handled.index(HONEST) - before <= AHEAD_MAX
+
+
+async def test_what_is_worth_nothing_takes_turns_with_everybody_else() -> None:
+    loop = make_loop(make_genesis(1), Recorder(), Clock(GENESIS_MS))
+    other = trio.Event()
+
+    async def have_a_turn() -> None:
+        await trio.lowlevel.checkpoint()
+        other.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(have_a_turn)
+        for _ in range(AHEAD_MAX):
+            await loop.receive(FLOODER, Blocks(1, []))  # nobody asked for it
+        assert other.is_set()
