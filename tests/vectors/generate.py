@@ -263,9 +263,6 @@ def frames_file() -> Json:
         wire.Ping(7),
         wire.Pong(7),
         wire.Goodbye(Reason.SHUTTING_DOWN, "this node is stopping"),
-        wire.GetProofs(3, Height(1), 512),
-        wire.Proofs(3, [first.header_raw, confirms.raw, second.header_raw, b""]),
-        wire.GetBodies(4, Height(1), 64),
         wire.GetPeers(32, "2001:db8::1"),
         wire.Peers([peer_record(name, hosts).raw for name, *hosts in (("node-1", "192.0.2.1", "2001:db8::1"), ("node-2", "198.51.100.7"))]),
         wire.CompactBlock(
@@ -281,6 +278,9 @@ def frames_file() -> Json:
         wire.Announcement(tuple(name_of(transaction.id) for transaction in first.transactions)),
         wire.GetTransactions(tuple(name_of(transaction.id) for transaction in first.transactions)),
         wire.Part(1, encode_frame(wire.Ping(7))),
+        wire.GetProofs(3, Height(1), 512),
+        wire.Proofs(3, [first.header_raw, confirms.raw, second.header_raw, b""]),
+        wire.GetBodies(4, Height(1), 64),
     ]
     ping = encode_frame(wire.Ping(7))
     cases = [

@@ -53,9 +53,6 @@ SAMPLES: tuple[Message, ...] = (
     Ping(0),
     Pong(2**63 - 1),
     Goodbye(3, "the genesis differs"),
-    GetProofs(9, Height(1), 512),
-    Proofs(9, [b"header", b"", b"header", b"certificate"]),
-    GetBodies(10, Height(2), 64),
     GetPeers(32, "192.0.2.1"),
     Peers([b"the record's own bytes", b""]),
     CompactBlock(b"header", b"signature", b"", b"\x07" * 18, (0, 2), [b"first", b"third"]),
@@ -64,6 +61,9 @@ SAMPLES: tuple[Message, ...] = (
     Announcement((b"\x09" * 8, b"\x0a" * 8)),
     GetTransactions((b"\x09" * 8,)),
     Part(1, b"the middle of a frame"),
+    GetProofs(9, Height(1), 512),
+    Proofs(9, [b"header", b"", b"header", b"certificate"]),
+    GetBodies(10, Height(2), 64),
 )
 
 _numbers = st.integers(0, 2**63 - 1)

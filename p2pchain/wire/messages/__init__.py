@@ -94,9 +94,6 @@ Message: TypeAlias = (
     | Ping
     | Pong
     | Goodbye
-    | GetProofs
-    | Proofs
-    | GetBodies
     | GetPeers
     | Peers
     | CompactBlock
@@ -105,6 +102,9 @@ Message: TypeAlias = (
     | Announcement
     | GetTransactions
     | Part
+    | GetProofs
+    | Proofs
+    | GetBodies
 )
 
 MESSAGES: tuple[type[Message], ...] = (
@@ -120,9 +120,6 @@ MESSAGES: tuple[type[Message], ...] = (
     Ping,
     Pong,
     Goodbye,
-    GetProofs,
-    Proofs,
-    GetBodies,
     GetPeers,
     Peers,
     CompactBlock,
@@ -131,5 +128,8 @@ MESSAGES: tuple[type[Message], ...] = (
     Announcement,
     GetTransactions,
     Part,
+    GetProofs,
+    Proofs,
+    GetBodies,
 )
 BY_TYPE = {message.TYPE: message for message in MESSAGES}
