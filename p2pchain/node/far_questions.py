@@ -17,7 +17,8 @@ from p2pchain.node.pace import Pace
 from p2pchain.node.sync import PATIENCE_SLOTS, RESTING_MS, Sync
 
 PEER_WINDOW = 2
-"""While one answer is being checked the next is on its way."""
+"""While one answer is being checked the next is on its way; where a block fills an answer (up to 4 MiB of them) one is all that a
+peer's outbox may have room for beside a proof."""
 
 
 class Question(NamedTuple):
@@ -41,6 +42,8 @@ class FarQuestions:
         self._core = core
         self._sync = sync
         self._asked: dict[int, Question] = {}
+        self.window = 1
+        """Questions that a peer may have, until it is known how large blocks are."""
         self._paces: dict[Peer, Pace] = {}
         self._served_ms: dict[Peer, int] = {}
         """When the last answer of a peer was done with: until then nothing behind it was read."""
@@ -73,7 +76,7 @@ class FarQuestions:
             (self._sync.is_doubted(peer), loads[peer], peer)
             for peer, tips in self._core.peers.items()
             if tips.final.height >= height and self._sync.is_possible(tips.final) and peer not in excluded
-            if loads[peer] < PEER_WINDOW and self._resting.get(peer, 0) <= self._core.now_ms
+            if loads[peer] < self.window and self._resting.get(peer, 0) <= self._core.now_ms
         ]
         if not able:
             return None

@@ -19,7 +19,7 @@ from p2pchain.node import events
 from p2pchain.node.consensus import Consensus
 from p2pchain.node.core import Core
 from p2pchain.node.events import Peer
-from p2pchain.node.far_questions import FarQuestions
+from p2pchain.node.far_questions import PEER_WINDOW, FarQuestions
 from p2pchain.node.header_chain import LINKS_MAX, STEP_BLOCKS
 from p2pchain.node.held_bodies import Held, HeldBodies
 from p2pchain.node.importer import Importer
@@ -217,6 +217,7 @@ class FarSync:
         self._moved_ms = self._core.now_ms
         size = sum(len(block.raw) for block in blocks)
         self._fit = max(1, min(BLOCKS_MAX, FIT_BYTES * len(blocks) // size))
+        self.questions.window = PEER_WINDOW if self._fit > 1 else 1
         self._least = max(1, min(BLOCKS_MAX, LEAST_BYTES * len(blocks) // size))
         for block in blocks:
             height = block.header.height

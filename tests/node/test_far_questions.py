@@ -32,6 +32,7 @@ def engine() -> Engine:
 
 @pytest.fixture
 def questions(engine: Engine) -> FarQuestions:
+    engine.far.questions.window = PEER_WINDOW
     return engine.far.questions
 
 

@@ -410,6 +410,18 @@ def test_bodies_that_wait_are_counted_and_dropped_once_they_are_settled() -> Non
     assert (len(held), held.bytes) == (0, 0)
 
 
+def test_where_a_block_fills_an_answer_a_peer_has_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its outbox has room for one such block and a proof, and it would end the link for the second."""
+    monkeypatch.setattr("p2pchain.node.far_sync.FIT_BYTES", 1)
+    world, fresh = world_of(chain(60), SimNode, SimNode)
+    world.start()
+    most = 0
+    while final_of(fresh) < 60 - FAR_BLOCKS:
+        world.run(1)
+        most = max(most, len(fresh.running.far.questions))
+    assert most == 2
+
+
 def test_proofs_of_blocks_that_nobody_gives_are_let_go() -> None:
     world, fresh = world_of(chain(), ProvesOnly)
     world.start()
