@@ -202,6 +202,19 @@ def test_one_honest_peer_among_liars_is_enough(kind: type[Bad]) -> None:
         world.check()
 
 
+@pytest.mark.parametrize("honest", [0, 3])
+def test_ranges_that_nothing_proves_to_their_end_are_begun_again_with_others(honest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By ranges alone: all blocks that are claimed to be final come, from liars, and there is nothing left to ask for."""
+    monkeypatch.setattr("p2pchain.node.far_sync.FAR_BLOCKS", 10**6)
+    kinds: list[type[SimNode]] = [Unproven, Unproven, Unproven]
+    kinds.insert(honest, SimNode)
+    world, fresh = world_of(chain(60), *kinds)
+    world.start()
+    world.run(20_000)
+    assert final_of(fresh) == 60
+    assert not fresh.disconnects
+
+
 @pytest.mark.parametrize(("kind", "provable"), [(Forger, True), (Unchained, True), (Silent, False), (Empty, False), (GivesOldOnes, False)])
 def test_only_a_provable_lie_ends_the_connection(kind: type[Bad], *, provable: bool) -> None:
     world, fresh = world_of(chain(), kind, SimNode)
