@@ -19,6 +19,7 @@ from p2pchain.api.ports import Clock, Reads
 from p2pchain.api.request_tally import RequestTally
 from p2pchain.api.tally import DELEGATES_COUNTED_MAX, LATENCY_BUCKETS_S, Tally
 from p2pchain.api.views import Addresses
+from p2pchain.node.progress import SyncView
 from p2pchain.node.room import Room
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class NodeCollector:
                 status.requirement.height if status.requirement is not None else 0,
             ),
         )
-        for name, words, value in (*gauges, *_room_gauges(status.room)):
+        for name, words, value in (*gauges, *_sync_gauges(status.sync), *_room_gauges(status.room)):
             yield GaugeMetricFamily(_PREFIX + name, words, value)
 
     def _delegates(self) -> Iterator[Metric]:
@@ -138,6 +139,19 @@ class NodeCollector:
             for status, number in sorted(answered.by_status.items()):
                 count.add_metric((route, str(status)), number)
         return iter((count, seconds))
+
+
+def _sync_gauges(sync: SyncView | None) -> Iterator[tuple[str, str, float]]:
+    """Of a catch-up: none of them while the node is in step, and no number where it is not known."""
+    if sync is None:
+        return
+    yield "sync_from_height", "Final height at which the catch-up began", sync.from_height
+    yield "sync_target_height", "Highest final height that a peer claims and is believed in", sync.to
+    yield "sync_proven_height", "Height up to which there are proofs", sync.proven
+    if sync.blocks_per_s is not None:
+        yield "sync_blocks_per_second", "Blocks that became final a second, in the last half minute", sync.blocks_per_s
+    if sync.seconds_left is not None:
+        yield "sync_seconds_left", "Time until the node is in step, at this rate", sync.seconds_left
 
 
 def _room_gauges(room: Room | None) -> tuple[tuple[str, str, int], ...]:

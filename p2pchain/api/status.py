@@ -88,6 +88,14 @@ async def get_genesis(context: Context, request: Request) -> Response:
     return JsonResponse(view)
 
 
+_SYNC = record(
+    **{"from": INTEGER},
+    at=INTEGER,
+    to=INTEGER,
+    proven=INTEGER,
+    blocks_per_second=or_null({"type": "number"}),
+    seconds_left=or_null(INTEGER),
+)
 _STATUS = record(
     chain_id=HASH,
     node_id=HASH,
@@ -106,6 +114,7 @@ _STATUS = record(
     protocol=INTEGER,
     protocol_supported=INTEGER,
     requirement=or_null(record(version=INTEGER, height=INTEGER)),
+    sync=or_null(_SYNC),
     room=or_null(record(free_bytes=INTEGER, low_bytes=INTEGER, end_bytes=INTEGER)),
     clock_offset_ms=or_null(INTEGER),
 )

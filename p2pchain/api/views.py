@@ -20,6 +20,7 @@ from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed, SubmitResult
 from p2pchain.node.ports import BookEntryView, BookView, PeerRefusal, PeerView
+from p2pchain.node.progress import SyncView
 from p2pchain.node.room import Room
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
@@ -86,8 +87,21 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "protocol": status.protocol,
         "protocol_supported": status.protocol_supported,
         "requirement": None if status.requirement is None else status.requirement._asdict(),
+        "sync": None if status.sync is None else sync_view(status.sync),
         "room": None if status.room is None else room_view(status.room),
         "clock_offset_ms": status.clock_offset_ms,
+    }
+
+
+def sync_view(sync: SyncView) -> Json:
+    rate = sync.blocks_per_s
+    return {
+        "from": sync.from_height,
+        "at": sync.at,
+        "to": sync.to,
+        "proven": sync.proven,
+        "blocks_per_second": None if rate is None else round(rate, 1),
+        "seconds_left": sync.seconds_left,
     }
 
 

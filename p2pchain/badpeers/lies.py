@@ -25,7 +25,9 @@ from p2pchain.wire.messages import (
     CertificateMessage,
     GetBlocks,
     GetBranch,
+    GetProofs,
     Message,
+    Proofs,
     Status,
     Tips,
     Transactions,
@@ -125,11 +127,16 @@ class _Claiming(JoinedAttack):
                 await self.answer(peer, message)
             case GetBranch():
                 await self.answer(peer, message)
+            case GetProofs():
+                await self.prove(peer, message)
             case _:
                 pass
 
     async def answer(self, peer: BadPeer, question: GetBlocks | GetBranch) -> None:
         """Nothing: a question stays open."""
+
+    async def prove(self, peer: BadPeer, question: GetProofs) -> None:
+        """Nothing as well."""
 
     @staticmethod
     async def _claim(peer: BadPeer) -> None:
@@ -148,6 +155,9 @@ class EmptyAnswers(_Claiming):
 
     async def answer(self, peer: BadPeer, question: GetBlocks | GetBranch) -> None:
         await peer.say(Blocks(question.request, []))
+
+    async def prove(self, peer: BadPeer, question: GetProofs) -> None:
+        await peer.say(Proofs(question.request, []))
 
 
 class GarbageAnswers(_Claiming):
@@ -168,6 +178,19 @@ class FalseAnswers(_Claiming):
         parent = peer.theirs.final
         proof = forgery.certificate(peer.chain_id, Kind.CONFIRM, forgery.above(parent, by=1, block_id=secrets.token_bytes(32)), signers=4)
         await peer.say(Blocks(question.request, [forgery.block(peer.identity.signer, peer.chain_id, parent), proof.raw]))
+
+
+class BrokenProofs(_Claiming):
+    NAME = "broken-proofs"
+    SUMMARY = "claims final blocks that the node lacks and proves them by headers that do not stand on each other"
+    ANSWERS = frozenset({Reason.INVALID_DATA})
+
+    async def answer(self, peer: BadPeer, question: GetBlocks | GetBranch) -> None:
+        await peer.say(Blocks(question.request, [secrets.token_bytes(300), b""]))
+
+    async def prove(self, peer: BadPeer, question: GetProofs) -> None:
+        heads = [forgery.block_head(peer.identity.signer, peer.chain_id, peer.theirs.final)[0] for _ in range(2)]
+        await peer.say(Proofs(question.request, [part for head in heads for part in (head, b"")]))
 
 
 class WaveringTips(JoinedAttack):
@@ -215,6 +238,7 @@ ATTACKS = (
     EmptyAnswers,
     GarbageAnswers,
     FalseAnswers,
+    BrokenProofs,
     WaveringTips,
     ImpossibleTips,
     Echo,

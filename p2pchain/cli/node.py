@@ -79,8 +79,16 @@ def stop() -> None:
 @click.command()
 @node_option
 @json_option
-def status(*, as_json: bool) -> None:
+@click.option("--watch", is_flag=True, help="While the node catches up show how far it is, and end when it is in step.")
+def status(*, as_json: bool, watch: bool) -> None:
     """Show what the node is doing."""
+    if watch and as_json:
+        raise click.UsageError("--watch is for people, --json for programs: use one of them")
+    if watch:
+        from p2pchain.cli.sync_watch import watch_sync  # noqa: PLC0415 - the client, which no other verb here loads
+
+        watch_sync(current_node())
+        return
     from p2pchain.cli.node_status import print_status  # noqa: PLC0415 - the client, which no other verb here loads
 
     print_status(current_node(), as_json=as_json)

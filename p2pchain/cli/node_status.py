@@ -6,6 +6,7 @@ import json
 
 import click
 
+from p2pchain.cli.sync_watch import describe_sync
 from p2pchain.client import NodeClient
 from p2pchain.client.answers import Status, Tip
 
@@ -22,6 +23,7 @@ def _screen(status: Status) -> str:
         "version": status["version"],
         "chain id": status["chain_id"],
         "condition": status["condition"],
+        **({"sync": describe_sync(sync)} if (sync := status.get("sync")) is not None else {}),
         "head": _tip(status["head"]),
         "final": _tip(status["final"]),
         "slot": f"{status['slot']}, leader {status['leader'] or '-'}",

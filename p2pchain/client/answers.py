@@ -6,7 +6,7 @@ with more fields than stand here.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 Json: TypeAlias = "dict[str, Any]"
 """A JSON object as it came; `Any` because it is foreign."""
@@ -21,6 +21,20 @@ class Tip(TypedDict):
 class MempoolSize(TypedDict):
     transactions: int
     bytes: int
+
+
+SyncAnswer = TypedDict(
+    "SyncAnswer",
+    {
+        "from": int,
+        "at": int,
+        "to": int,
+        "proven": int,
+        "blocks_per_second": float | None,
+        "seconds_left": int | None,
+    },
+)
+"""How far a node that catches up has come; None where it is not known."""
 
 
 class Status(TypedDict):
@@ -44,6 +58,8 @@ class Status(TypedDict):
     protocol_supported: int
     requirement: Json | None
     """`version` and `height` of what this node cannot follow."""
+    sync: NotRequired[SyncAnswer | None]
+    """None while the node is in step; older nodes do not say."""
     room: Json | None
     """`free_bytes` on disk; below `low_bytes` the node makes no blocks, below `end_bytes` it ends."""
     clock_offset_ms: int | None

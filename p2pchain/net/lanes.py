@@ -18,6 +18,7 @@ from p2pchain.wire.messages import (
     GetBlockTransactions,
     GetTransactions,
     Message,
+    Proofs,
     Transactions,
 )
 
@@ -47,6 +48,7 @@ _LANES: Final[dict[type[Message], Lane]] = {
     Announcement: Lane.TRANSACTIONS,
     GetTransactions: Lane.TRANSACTIONS,
     Blocks: Lane.ANSWERS,
+    Proofs: Lane.ANSWERS,
 }
 
 

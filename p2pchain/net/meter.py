@@ -19,11 +19,14 @@ from p2pchain.wire.messages import (
     CompactBlock,
     GetBlocks,
     GetBlockTransactions,
+    GetBodies,
     GetBranch,
+    GetProofs,
     GetTransactions,
     Message,
     Ping,
     Pong,
+    Proofs,
     Transactions,
 )
 
@@ -73,8 +76,11 @@ _KINDS: Final[dict[type[Message], Kind]] = {
     GetTransactions: Kind.NAMES,
     GetBlocks: Kind.QUESTIONS,
     GetBranch: Kind.QUESTIONS,
+    GetProofs: Kind.QUESTIONS,
+    GetBodies: Kind.QUESTIONS,
     GetBlockTransactions: Kind.QUESTIONS,
     Blocks: Kind.ANSWERS,
+    Proofs: Kind.ANSWERS,
     Ping: Kind.LIFE,
     Pong: Kind.LIFE,
 }
@@ -89,7 +95,7 @@ def weight_of(message: Message) -> int:
     match message:
         case BlockMessage() | CertificateMessage():
             return len(message.raw)
-        case Transactions() | BlockTransactions() | Blocks():
+        case Transactions() | BlockTransactions() | Blocks() | Proofs():
             return sum(map(len, message.items))
         case CompactBlock():
             return len(message.short_ids)

@@ -63,6 +63,10 @@ class Acquaintance:
         while len(self._aside) > ASIDE_MAX or self._aside_bytes > ASIDE_BYTES_MAX:
             self._drop(next(iter(self._aside)))
 
+    @property
+    def has_aside(self) -> bool:
+        return bool(self._aside)
+
     def aside(self, item: TransactionId) -> Transaction | None:
         aside = self._aside.get(item)
         return aside.transaction if aside is not None else None

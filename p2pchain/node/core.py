@@ -16,6 +16,7 @@ from p2pchain.chain.voting import SignState
 from p2pchain.node.acquaintance import Acquaintance
 from p2pchain.node.effects import Broadcast, Effects, Noted, Outgoing, Send
 from p2pchain.node.events import Peer
+from p2pchain.node.header_chain import HeaderChain
 from p2pchain.node.watch import Watch
 from p2pchain.wire.messages import Message, Tips
 
@@ -43,6 +44,11 @@ class Core:
         """What the head's branch will take, or takes, that this node does not know."""
         self.reveals: RevealSecret | None = None
         """Where there is a key: what its blocks reveal comes from this."""
+        self.proven = HeaderChain()
+        """Ids of final blocks that this node has proofs of and has not executed."""
+        self.asked_bodies: dict[int, range] = {}
+        """Questions for bodies under way, and which heights they ask for: what an answer must be is known before it is opened."""
+        self.last_request = 0
         self.now_ms = 0
         self.slot = 0
         self.slot_start_ms = self.slot_end_ms = 0
@@ -81,6 +87,11 @@ class Core:
 
     def head_view(self) -> StackedView:
         return self.tree.view(self.head)
+
+    def new_request(self) -> int:
+        """A number for a question, never used twice."""
+        self.last_request += 1
+        return self.last_request
 
     def send(self, peer: Peer, message: Message) -> None:
         self.effects.send.append(Send(peer, message))

@@ -91,6 +91,17 @@ class SendFinalBlocks(NamedTuple):
     request: int
     from_height: Height
     limit: int
+    with_proofs: bool = True
+    """Whether each comes with the confirms that are stored with it."""
+
+
+class SendProofs(NamedTuple):
+    """Answer GetProofs from the store: headers of final blocks with their confirms, as many as fit into one `Proofs`."""
+
+    peer: Peer
+    request: int
+    from_height: Height
+    limit: int
 
 
 class Disconnect(NamedTuple):
@@ -201,7 +212,7 @@ class SlotMissed(NamedTuple):
 
 
 SignRequest: TypeAlias = SignBlock | SignBallot
-Outgoing: TypeAlias = Send | Broadcast | SendFinalBlocks | Disconnect
+Outgoing: TypeAlias = Send | Broadcast | SendFinalBlocks | SendProofs | Disconnect
 Publication: TypeAlias = BlockFinal | HeadChanged | Noted | ContradictionSeen | ProtocolOutgrown | SlotMissed
 
 

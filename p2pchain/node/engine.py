@@ -34,14 +34,17 @@ from p2pchain.node.effects import (
     HeadChanged,
     MissReason,
     SendFinalBlocks,
+    SendProofs,
     SignBallot,
 )
 from p2pchain.node.events import Event, Peer
+from p2pchain.node.far_sync import FarSync
 from p2pchain.node.fetching import Fetching
 from p2pchain.node.gossip import Gossip
 from p2pchain.node.importer import Importer
 from p2pchain.node.misses import Misses
 from p2pchain.node.producer import Producer, takes
+from p2pchain.node.progress import Progress, SyncView
 from p2pchain.node.relaying import Relaying
 from p2pchain.node.sync import Sync
 from p2pchain.node.upgrading import Upgrading
@@ -102,6 +105,8 @@ class Engine:
         self.gossip = Gossip(self.core, self.fetching)
         self.misses = Misses(self.core, self.consensus)
         self.sync = Sync(self.core)
+        self.far = FarSync(self.core, self.sync, self.importer, self.consensus)
+        self.progress = Progress(spec.slot_ms)
         self.upgrading = Upgrading(self.core, self.sync)
         self.admission = Admission(self.core, self.gossip)
         self._catching_up = CatchingUp(self.core, self.sync, self.importer, self.consensus, partial(self._block_received, asked=True))
@@ -138,10 +143,16 @@ class Engine:
         self.consensus.recover()
         self._resume()
         self._dispatch(event)
+        self.far.import_ready()
         self.assembling.look()
         self._retry_waiting()
         self._advance()
         return core.effects
+
+    def sync_view(self, now_ms: int) -> SyncView | None:
+        """How far a catch-up has come; None while this node is in step."""
+        top = self.core.proven.top
+        return self.progress.view(now_ms, self.core.tree.root.height, self.sync.target, 0 if top is None else top.height)
 
     def settled(self) -> None:
         """The shell has made the last effects' batch durable."""
@@ -150,10 +161,14 @@ class Engine:
     def next_ms(self) -> int:
         """When `TimeReached` is due at the latest."""
         due = self.core.slot_end_ms
-        for moment in (self.relaying.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
+        for moment in (self.relaying.next_ms(), self.far.next_ms(), self.sync.next_ms(), self.producer.next_ms()):
             if moment is not None and moment < due:
                 due = moment
         return due
+
+    def expects(self, peer: Peer, request: int) -> bool:
+        """An answer of a peer is here: whether it was asked for.  From now on that peer is not late any more."""
+        return self.sync.expects(peer, request) or self.far.questions.arrived(peer, request)
 
     @property
     def waiting(self) -> int:
@@ -170,7 +185,7 @@ class Engine:
             if subject.slot > root.slot:
                 self.core.effects.sign.append(SignBallot(kind, subject, sign))
 
-    def _dispatch(self, event: Event) -> None:  # noqa: C901, PLR0912  (the table of events, one line each)
+    def _dispatch(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915  (the table of events, one line each)
         match event:
             case events.TimeReached():
                 pass
@@ -204,9 +219,18 @@ class Engine:
             case events.BlockTransactionsReceived():
                 self.relaying.block_transactions_came(event)
             case events.BlocksReceived():
-                self._catching_up.receive(event)
+                if self.far.owns(event.request):
+                    self.far.receive_bodies(event)
+                else:
+                    self._catching_up.receive(event)
             case events.BlocksRequested():
                 self.core.out(SendFinalBlocks(event.peer, event.request, event.from_height, event.limit))
+            case events.BodiesRequested():
+                self.core.out(SendFinalBlocks(event.peer, event.request, event.from_height, event.limit, with_proofs=False))
+            case events.ProofsRequested():
+                self.core.out(SendProofs(event.peer, event.request, event.from_height, event.limit))
+            case events.ProofsReceived():
+                self.far.receive_proofs(event)
             case events.BranchRequested():
                 self._catching_up.answer_branch(event)
             case events.ProductionPaused():
@@ -232,7 +256,10 @@ class Engine:
             self.gossip.tell_status()
             for peer in core.peers:  # a question may have been lost, and a peer that stands still says nothing new
                 self._look_at(peer)
-        self.sync.plan()
+        self.far.plan()
+        if not self.far.is_active:
+            self.sync.plan()
+        self.progress.look(core.now_ms, core.tree.root.height, is_behind=self.sync.is_behind)
         if self.producer.is_time() and not self.sync.is_behind and core.now_ms >= self._grace_ms:
             self.producer.produce()
         self.relaying.advance()
@@ -285,6 +312,7 @@ class Engine:
     def _peer_left(self, peer: Peer) -> None:
         self.core.peers.pop(peer, None)
         self.sync.leave(peer)
+        self.far.leave(peer)
         self.fetching.leave(peer)
         self.assembling.leave(peer)
 

@@ -13,7 +13,7 @@ from p2pchain.chain.crypto import Verified
 from p2pchain.chain.errors import Refusal
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import ZERO_HASH, BlockId, Height
-from p2pchain.chain.votes import Ballot, Certificate
+from p2pchain.chain.votes import Ballot, Certificate, Subject
 from p2pchain.node.room import Room
 from p2pchain.wire.messages import Tips
 
@@ -131,6 +131,38 @@ class BranchRequested(NamedTuple):
     """A block on the way that the peer has already."""
 
 
+class ProofsRequested(NamedTuple):
+    """A peer asks for the headers of final blocks and what proves them."""
+
+    peer: Peer
+    request: int
+    from_height: Height
+    limit: int
+
+
+class BodiesRequested(NamedTuple):
+    """A peer asks for final blocks whose ids it has proofs of."""
+
+    peer: Peer
+    request: int
+    from_height: Height
+    limit: int
+
+
+class ProofsReceived(NamedTuple):
+    """A peer's answer to GetProofs: a chain of headers up to the last one that is proven, each below it by its id."""
+
+    peer: Peer
+    request: int
+    parent: BlockId
+    """Of the first of them."""
+    links: tuple[Subject, ...]
+    certificates: tuple[Verified[Certificate], ...]
+    """Confirms on some of them, in ascending order; the last one proves all."""
+    headers: int
+    """How many there were in the answer, proven or not."""
+
+
 class ProductionPaused(NamedTuple):
     """The operator asked this delegate to leave its slots empty."""
 
@@ -163,6 +195,9 @@ Event: TypeAlias = (
     | BlocksReceived
     | BlocksRequested
     | BranchRequested
+    | ProofsRequested
+    | BodiesRequested
+    | ProofsReceived
     | ProductionPaused
     | ProductionResumed
     | RoomMeasured

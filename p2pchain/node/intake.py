@@ -7,13 +7,13 @@ hold was verified before and is not verified again: a transaction keeps its deco
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple, TypeAlias, TypeVar, assert_never
+from typing import assert_never
 
 from p2pchain.chain.block import Block, Envelope, Parts, decode_envelope, decode_parts, header_check
 from p2pchain.chain.compact import CompactForm
 from p2pchain.chain.consequences import Consequence, consequence_by_state, consequence_of
-from p2pchain.chain.crypto import SignatureCheck, Verified, attest
-from p2pchain.chain.errors import Code, Invalid, Refusal
+from p2pchain.chain.crypto import SignatureCheck, Verified
+from p2pchain.chain.errors import Invalid, Refusal
 from p2pchain.chain.transaction import Transaction, decode_transaction, signature_checks, transaction_id
 from p2pchain.chain.types import ChainId, PublicKey, TransactionId
 from p2pchain.chain.votes import Ballot, Certificate, Kind, ballot_checks, certificate_checks, decode_certificate
@@ -21,31 +21,19 @@ from p2pchain.node import events
 from p2pchain.node.certificates import Certificates
 from p2pchain.node.core import Core
 from p2pchain.node.events import Event, Peer
+from p2pchain.node.opened import Opened, OpenedTransaction, Results, require_verified
+from p2pchain.node.opening_sync import open_bodies, open_proofs, read_question
 from p2pchain.wire import messages
 from p2pchain.wire.messages import Message
-
-T = TypeVar("T")
-Results: TypeAlias = Sequence[bool]
 
 _SIGNATURE_TAIL = 66
 """A canonical transaction ends in two bytes of length and 64 of signature."""
 
+
+__all__ = ["Intake", "Opened", "OpenedTransaction", "require_verified"]
+
 _GOSSIP = messages.BlockMessage, messages.CompactBlock, messages.BallotMessage, messages.CertificateMessage, messages.Transactions
 """What comes unasked, as new as its sender is."""
-
-
-class Opened(NamedTuple):
-    """A decoded message: check these, then `finish` with the answers gives the event, or raises `Invalid`."""
-
-    checks: list[SignatureCheck]
-    finish: Callable[[Results], Event]
-
-
-class OpenedTransaction(NamedTuple):
-    """A decoded transaction and the checks it still needs."""
-
-    value: Transaction
-    checks: list[SignatureCheck]
 
 
 class Intake:
@@ -95,12 +83,10 @@ class Intake:
 
     def _open(self, peer: Peer, message: Message) -> Opened | None:  # noqa: C901, PLR0911, PLR0912  (the table of messages, one line each)
         match message:
+            case messages.GetBlocks() | messages.GetBranch() | messages.GetProofs() | messages.GetBodies():
+                return Opened([], lambda _: read_question(peer, message))
             case messages.Status():
                 return _plain(events.StatusReceived(peer, message.tips))
-            case messages.GetBlocks():
-                return _plain(events.BlocksRequested(peer, *message))
-            case messages.GetBranch():
-                return _plain(events.BranchRequested(peer, *message))
             case messages.Transactions():
                 return self._open_transactions(peer, message.items)
             case messages.BlockMessage():
@@ -111,6 +97,8 @@ class Intake:
                 return self._open_certificate(peer, message.raw)
             case messages.Blocks():
                 return self._open_blocks(peer, message)
+            case messages.Proofs():
+                return open_proofs(self._core, peer, message) if self._expects(peer, message.request) else None
             case messages.CompactBlock():
                 return self._open_compact_block(peer, message)
             case messages.GetBlockTransactions():
@@ -167,6 +155,8 @@ class Intake:
 
     def _known(self, raw: bytes) -> Transaction | None:
         """Our own copy, in the pool or set aside.  In a canonical envelope the body lies between its length prefix and the signature."""
+        if not self._core.pool and not self._core.known.has_aside:
+            return None  # as in a node that catches up: the id is not needed before it is decoded
         start = 3 if raw[1:2] == b"\xc4" else 4
         item = TransactionId(transaction_id(raw[start:-_SIGNATURE_TAIL]))
         known = self._core.pool.get(item) or self._core.known.aside(item)
@@ -252,6 +242,8 @@ class Intake:
     def _open_blocks(self, peer: Peer, message: messages.Blocks) -> Opened | None:
         if not self._expects(peer, message.request):
             return None
+        if message.request in self._core.asked_bodies:
+            return open_bodies(self._core, peer, message, self.open_transaction)
         checks: list[SignatureCheck] = []
         parts: list[tuple[Block, int, Certificate | None, int]] = []
         for raw, proof in zip(message.items[::2], message.items[1::2], strict=True):
@@ -285,14 +277,6 @@ class Intake:
             return []
         checks = certificate_checks(certificate, self._chain_id)
         return [check for check in checks if known.get(PublicKey(check.key)) != check.signature]
-
-
-def require_verified(value: T, results: Results, what: str) -> Verified[T]:
-    """The value as verified; `Invalid` where a signature on it is wrong."""
-    verified = attest(value, results)
-    if verified is None:
-        raise Invalid(Code.BAD_SIGNATURE, f"{what} has a signature that is not its signer's over these bytes on this chain")
-    return verified
 
 
 def _require_all(opened: Sequence[OpenedTransaction], results: Results) -> tuple[Verified[Transaction], ...]:

@@ -186,6 +186,13 @@ class FinalBlock(NamedTuple):
     """Its transactions that paid their fee and did nothing else."""
 
 
+class FinalHeader(NamedTuple):
+    """The header of a final block as stored, and the confirms on it where it has its own (else empty)."""
+
+    raw: bytes
+    certificate: bytes
+
+
 class Location(NamedTuple):
     """Where a final transaction is."""
 
@@ -221,6 +228,10 @@ class Store(Protocol):
 
     def final_range(self, from_height: int, limit: int, bytes_max: int) -> list[FinalBlock]:
         """Final blocks from a height on, at most `limit` and at most `bytes_max` bytes (but one at least)."""
+        ...
+
+    def final_headers(self, from_height: int, limit: int, bytes_max: int) -> list[FinalHeader]:
+        """The same of their headers alone."""
         ...
 
     def transaction(self, item: TransactionId) -> Location | None: ...

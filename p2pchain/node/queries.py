@@ -111,6 +111,7 @@ class Queries:
             protocol=schedule.terms.version,
             protocol_supported=core.supported,
             requirement=core.requirement,
+            sync=self._engine.sync_view(now_ms),
             room=self._engine.producer.room,
             clock_offset_ms=clock_offset_ms(self._engine),
         )

@@ -73,8 +73,9 @@ class Sync:
         """Until when a peer is not asked for ranges (true) or branches (false)."""
         self._doubted: dict[Peer, int] = {}
         self._only: tuple[Peer, int] | None = None
-        self._last_request = 0
         self._range_end = 0
+        self._givers: dict[Peer, int] = {}
+        """Whose ranges were imported last, and where our final block was then."""
         self._lagging_since_ms: int | None = None
 
     @property
@@ -91,11 +92,11 @@ class Sync:
         best: int = self._core.tree.root.height
         for peer, tips in self._core.peers.items():  # after every event, so what claims no more than that costs nothing
             claim = tips.final
-            if claim.height > best and not (believed and self._is_doubted(peer)) and self._is_possible(claim):
+            if claim.height > best and not (believed and self.is_doubted(peer)) and self.is_possible(claim):
                 best = claim.height
         return best
 
-    def _is_possible(self, claim: Subject) -> bool:
+    def is_possible(self, claim: Subject) -> bool:
         """Blocks take slots: nobody is further ahead in blocks than in slots, and nobody is ahead of the clock."""
         root = self._core.tree.root
         return claim.slot <= self._core.slot + 1 and claim.height - root.height <= claim.slot - root.slot
@@ -116,6 +117,8 @@ class Sync:
         if not self._must_ask():
             self._answers.clear()
             return
+        if self._reached >= self.claimed and not any(asked.from_height for asked in self._asked.values()):
+            self._begin_again()
         at = self._reached + 1
         self._answers = {height: answer for height, answer in self._answers.items() if height >= at}
         asked = {
@@ -182,6 +185,15 @@ class Sync:
         self._range_end = 0
         self._rest(peer, ranges=True)
 
+    def _begin_again(self) -> None:
+        """All blocks that are claimed to be final came, and nothing that proves them: whoever gave them has no proof."""
+        self._range_end = 0
+        for peer, height in sorted(self._givers.items()):
+            if height == self._core.tree.root.height:
+                self._rest(peer, ranges=True)
+                self.doubt(peer)
+        self._givers.clear()
+
     def ask_branch(self, peer: Peer, tip: BlockId, after: BlockId = NO_BLOCK) -> None:
         """Ask a peer for the blocks that lead to `tip`, unless it is being asked already.
 
@@ -210,7 +222,7 @@ class Sync:
                 self._rest(peer, ranges=True)
                 self._doubt(peer, asked)
                 return None
-            self._doubted.pop(peer, None)
+            self.trust(peer)
             self._answers[asked.from_height] = Answered(peer, blocks)
         return asked
 
@@ -220,6 +232,7 @@ class Sync:
             answer = self._answers.pop(self._reached + 1, None)
             if answer is None:
                 return
+            self._givers[answer.peer] = self._core.tree.root.height
             yield answer
 
     def leave(self, peer: Peer) -> None:
@@ -227,6 +240,7 @@ class Sync:
         self._asked = {request: asked for request, asked in self._asked.items() if asked.peer != peer}
         self._answers = {height: answer for height, answer in self._answers.items() if answer.peer != peer}
         self._doubted.pop(peer, None)
+        self._givers.pop(peer, None)
         self._resting = {key: until for key, until in self._resting.items() if key[0] != peer}
 
     def next_ms(self) -> int | None:
@@ -254,9 +268,9 @@ class Sync:
         return True
 
     def _remember(self, peer: Peer, from_height: int, limit: int, tip: BlockId = NO_BLOCK) -> int:
-        self._last_request += 1
-        self._asked[self._last_request] = Asked(peer, self._core.now_ms + DEADLINE_MS, from_height, limit, tip)
-        return self._last_request
+        request = self._core.new_request()
+        self._asked[request] = Asked(peer, self._core.now_ms + DEADLINE_MS, from_height, limit, tip)
+        return request
 
     def _rest(self, peer: Peer, *, ranges: bool) -> None:
         if self._only is not None and self._only[0] == peer:
@@ -264,11 +278,18 @@ class Sync:
         self._resting[peer, ranges] = self._core.now_ms + RESTING_MS
 
     def _doubt(self, peer: Peer, asked: Asked) -> None:
-        """It claimed final blocks and did not give them: its claim alone no longer makes this node think itself behind."""
         if asked.from_height:
-            self._doubted[peer] = self._core.now_ms + DOUBT_MS
+            self.doubt(peer)
 
-    def _is_doubted(self, peer: Peer) -> bool:
+    def doubt(self, peer: Peer) -> None:
+        """It claimed final blocks and did not give them: its claim alone no longer makes this node think itself behind."""
+        self._doubted[peer] = self._core.now_ms + DOUBT_MS
+
+    def trust(self, peer: Peer) -> None:
+        """It gave what it claimed."""
+        self._doubted.pop(peer, None)
+
+    def is_doubted(self, peer: Peer) -> bool:
         return self._doubted.get(peer, 0) > self._core.now_ms
 
     def _overdue_ms(self, asked: Asked) -> int:

@@ -15,6 +15,7 @@ from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed
+from p2pchain.node.progress import SyncView
 from p2pchain.node.room import Room
 
 At: TypeAlias = Literal["head", "final"]
@@ -46,6 +47,8 @@ class StatusView(NamedTuple):
     """Newest version that this node knows."""
     requirement: Requirement | None
     """A version beyond that, once it is scheduled."""
+    sync: SyncView | None = None
+    """How far a catch-up has come; None while the node is in step."""
     room: Room | None = None
     """On disk, where the node writes; None until it was measured."""
     clock_offset_ms: int | None = None

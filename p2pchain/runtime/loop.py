@@ -31,7 +31,7 @@ from p2pchain.runtime.signing import SigningDesk
 from p2pchain.runtime.turns import Turns
 from p2pchain.runtime.verifier import Verifier
 from p2pchain.wire.errors import ConnectionRefused, Reason
-from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Hello, Message, Tips, Transactions
+from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Hello, Message, Proofs, Tips, Transactions
 
 INBOX_MAX = 16
 """Verified events that wait.  A full inbox slows its senders down, and they take turns before it: so whatever one peer sends, a
@@ -66,7 +66,7 @@ class NodeLoop:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self.engine = engine
-        self.intake = Intake(engine.core, engine.sync.expects, engine.consensus.known_voters)
+        self.intake = Intake(engine.core, engine.expects, engine.consensus.known_voters)
         self._connected: Edges | None = None
         self._clock = clock
         self._verifier = Verifier()
@@ -266,8 +266,11 @@ class NodeLoop:
                 network.disconnect(outgoing.peer, outgoing.reason, outgoing.text, outgoing.consequence)
             case todo.SendFinalBlocks():
                 found = self._edges.store.final_range(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
-                items = [part for block in found for part in (block.raw, block.certificate)]
+                items = [part for block in found for part in (block.raw, block.certificate if outgoing.with_proofs else b"")]
                 network.send(outgoing.peer, Blocks(outgoing.request, items))
+            case todo.SendProofs():
+                headers = self._edges.store.final_headers(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
+                network.send(outgoing.peer, Proofs(outgoing.request, [part for header in headers for part in header]))
 
 
 def _attest(opened: Sequence[OpenedTransaction | Refusal], results: Sequence[bool]) -> tuple[Verified[Transaction] | Refusal, ...]:

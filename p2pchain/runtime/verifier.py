@@ -1,12 +1,14 @@
 """Checking signatures without stopping the loop.
 
-A few are checked at once.  Many are split: one half goes to a worker thread, the other is checked here in slices
-with a pause for other tasks between them.  libsodium runs without the interpreter's lock, so both halves run side
-by side; one thread alone beside a busy loop would wait for the lock at every single signature.
+A few are checked at once.  Many are shared with a worker thread: both take slices until none is left, this thread with a
+pause for other tasks between them, so that the worker goes on while it does something else.  libsodium runs without the
+interpreter's lock, so both run side by side; one thread alone beside a busy loop would wait for the lock at every single
+signature.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import trio
@@ -32,16 +34,40 @@ class Verifier:
             return await self._fork_and_join(checks)
 
     async def _fork_and_join(self, checks: Sequence[SignatureCheck]) -> list[bool]:
-        middle = len(checks) // 2
-        theirs: list[bool] = []
-
-        async def fork() -> None:
-            theirs.extend(await trio.to_thread.run_sync(verify_batch, checks[middle:]))
-
-        ours: list[bool] = []
+        """The thread takes slices from the end, this one from the beginning, until they meet: whichever is free does more."""
+        shared = _Shared(checks)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(fork)
-            for start in range(0, middle, SLICE):
+            nursery.start_soon(trio.to_thread.run_sync, shared.check_from_end)
+            while shared.check_from_beginning():
                 await trio.lowlevel.checkpoint()
-                ours += verify_batch(checks[start : min(start + SLICE, middle)])
-        return ours + theirs
+        return shared.results()
+
+
+class _Shared:
+    """Slices that two threads take from either end; taking one is a single step under the interpreter's lock."""
+
+    def __init__(self, checks: Sequence[SignatureCheck]) -> None:
+        self._slices = deque(checks[start : start + SLICE] for start in range(0, len(checks), SLICE))
+        self._first: list[bool] = []
+        self._last: list[list[bool]] = []
+
+    def check_from_beginning(self) -> bool:
+        """Check one slice; false where none is left."""
+        try:
+            part = self._slices.popleft()
+        except IndexError:
+            return False
+        self._first += verify_batch(part)
+        return True
+
+    def check_from_end(self) -> None:
+        while True:
+            try:
+                part = self._slices.pop()
+            except IndexError:
+                return
+            self._last.append(verify_batch(part))
+
+    def results(self) -> list[bool]:
+        """One answer a check, in order, once both ends have met."""
+        return self._first + [answer for part in reversed(self._last) for answer in part]

@@ -24,6 +24,8 @@ MARKERS: dict[str, str] = {
     "set_changed_in_partition": "the active set changed while links were cut",
     "range_asked": "final blocks were asked for by height",
     "branch_asked": "a branch was asked for",
+    "proofs_asked": "a node far behind asked for proofs",
+    "bodies_asked": "a node far behind asked for blocks whose ids it had proofs of",
     "pool_full": "a mempool refused a transaction because it was full",
     "contradiction_seen": "an honest node saw two contradicting ballots",
     "liar_disconnected": "an honest node closed its connection to a dishonest one",

@@ -99,7 +99,7 @@ class Process:
             reveals = RevealSecret.derive(self.signer, ChainId(self.spec.chain_id))
             identity = Identity(key=self.signer.public_key, sign=self.disk.sign, reveals=reveals)
             engine = Engine(self.spec, recovered.root, self.disk.ledger, identity, self.shared.limits, self.now_ms())
-            self.intake = Intake(engine.core, engine.sync.expects, engine.consensus.known_voters, self.shared.memo.certificates)
+            self.intake = Intake(engine.core, engine.expects, engine.consensus.known_voters, self.shared.memo.certificates)
             self.engine = engine
             read_block, read_certificate = self.intake.read_block, self.intake.read_certificate
             engine.restore([(read_block(item.raw)[0], read_certificate(item.certificate)) for item in recovered.unfinal])

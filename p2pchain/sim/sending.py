@@ -12,7 +12,7 @@ from p2pchain.node import effects as e
 from p2pchain.sim.lane import Connection
 from p2pchain.sim.shared import Shared
 from p2pchain.wire.errors import Reason
-from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Message
+from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Message, Proofs
 
 if TYPE_CHECKING:
     from p2pchain.sim.process import Process
@@ -37,8 +37,12 @@ class Sending:
                 self._emit([connections[outgoing.peer]] if outgoing.peer in connections else [], outgoing.message)
             case e.SendFinalBlocks():
                 found = self._process.disk.ledger.final_range(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
-                items = [part for block in found for part in (block.raw, block.certificate)]
+                items = [part for block in found for part in (block.raw, block.certificate if outgoing.with_proofs else b"")]
                 self._emit([connections[outgoing.peer]] if outgoing.peer in connections else [], Blocks(outgoing.request, items))
+            case e.SendProofs():
+                headers = self._process.disk.ledger.final_headers(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
+                items = [part for header in headers for part in header]
+                self._emit([connections[outgoing.peer]] if outgoing.peer in connections else [], Proofs(outgoing.request, items))
             case e.Disconnect():
                 if outgoing.peer in connections:
                     self.refuse(connections[outgoing.peer], outgoing.reason, outgoing.text, outgoing.consequence)

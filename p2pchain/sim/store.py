@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
+from p2pchain.chain.block import decode_envelope
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, Hash, Height, Slot
 from p2pchain.chain.votes import Subject
 from p2pchain.node.effects import Commit, StoredBlock
-from p2pchain.node.ports import FinalBlock, Recovered, UnfinalBlock
+from p2pchain.node.ports import FinalBlock, FinalHeader, Recovered, UnfinalBlock
 
 
 class Ledger:
@@ -57,6 +60,13 @@ class Ledger:
                 break
             blocks.append(block)
         return blocks
+
+    def final_headers(self, from_height: int, limit: int, bytes_max: int) -> list[FinalHeader]:
+        found = [
+            FinalHeader(decode_envelope(block.raw).header_raw, block.certificate) for block in self.final[max(1, from_height) - 1 :][:limit]
+        ]
+        sizes = accumulate(len(header.raw) + len(header.certificate) for header in found)
+        return [header for place, (header, size) in enumerate(zip(found, sizes, strict=True)) if not place or size <= bytes_max]
 
     def _finalise(self, stored: StoredBlock) -> None:
         block, changes = stored

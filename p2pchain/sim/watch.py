@@ -31,7 +31,7 @@ from p2pchain.sim.markers import Markers, byzantine_marker
 from p2pchain.sim.pace import slot_ms
 from p2pchain.sim.timeline import Kind, Moment, Timeline
 from p2pchain.sim.trace import Trace
-from p2pchain.wire.messages import GetBlocks, GetBranch
+from p2pchain.wire.messages import GetBlocks, GetBodies, GetBranch, GetProofs, Message
 
 if TYPE_CHECKING:
     from p2pchain.sim.process import Process
@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 ROWS_EVERY = 16
 """Slots between two comparisons of all rows."""
 OWED_BEYOND = frozenset({"S2", "S2b", "S3", "S11", "L5"})
+ASKED: dict[type[Message], str] = {
+    GetBlocks: "range_asked",
+    GetBranch: "branch_asked",
+    GetProofs: "proofs_asked",
+    GetBodies: "bodies_asked",
+}
 _NOTES = {"vote_held": "held_against_lock", "signing_resumed": "voice_recovered"}
 
 
@@ -179,8 +185,8 @@ class Watch:
     def performed(self, process: Process, effects: Effects) -> None:
         """Everything is on disk and told."""
         for outgoing in effects.send:
-            if isinstance(outgoing, Send) and isinstance(outgoing.message, GetBlocks | GetBranch):
-                self.markers.hit("range_asked" if isinstance(outgoing.message, GetBlocks) else "branch_asked")
+            if isinstance(outgoing, Send) and type(outgoing.message) in ASKED:
+                self.markers.hit(ASKED[type(outgoing.message)])
         for answer in effects.answer:
             if any(result.code is Code.POOL_FULL for result in answer.results):
                 self.markers.hit("pool_full")

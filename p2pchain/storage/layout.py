@@ -140,6 +140,29 @@ def header_of(raw: bytes, key: bytes) -> bytes:
         raise _damaged(key, error) from error
 
 
+def header_in_record(record: memoryview, key: bytes) -> bytes:
+    """Header bytes of a stored block; the block begins the record and the header the block, so no more than that is looked at."""
+    block = _bytes_at(record, 1, key)
+    header = _bytes_at(record, block.start + 1, key)
+    return bytes(record[header.start : header.stop])
+
+
+_BIN_LENGTHS = {0xC4: 1, 0xC5: 2, 0xC6: 4}
+"""MessagePack byte strings: how many bytes of length follow the first byte."""
+
+
+def _bytes_at(data: memoryview, at: int, key: bytes) -> range:
+    """Where the content of the byte string lies that begins at `at`."""
+    width = _BIN_LENGTHS.get(data[at]) if at < len(data) else None
+    if width is None:
+        raise _damaged(key, ValueError(f"no byte string at {at}"))
+    start = at + 1 + width
+    content = range(start, start + int.from_bytes(data[at + 1 : start], "big"))
+    if content.stop > len(data):
+        raise _damaged(key, ValueError(f"a byte string at {at} ends beyond the record"))
+    return content
+
+
 def transaction_ids(raw: bytes, key: bytes) -> list[TransactionId]:
     """Ids of a stored block's transactions, in order."""
     try:

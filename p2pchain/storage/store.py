@@ -21,7 +21,7 @@ from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.node.effects import Commit
-from p2pchain.node.ports import FinalBlock, Location, Recovered
+from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered
 from p2pchain.node.room import Room
 from p2pchain.storage.durable import ProcessLock, make_folder
 from p2pchain.storage.environment import BYTES_MAX, MAP_BYTES_MIN, NAME, Environment, Transaction, create, remove_leftovers, require_chain
@@ -134,6 +134,17 @@ class LmdbStore:
                     break
                 blocks.append(block)
         return blocks
+
+    def final_headers(self, from_height: int, limit: int, bytes_max: int) -> list[FinalHeader]:
+        headers: list[FinalHeader] = []
+        size = 0
+        with self._shown() as view:
+            for header in view.final_headers(range(max(1, from_height), from_height + limit)):
+                size += len(header.raw) + len(header.certificate)
+                if headers and size > bytes_max:
+                    break
+                headers.append(header)
+        return headers
 
     def transaction(self, item: TransactionId) -> Location | None:
         with self._shown() as view:

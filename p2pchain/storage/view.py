@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.chain.votes import Kind
-from p2pchain.node.ports import FinalBlock, Location, UnfinalBlock
+from p2pchain.node.ports import FinalBlock, FinalHeader, Location, UnfinalBlock
 from p2pchain.storage.environment import Environment, Transaction
 from p2pchain.storage.errors import DamagedStore
 from p2pchain.storage.layout import (
@@ -16,6 +16,7 @@ from p2pchain.storage.layout import (
     certificate_key,
     decode_locations,
     decode_record,
+    header_in_record,
     height_key,
     height_of,
     index_key,
@@ -51,6 +52,17 @@ class View(NamedTuple):
             if block is None:
                 return
             yield block
+
+    def final_headers(self, heights: range) -> Iterator[FinalHeader]:
+        """Headers of final blocks from the first of `heights` to the last that there is; of a block no more is read."""
+        with self.environment.lmdb.begin(buffers=True) as txn:
+            for height in heights:
+                key = self._final_key(height)
+                if key is None:
+                    return
+                record = txn.get(key, db=self.environment.blocks)
+                assert record is not None, f"height {height} is final and has no block"
+                yield FinalHeader(header_in_record(record, key), self._certificate(key, Kind.CONFIRM))
 
     def final_height(self, block: BlockId) -> int | None:
         data = self.txn.get(block, db=self.environment.heights)

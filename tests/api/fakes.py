@@ -23,6 +23,7 @@ from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
 from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
+from p2pchain.node.progress import SyncView
 from p2pchain.node.room import Room
 from p2pchain.node.trial import TooMuchWaitsError, Trial
 from p2pchain.node.views import (
@@ -62,6 +63,7 @@ class FakeReads:
         self.peer_count = 1
         self.clock_offset_ms: int | None = 0
         self.is_syncing = False
+        self.sync: SyncView | None = None
         self.connected: list[tuple[PeerView, Tips | None]] = []
         self.refused: list[PeerRefusal] = []
         self.address_book = BookView(0, 0, (), ())
@@ -111,6 +113,7 @@ class FakeReads:
             protocol=1,
             protocol_supported=1,
             requirement=self.requirement,
+            sync=self.sync,
             room=self.room,
             clock_offset_ms=self.clock_offset_ms,
         )

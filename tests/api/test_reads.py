@@ -15,6 +15,7 @@ from p2pchain.client.genesis_json import decode_params
 from p2pchain.node.effects import MissReason, SlotMissed
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import BookEntryView, BookView, PeerRefusal, PeerView
+from p2pchain.node.progress import SyncView
 from p2pchain.node.room import Room
 from p2pchain.node.views import TransactionView
 from p2pchain.wire.messages import Tips
@@ -47,9 +48,28 @@ async def test_the_status_has_every_promised_name(node: Node) -> None:
         "protocol": 1,
         "protocol_supported": 1,
         "requirement": None,
+        "sync": None,
         "room": None,
         "clock_offset_ms": 0,
     }
+
+
+async def test_how_far_a_catch_up_is_stands_in_the_status_and_the_metrics(node: Node) -> None:
+    node.reads.sync = SyncView(10, 250, 1_000, 600, 12.345, 61)
+    assert (await node.get("/v1/status"))["sync"] == {
+        "from": 10,
+        "at": 250,
+        "to": 1_000,
+        "proven": 600,
+        "blocks_per_second": 12.3,
+        "seconds_left": 61,
+    }
+    metrics = (await node.client.get("/metrics")).text
+    assert "p2pchain_sync_target_height 1000.0" in metrics
+    assert "p2pchain_sync_seconds_left 61.0" in metrics
+    node.reads.sync = SyncView(10, 250, 1_000, 600, None, None)
+    assert (await node.get("/v1/status"))["sync"]["seconds_left"] is None
+    assert "sync_seconds_left" not in (await node.client.get("/metrics")).text
 
 
 async def test_a_version_beyond_what_the_node_knows_is_shown_with_its_height(node: Node) -> None:

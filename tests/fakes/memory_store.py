@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
+from p2pchain.chain.block import decode_envelope
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.outcomes import failures_in
 from p2pchain.chain.schedule import Schedule
@@ -9,7 +12,7 @@ from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, Hash, Height, Slot, TransactionId
 from p2pchain.chain.votes import Subject
 from p2pchain.node.effects import Commit, StoredBlock
-from p2pchain.node.ports import FinalBlock, Location, Recovered, UnfinalBlock
+from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered, UnfinalBlock
 
 
 class MemoryStore:
@@ -75,6 +78,13 @@ class MemoryStore:
                 break
             blocks.append(block)
         return blocks
+
+    def final_headers(self, from_height: int, limit: int, bytes_max: int) -> list[FinalHeader]:
+        found = [
+            FinalHeader(decode_envelope(block.raw).header_raw, block.certificate) for block in self.final[max(1, from_height) - 1 :][:limit]
+        ]
+        sizes = accumulate(len(header.raw) + len(header.certificate) for header in found)
+        return [header for place, (header, size) in enumerate(zip(found, sizes, strict=True)) if not place or size <= bytes_max]
 
     def transaction(self, item: TransactionId) -> Location | None:
         return self.locations.get(item)

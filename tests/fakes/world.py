@@ -35,7 +35,7 @@ from p2pchain.node.intake import Intake, require_verified
 from p2pchain.node.ports import FinalBlock
 from p2pchain.node.producer import sealed
 from p2pchain.wire.framing import FrameReader, encode_frame
-from p2pchain.wire.messages import ANSWER_BYTES_MAX, MESSAGES, Blocks, Message
+from p2pchain.wire.messages import ANSWER_BYTES_MAX, MESSAGES, Blocks, Message, Proofs
 from tests.fakes.memory_store import MemoryStore
 
 ALL_TYPES = frozenset(message.TYPE for message in MESSAGES)
@@ -181,7 +181,7 @@ class SimNode:
         identity = Identity(self.signer.public_key, disk.sign, reveals) if self.is_delegate else Identity()
         recoveries = Recoveries(self.recoveries)
         self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms, supported=self.supported, recoveries=recoveries)
-        self.intake = Intake(self.engine.core, self.engine.sync.expects, self.engine.consensus.known_voters)
+        self.intake = Intake(self.engine.core, self.engine.expects, self.engine.consensus.known_voters)
         read = self.intake.read_block, self.intake.read_certificate
         self.engine.restore([(read[0](item.raw)[0], read[1](item.certificate)) for item in recovered.unfinal])
         self.handle(events.TimeReached())
@@ -284,8 +284,11 @@ class SimNode:
                     if other is not self and other.number not in out.but:
                         self.world.transmit(self.number, other.number, out.message)
             case e.SendFinalBlocks():
-                items = [part for block in self.final_range(out) for part in (block.raw, block.certificate)]
+                items = [part for block in self.final_range(out) for part in (block.raw, block.certificate if out.with_proofs else b"")]
                 self.world.transmit(self.number, out.peer, Blocks(out.request, items))
+            case e.SendProofs():
+                headers = self.disk.final_headers(out.from_height, out.limit, ANSWER_BYTES_MAX)
+                self.world.transmit(self.number, out.peer, Proofs(out.request, [part for header in headers for part in header]))
             case e.Disconnect():
                 self.disconnects.append(out)
 

@@ -1,6 +1,6 @@
 """All mutants."""
 
-from tests.mutants import consensus, discovery, governing, language, ledger, node, standing
+from tests.mutants import consensus, discovery, governing, language, ledger, node, standing, syncing
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -11,4 +11,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *node.MUTANTS,
     *discovery.MUTANTS,
     *standing.MUTANTS,
+    *syncing.MUTANTS,
 )

@@ -32,6 +32,7 @@ from p2pchain.wire.messages import (
     Part,
     Peers,
     Ping,
+    Proofs,
     Status,
     Transactions,
 )
@@ -148,7 +149,7 @@ async def test_taking_waits_for_a_frame_and_a_cancelled_wait_loses_none(nursery:
 
 def test_every_message_has_its_lane_and_only_transactions_and_answers_may_wait() -> None:
     late: set[type] = {type(message) for message in SAMPLES if lane_of(message) >= Lane.TRANSACTIONS}
-    assert late == {Transactions, Announcement, GetTransactions, Blocks, Peers, Part}
+    assert late == {Transactions, Announcement, GetTransactions, Blocks, Proofs, Peers, Part}
     blocks: set[type] = {type(message) for message in SAMPLES if lane_of(message) is Lane.BLOCKS}
     assert blocks == {BlockMessage, CompactBlock, BlockTransactions}
 

@@ -149,7 +149,7 @@ def test_catching_up_asks_several_peers() -> None:
     asked = set()
     for _ in range(100):
         world.run(10)
-        asked |= {question.peer for question in world.nodes[4].running.sync._asked.values()}
+        asked |= {question.peer for question in world.nodes[4].running.far.questions.of_kind(bodies=True)}
     assert len(asked) >= 3
     world.run(2000)
     assert len(world.nodes[4].disk.final) == world.final_height()

@@ -138,7 +138,7 @@ def test_a_question_is_not_answered_by_somebody_else() -> None:
     node.running.sync.ask_branch(Peer(0), BlockId(bytes(32)))
     sent += [out.message for out in node.running.core.effects.send if isinstance(out, Send)]
     assert len(sent) == 1
-    request = node.running.sync._last_request
+    request = node.running.core.last_request
     assert node.running.sync.answered(Peer(1), request, ()) is None
     assert request in node.running.sync._asked
 

@@ -80,6 +80,7 @@ def observe(store: Kept, maker: ChainMaker, blocks: Sequence[MadeBlock]) -> dict
         "unknown": store.final_height(BlockId(UNKNOWN)),
         "transactions": [store.transaction(item) for item in ids],
         "range": store.final_range(1, len(blocks), 1 << 30),
+        "headers": store.final_headers(1, len(blocks), 1 << 30),
     }
 
 

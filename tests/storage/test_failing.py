@@ -101,6 +101,7 @@ def require_dead(store: LmdbStore) -> None:
         lambda: store.final_block(1),
         lambda: store.final_height(LINE[0].made.id),
         lambda: store.final_range(1, 1, 1),
+        lambda: store.final_headers(1, 1, 1),
         lambda: store.transaction(LINE[0].made.transactions[0].id),
     ]
     for call in refused:

@@ -180,6 +180,21 @@ def test_ranges_keep_their_limits(store: Kept, maker: ChainMaker) -> None:
     assert read(1, 0, 1 << 20) == []
 
 
+def test_headers_are_those_of_the_blocks_with_their_proofs_and_keep_their_limits(kept: Reopened, maker: ChainMaker) -> None:
+    line = maker.line(maker.root, [2, 0, 300, 1])
+    proof = maker.certificate(line[2], Kind.CONFIRM)
+    kept.store.commit(Commit([block.stored for block in line], final=[block.made.id for block in line], confirms=[proof]))
+    wanted = [(block.made.header_raw, b"") for block in line]
+    wanted[2] = (wanted[2][0], proof.raw)
+    size = len(wanted[0][0])
+    for store in now_and_reopened(kept):
+        assert [tuple(header) for header in store.final_headers(1, 100, 1 << 20)] == wanted
+        assert [tuple(header) for header in store.final_headers(2, 2, 1 << 20)] == wanted[1:3]
+        assert [tuple(header) for header in store.final_headers(1, 100, 2 * size)] == wanted[:2]
+        assert [tuple(header) for header in store.final_headers(1, 100, 1)] == wanted[:1]
+        assert store.final_headers(5, 100, 1 << 20) == []
+
+
 def test_what_was_never_stored_is_not_found(store: Kept, maker: ChainMaker) -> None:
     store.commit(finalise(maker.extend(maker.root, transfers=1)))
     observed = observe(store, maker, [])

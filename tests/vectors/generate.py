@@ -278,6 +278,9 @@ def frames_file() -> Json:
         wire.Announcement(tuple(name_of(transaction.id) for transaction in first.transactions)),
         wire.GetTransactions(tuple(name_of(transaction.id) for transaction in first.transactions)),
         wire.Part(1, encode_frame(wire.Ping(7))),
+        wire.GetProofs(3, Height(1), 512),
+        wire.Proofs(3, [first.header_raw, confirms.raw, second.header_raw, b""]),
+        wire.GetBodies(4, Height(1), 64),
     ]
     ping = encode_frame(wire.Ping(7))
     cases = [
@@ -292,6 +295,7 @@ def frames_file() -> Json:
         ("names of seven bytes", frame(22, encode((bytes(7),)))),
         ("a part of no stream", frame(24, b"\x02\x00")),
         ("a block list with a block and no certificate", frame(9, encode((bytes(8), [first.raw])))),
+        ("a list of headers with a header and no certificate", frame(20, encode((bytes(8), [first.header_raw])))),
         ("a question for 33 peers", frame(13, encode((33, "")))),
         ("a question for peers with a name for an address", frame(13, encode((1, "seed.example")))),
         ("33 peer records", frame(14, encode(([b""] * 33,)))),

@@ -16,8 +16,10 @@ from p2pchain.wire.messages import (
     CompactBlock,
     GetBlocks,
     GetBlockTransactions,
+    GetBodies,
     GetBranch,
     GetPeers,
+    GetProofs,
     GetTransactions,
     Goodbye,
     Hello,
@@ -26,6 +28,7 @@ from p2pchain.wire.messages import (
     Peers,
     Ping,
     Pong,
+    Proofs,
     Status,
     Tips,
     Transactions,
@@ -58,6 +61,9 @@ SAMPLES: tuple[Message, ...] = (
     Announcement((b"\x09" * 8, b"\x0a" * 8)),
     GetTransactions((b"\x09" * 8,)),
     Part(1, b"the middle of a frame"),
+    GetProofs(9, Height(1), 512),
+    Proofs(9, [b"header", b"", b"header", b"certificate"]),
+    GetBodies(10, Height(2), 64),
 )
 
 _numbers = st.integers(0, 2**63 - 1)
@@ -94,6 +100,9 @@ OPEN_MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(GetBlocks, _numbers, st.integers(1, 2**63 - 1), st.integers(1, 512)),
     st.builds(GetBranch, _numbers, _hashes, _hashes),
     st.builds(Blocks, st.integers(0, 2**64 - 1), _pairs),
+    st.builds(GetProofs, _numbers, st.integers(1, 2**63 - 1), st.integers(1, 512)),
+    st.builds(Proofs, st.integers(0, 2**64 - 1), _pairs),
+    st.builds(GetBodies, _numbers, st.integers(1, 2**63 - 1), st.integers(1, 512)),
     _compact_blocks(),
     st.builds(GetBlockTransactions, _hashes, _places),
     st.builds(BlockTransactions, _hashes, st.lists(st.binary(max_size=300), max_size=40)),

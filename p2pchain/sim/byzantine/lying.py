@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Iterable
 from typing import ClassVar
 
+from p2pchain.chain.block import decode_envelope
 from p2pchain.chain.types import Height, Slot
 from p2pchain.chain.votes import Kind, Subject, make_certificate
 from p2pchain.sim.byzantine.forging import subject_of, unknown_block
 from p2pchain.sim.byzantine.interface import Actor, Sent, Strategy
-from p2pchain.wire.messages import Blocks, GetBlocks, GetBranch, Message, Status, Tips
+from p2pchain.wire.messages import Blocks, GetBlocks, GetBodies, GetBranch, GetProofs, Message, Proofs, Status, Tips
 
 BLOCKS_KEPT = 64
 AHEAD_MAX = 40
@@ -46,17 +47,19 @@ class LieInSync(Strategy):
         return (Sent(Status(self.tips(message.tips)) if isinstance(message, Status) else message),)
 
     def hears(self, source: int, message: Message) -> bool:
-        if not isinstance(message, GetBlocks | GetBranch):
+        if not isinstance(message, GetBlocks | GetBranch | GetProofs | GetBodies):
             return True
         self.acted()
         if self.actor.random.random() < 0.8:  # else no answer at all
-            self.actor.send(source, Blocks(message.request, self._answer(message)))
+            items = self._answer(message)
+            is_for_proofs = isinstance(message, GetProofs)
+            self.actor.send(source, Proofs(message.request, _headers(items)) if is_for_proofs else Blocks(message.request, items))
         return False
 
-    def _answer(self, question: GetBlocks | GetBranch) -> list[bytes]:
+    def _answer(self, question: GetBlocks | GetBranch | GetProofs | GetBodies) -> list[bytes]:
         """Pairs of blocks and certificates."""
         kept = list(self._blocks)
-        at = question.from_height if isinstance(question, GetBlocks) else 0
+        at = 0 if isinstance(question, GetBranch) else question.from_height
         match self.actor.random.choice(("nothing", "others", "gap", "unproven", "false")):
             case "others":
                 return [part for raw in kept[:8] for part in (raw, b"")]
@@ -73,6 +76,11 @@ class LieInSync(Strategy):
         """Confirmed by itself alone."""
         ballot = self.actor.ballot(Kind.CONFIRM, subject_of(raw))
         return make_certificate(ballot.kind, ballot.subject, {ballot.voter: ballot.signature}).raw
+
+
+def _headers(items: list[bytes]) -> list[bytes]:
+    """The same with headers for blocks."""
+    return [decode_envelope(item).header_raw if place % 2 == 0 else item for place, item in enumerate(items)]
 
 
 class LieTips(Strategy):

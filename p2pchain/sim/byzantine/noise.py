@@ -19,9 +19,12 @@ from p2pchain.wire.messages import (
     CompactBlock,
     GetBlocks,
     GetBlockTransactions,
+    GetBodies,
     GetBranch,
+    GetProofs,
     GetTransactions,
     Message,
+    Proofs,
     Status,
     Transactions,
 )
@@ -32,6 +35,7 @@ REPLAYED = 12
 REPLAYABLE = (
     *(Status, Transactions, BlockMessage, BallotMessage, CertificateMessage, GetBlocks, GetBranch, Blocks),
     *(CompactBlock, GetBlockTransactions, BlockTransactions, Announcement, GetTransactions),
+    *(GetProofs, Proofs, GetBodies),
 )
 
 

@@ -31,6 +31,7 @@ from p2pchain.wire.messages.gossip import (
 from p2pchain.wire.messages.links import Goodbye, Hello, Ping, Pong
 from p2pchain.wire.messages.parts import PART_BYTES, STREAMS, Part
 from p2pchain.wire.messages.peers import PEERS_MAX, GetPeers, Peers
+from p2pchain.wire.messages.proofs import HEADERS_MAX, GetBodies, GetProofs, Proofs
 from p2pchain.wire.messages.sync import ANSWER_BYTES_MAX, BLOCKS_MAX, Blocks, GetBlocks, GetBranch
 from p2pchain.wire.messages.tips import Tips
 
@@ -39,6 +40,7 @@ __all__ = [
     "BLOCKS_MAX",
     "BLOCK_BYTES_MAX",
     "BY_TYPE",
+    "HEADERS_MAX",
     "MESSAGES",
     "NAMES_MAX",
     "NAME_BYTES",
@@ -59,8 +61,10 @@ __all__ = [
     "CompactBlock",
     "GetBlockTransactions",
     "GetBlocks",
+    "GetBodies",
     "GetBranch",
     "GetPeers",
+    "GetProofs",
     "GetTransactions",
     "Goodbye",
     "Hello",
@@ -69,6 +73,7 @@ __all__ = [
     "Peers",
     "Ping",
     "Pong",
+    "Proofs",
     "Status",
     "Tips",
     "Transactions",
@@ -97,6 +102,9 @@ Message: TypeAlias = (
     | Announcement
     | GetTransactions
     | Part
+    | GetProofs
+    | Proofs
+    | GetBodies
 )
 
 MESSAGES: tuple[type[Message], ...] = (
@@ -120,5 +128,8 @@ MESSAGES: tuple[type[Message], ...] = (
     Announcement,
     GetTransactions,
     Part,
+    GetProofs,
+    Proofs,
+    GetBodies,
 )
 BY_TYPE = {message.TYPE: message for message in MESSAGES}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from p2pchain.chain.block import decode_envelope
 from p2pchain.chain.crypto import SignatureCheck, verify_batch
 from p2pchain.chain.errors import Invalid
 from p2pchain.chain.types import BlockId, Height, Slot
@@ -24,8 +25,11 @@ from p2pchain.wire.messages import (
     Blocks,
     CertificateMessage,
     GetBlocks,
+    GetBodies,
     GetBranch,
+    GetProofs,
     Message,
+    Proofs,
     Status,
     Tips,
     Transactions,
@@ -55,8 +59,8 @@ class Mind:
         self.world = World(GENESIS, 1)
         self.node: SimNode = self.world.nodes[0]
         self.node.send = self.send  # type: ignore[method-assign]
-        self.asked: dict[int, int] = {}
-        """Number of the last question to each peer."""
+        self.asked: dict[int, GetBlocks | GetBranch | GetProofs | GetBodies] = {}
+        """The last question to each peer."""
         self.joined: set[int] = set()
         self.final: list[bytes] = []
         self.words: set[str] = set()
@@ -64,8 +68,8 @@ class Mind:
 
     def send(self, out: e.Outgoing) -> None:
         match out:
-            case e.Send(peer, GetBlocks() | GetBranch() as message):
-                self.asked[peer] = message.request
+            case e.Send(peer, GetBlocks() | GetBranch() | GetProofs() | GetBodies() as message):
+                self.asked[peer] = message
             case e.SendFinalBlocks():
                 assert len(self.node.final_range(out)) <= out.limit, "no more than was asked for"
             case e.Disconnect(peer, reason, text):
@@ -197,12 +201,17 @@ def _question(choices: Choices) -> Message:
 def _answer(mind: Mind, peer: int, choices: Choices) -> None:
     """To the last question of the node, or to none; a piece of the line in order, or any blocks with any certificates."""
     made = prepared()
-    request = mind.asked.get(peer, 0) if choices.number(8) else choices.pick(NUMBERS)
+    question = mind.asked.get(peer)
+    request = (question.request if question is not None else 0) if choices.number(8) else choices.pick(NUMBERS)
     start, size = choices.number(len(made.pairs)), choices.number(len(made.pairs) + 1)
     items = [part for pair in made.pairs[start : start + size] for part in pair]
     if not choices.number(4):
         items += [choices.pick(made.blocks), choices.pick((*made.certificates, b""))]
-    mind.receive(peer, Blocks(request, items))
+    if isinstance(question, GetProofs):
+        headers = [decode_envelope(item).header_raw if place % 2 == 0 else item for place, item in enumerate(items)]
+        mind.receive(peer, Proofs(request, headers))
+    else:
+        mind.receive(peer, Blocks(request, items))
 
 
 def _raw(mind: Mind, peer: int, number: int, body: bytes) -> None:
