@@ -27,8 +27,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 # The quick tests share two cores; tests that start real processes follow alone, so that they have the machine.
 test: lint ## lint, then every test
-	$(BIN)/pytest -n 2 -m "not e2e"
-	$(BIN)/pytest -m e2e
+	$(BIN)/pytest -n 2 -m "not e2e and not long"
+	$(BIN)/pytest -m "e2e and not long"
 
 lint: setup ## style, types and the walls between the packages
 	$(BIN)/ruff check

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from p2pchain.chain.errors import brief, shown
 from p2pchain.net.bans import BANS_MAX, BY_HAND_MAX, Ban, Kind, is_key
 
 VERSION = 1
@@ -29,10 +30,10 @@ def decode_bans(data: bytes) -> list[Ban]:
         read = json.loads(data)
         version, told, rows = read["version"], read["sum"], read["bans"]
         if version != VERSION:
-            raise DamagedBansError(f"found version {version!r}, wanted {VERSION}")
+            raise DamagedBansError(f"found version {shown(version)}, wanted {VERSION}")
         bans = [_decode(row) for row in rows]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DamagedBansError(f"is not what was written: {type(error).__name__} {error}") from None
+        raise DamagedBansError(f"is not what was written: {brief(error)}") from None
     if told != _sum_of(bans) or len(bans) > ENTRIES_MAX:
         raise DamagedBansError(f"is not what was written: {len(bans)} bans do not have the sum that it tells")
     return bans
@@ -45,7 +46,7 @@ def _decode(row: list[object]) -> Ban:
         raise TypeError("a ban is text and whole numbers")
     ban = Ban(str(who), Kind(str(kind)), int(str(since_ms)), int(str(until_ms)), int(str(strikes)), str(why), str(address))
     if ban.kind in (Kind.LIE, Kind.VIOLATION) and not is_key(ban.who):
-        raise ValueError(f"{ban.who!r} is no node key")
+        raise ValueError(f"{shown(ban.who)} is no node key")
     return ban
 
 

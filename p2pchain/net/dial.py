@@ -56,7 +56,7 @@ class Dialler:
         self._enter = enter
         self._find = find
         self._is_connected = is_connected
-        self._is_banned = is_banned
+        self.is_banned = is_banned
         self._random = random
         self._logger = logger
         self._resolving = trio.CapacityLimiter(_RESOLVERS_MAX)
@@ -106,15 +106,15 @@ class Dialler:
     async def _keep_connected(self, address: str, came_from: str, is_wanted: Callable[[], bool], is_listed: Callable[[], bool]) -> None:
         backoff = Backoff(self._settings.backoff_max_ms, self._random)
         node_key = parse_peer(address).node_key
-        rests_until_s = float("-inf")
+        rests_until_s = banned_until_s = float("-inf")
         while is_listed():
             present = None if node_key is None else self._find(node_key)
             if present is not None:
                 await present.ended.wait()
                 backoff.restart()
-            elif node_key is not None and self._is_banned(node_key):
+            elif node_key is not None and self.is_banned(node_key):
                 backoff.raise_to_cap()
-            elif self._must_rest(rests_until_s):
+            elif self._must_rest(rests_until_s) or trio.current_time() < banned_until_s:
                 pass
             elif is_wanted() and (session := await self._dial(address, came_from)) is not None:
                 reason = session.ending.reason if session.ending is not None else None
@@ -126,7 +126,7 @@ class Dialler:
                 if reason == Reason.SEED_ONLY:
                     rests_until_s = trio.current_time() + self._settings.tempo.seed_ms / 1000
                 elif reason == Reason.BANNED:
-                    rests_until_s = trio.current_time() + _BANNED_S * self._random.uniform(0.5, 1.0)
+                    banned_until_s = trio.current_time() + _BANNED_S * self._random.uniform(0.5, 1.0)
             await trio.sleep(backoff.next_ms() / 1000)
 
     async def _follow_name(self, seed: str) -> None:

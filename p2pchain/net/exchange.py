@@ -13,6 +13,7 @@ from random import Random
 
 import trio
 
+from p2pchain.chain.consequences import Consequence
 from p2pchain.chain.errors import Invalid
 from p2pchain.net.announcing import Announcement
 from p2pchain.net.book.book import AddressBook
@@ -121,7 +122,8 @@ class Exchange:
 
     def _take(self, session: Session, record: PeerRecord) -> None:
         if not is_genuine(record, self._chain_id):
-            raise ConnectionRefused(Reason.INVALID_DATA, f"record of node {record.node_key.hex()} is not signed by it for this chain")
+            text = f"record of node {record.node_key.hex()} is not signed by it for this chain"
+            raise ConnectionRefused(Reason.INVALID_DATA, text, Consequence.LIE)
         self._book.add(record, session.ends.far, self._clock())
         if record.node_key == session.node_key:
             self._note_meeting(session)

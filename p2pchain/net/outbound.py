@@ -28,7 +28,7 @@ from p2pchain.net.settings import NetworkSettings
 from p2pchain.wire.errors import Reason
 
 _FEELERS_MAX = 2
-_UNWILLING = frozenset({Reason.NOT_ALLOWED, Reason.TOO_MANY_PEERS, Reason.SEED_ONLY, Reason.SELF, Reason.WRONG_NODE})
+_UNWILLING = frozenset({Reason.NOT_ALLOWED, Reason.TOO_MANY_PEERS, Reason.SEED_ONLY, Reason.SELF, Reason.WRONG_NODE, Reason.BANNED})
 """The node is there and will say the same again soon."""
 
 
@@ -111,7 +111,9 @@ class Outbound:
 
     def _is_wanted(self, entry: Entry) -> bool:
         key, now_ms = entry.node_key, self._clock()
-        if key in self._dialling or key in self._feeling or self._roster.find(key) is not None or not self._room.is_allowed(key):
+        if key in self._dialling or key in self._feeling or self._roster.find(key) is not None:
+            return False
+        if not self._room.is_allowed(key) or self._dialler.is_banned(key):
             return False
         return entry.is_due(now_ms, self._tempo.retry_ms) and self._not_before.get(key, 0) <= now_ms
 
@@ -147,7 +149,7 @@ class Outbound:
         """Dial it until it is connected in any way, or for so long in vain; the place is held all the while."""
         until_s = trio.current_time() + self._tempo.anchor_ms / 1000
         try:
-            while self._roster.find(key) is None and (entry := self._book.get(key)) is not None:
+            while self._roster.find(key) is None and (entry := self._book.get(key)) is not None and not self._dialler.is_banned(key):
                 await self._try_each(entry, "anchor")
                 if trio.current_time() >= until_s:
                     return

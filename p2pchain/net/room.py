@@ -34,7 +34,7 @@ class Room:
         self._settings = settings
         self._delegates = frozenset(settings.delegate_peers)
         self.unconditional = frozenset(settings.unconditional_peers)
-        self._allowed = self._all_allowed(settings) if settings.allowed_peers else None
+        self._allowed = settings.named_keys if settings.allowed_peers else None
 
     def is_allowed(self, node_key: bytes) -> bool:
         return self._allowed is None or node_key in self._allowed
@@ -67,16 +67,3 @@ class Room:
         if neighbours >= most:
             text = f"{neighbours} inbound peers of this network of addresses are connected, at most {most} allowed"
             raise ConnectionRefused(Reason.TOO_MANY_PEERS, text)
-
-    @staticmethod
-    def _all_allowed(settings: NetworkSettings) -> frozenset[bytes]:
-        """Whoever is named anywhere by its key is meant to come."""
-        return frozenset(
-            (
-                *settings.allowed_peers,
-                *settings.delegate_peers,
-                *settings.unconditional_peers,
-                *settings.private_peers,
-                *settings.named_keys,
-            )
-        )

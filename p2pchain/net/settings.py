@@ -101,6 +101,7 @@ class NetworkSettings:
 
     @property
     def named_keys(self) -> frozenset[bytes]:
-        """Nodes that the operator named by their keys."""
-        found = {parse_peer(address).node_key for address in (*self.persistent_peers, *self.seeds)}
-        return frozenset(key for key in found if key is not None)
+        """Whoever the operator named anywhere by its key is meant to come."""
+        found = (parse_peer(address).node_key for address in (*self.persistent_peers, *self.seeds))
+        lists = (*self.allowed_peers, *self.delegate_peers, *self.unconditional_peers, *self.private_peers)
+        return frozenset((*lists, *(key for key in found if key is not None)))

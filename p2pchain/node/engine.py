@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple, assert_never
 
-from p2pchain.chain.block import Block
+from p2pchain.chain.block import Block, Envelope
 from p2pchain.chain.consequences import consequence_by_state
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.mempool import Limits, Mempool
@@ -197,6 +197,7 @@ class Engine:
             case events.TransactionsRequested():
                 self.gossip.answer(event.peer, event.names)
             case events.CompactBlockReceived():
+                self._header_came(event.block.value.envelope)
                 self.relaying.compact_block_came(event)
             case events.BlockTransactionsRequested():
                 self.relaying.answer(event)
@@ -303,14 +304,18 @@ class Engine:
     # --- blocks and certificates
 
     def _block_received(self, peer: Peer | None, block: Block, *, asked: bool = False) -> None:
-        self.consensus.witness.see_block(block)
-        self.misses.came(block)
+        self._header_came(block)
         try:
             self._import(peer, block, asked=asked)
         except NotYet as refusal:
             self._keep_waiting(peer, block, refusal)
         except Invalid as refusal:
             self._refuse_block(peer, block, refusal)
+
+    def _header_came(self, block: Block | Envelope) -> None:
+        """Signed by its producer: also a block too late to be put together can convict, or tell why a slot was missed."""
+        self.consensus.witness.see_block(block)
+        self.misses.came(block)
 
     def _import(self, peer: Peer | None, block: Block, *, asked: bool) -> None:
         node = self.importer.add(block, executed=takes(self.producer.built, block), asked=asked)

@@ -101,7 +101,7 @@ def test_a_broken_genesis_is_wrong_use_and_names_file_and_key(home: Path) -> Non
 def test_an_unwritable_disk_is_refused_in_one_line(home: Path) -> None:
     (home / "data").rmdir()
     (home / "data").write_text("a file where a folder is wanted")
-    told = command("run", "--home", str(home), expect=1).stderr
+    told = command("run", "--home", str(home), expect=74).stderr
     assert len([line for line in told.splitlines() if line.startswith("p2pchain: ")]) == 1
 
 

@@ -150,7 +150,7 @@ def test_a_home_that_cannot_be_written_is_refused_in_one_line(service: Service) 
         target.write_text("a file where a folder is wanted")
     else:
         (service.home / "data").chmod(0o500)
-    told = command("run", "--home", str(service.home), expect=1).stderr
+    told = command("run", "--home", str(service.home), expect=74).stderr
     lines = [line for line in told.splitlines() if line.startswith("p2pchain: ")]
     assert len(lines) == 1
     assert "data" in lines[0]

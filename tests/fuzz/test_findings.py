@@ -26,6 +26,7 @@ from p2pchain.config.toml import KEY_PARTS_MAX, TomlError, loads_toml
 from p2pchain.genesis_file import GenesisFileError, RecoveryFileError, loads_bundle, loads_recovery
 from p2pchain.keystore.errors import KeyFileError
 from p2pchain.keystore.key_file import decode_key_file
+from p2pchain.net.ban_records import DamagedBansError, decode_bans
 from p2pchain.net.book.encoding import MAGIC, decode_book
 from p2pchain.storage.errors import DamagedStore
 from p2pchain.storage.layout import decode_progress, decode_record, decode_rows, header_of
@@ -236,3 +237,11 @@ def test_a_book_whose_entry_was_told_by_no_address_is_refused(source: str) -> No
     content = encode((bytes(32), CHAIN_ID, encode(((),)), (encode((peer_record("node-1", ["192.0.2.1"]).raw, source, False, 0, 0, 0, 0)),)))
     with pytest.raises(Invalid, match="an address is wanted"):
         decode_book(MAGIC + hashlib.sha256(content).digest() + content, ChainId(CHAIN_ID))
+
+
+@pytest.mark.parametrize("version", [9**4_000, "x" * 900, [0] * 900, "\n\x1b"])
+def test_bans_of_a_strange_version_are_refused_in_short(version: object) -> None:
+    with pytest.raises(DamagedBansError) as refusal:
+        decode_bans(json.dumps({"version": version, "sum": "", "bans": []}).encode())
+    assert len(str(refusal.value)) <= REASON_LETTERS_MAX
+    assert str(refusal.value).isprintable()

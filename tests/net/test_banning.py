@@ -19,6 +19,7 @@ from p2pchain.node.ports import BadPeerError
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.messages import Goodbye, Ping, Status
+from tests.net import discovering
 from tests.net.fakes import DEADLINE_S, NOW_MS, TIPS, MemoryFile, Node, World, key_of, meet
 
 LIE = ConnectionRefused(Reason.INVALID_DATA, "BlockMessage: bad_signature: it is not its signer's", Consequence.LIE)
@@ -160,6 +161,21 @@ async def test_a_banned_node_is_dialled_again_as_soon_as_its_ban_is_over(
     nursery.start_soon(dialler.run)
     await world.until(lambda: bool(world.logged("peer unreachable")))  # nobody listens there
     assert 20 <= trio.current_time() - began <= 21
+
+
+async def test_a_banned_node_of_the_address_book_is_not_dialled_until_the_ban_is_lifted(world: World) -> None:
+    one = await discovering.start(world, 1)
+    two = await discovering.start(world, 2, seeds=(one.address,))
+    await gate_of(two).ban(key_of(3).hex(), 3_600_000, "by hand")
+    three = await discovering.start(world, 3, seeds=(one.address,), peers_out_max=1)
+    await three.joined()
+    await world.until(lambda: two.network.book.get(key_of(3)) is not None)
+    entry = two.network.book.get(key_of(3))
+    assert entry is not None
+    assert not two.network._outbound._is_wanted(entry)
+    assert len(two.inlet.present) == 1
+    await gate_of(two).unban(key_of(3).hex())
+    await two.joined(2)
 
 
 async def test_whom_a_node_dials_without_knowing_its_key_is_refused_once_it_has_proven_it(world: World) -> None:

@@ -56,6 +56,7 @@ def test_a_delegate_that_hears_nobody_stops_nobody_and_catches_up(delegates: Sce
     delegates.agree(*ALL)
 
 
+@pytest.mark.long
 def test_two_halves_make_nothing_final_and_go_on_soon_after_they_meet(delegates: Scene) -> None:
     machines = [delegates.nodes[title].machine for title in ALL]
     first = delegates.nodes["node-1"]
@@ -71,6 +72,7 @@ def test_two_halves_make_nothing_final_and_go_on_soon_after_they_meet(delegates:
     delegates.agree(*ALL)
 
 
+@pytest.mark.long
 def test_blocks_become_final_where_every_twentieth_packet_is_lost(delegates: Scene) -> None:
     for title in ALL:
         delegates.nodes[title].machine.lose(5)
@@ -103,6 +105,7 @@ def test_a_node_that_starts_without_a_network_answers_and_follows_once_there_is_
         assert follows(node, delegates.nodes["node-1"])
 
 
+@pytest.mark.long
 def test_a_node_follows_over_a_slow_link_and_comes_back_after_it_was_cut(delegates: Scene) -> None:
     first, port = delegates.nodes["node-1"], 30_001
     link = delegates.slow_link(first, port, Line(delay_ms=100, bytes_per_s=200_000))

@@ -12,8 +12,8 @@ SLOTS = 60
 """Where the network is bad too."""
 SHORT = 24
 """Where it is not: the shortest run that ends with twelve slots in which finality is owed.  Many worlds tell more than long ones."""
-OF_FOUR = range(18)
-OF_SEVEN = range(2)
+OF_FOUR = range(3)
+OF_SEVEN = range(1)
 FINAL_MIN = 12
 PROVABLE = ("bad_state_root", "bad_transactions", "certificate_forger", "malformed_frames", "wrong_slot_blocks")
 """What an honest node can tell from an honest peer's doings at once."""

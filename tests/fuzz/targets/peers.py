@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import cache
 from random import Random
 
 from p2pchain.chain.codec import decode_array, encode, require_bytes
 from p2pchain.chain.errors import Invalid
 from p2pchain.chain.types import ChainId
+from p2pchain.net.ban_records import DamagedBansError, decode_bans, encode_bans
+from p2pchain.net.bans import Ban, Kind
 from p2pchain.net.book.book import ANCHORS_MAX, AddressBook
 from p2pchain.net.book.encoding import MAGIC, decode_book, encode_book
 from p2pchain.net.endpoint import Endpoint, parse_peer
@@ -16,8 +19,9 @@ from p2pchain.net.groups import group_of_host
 from p2pchain.wire.peer_record import ENDPOINTS_MAX, LIFE_MS, decode_record, is_genuine
 from tests.fuzz.bombs import BOMBS
 from tests.fuzz.claims import is_canonical, read
-from tests.fuzz.mutation.formats import PLAIN_SHARE, mutate_msgpack
+from tests.fuzz.mutation.formats import PLAIN_SHARE, mutate_json, mutate_msgpack, repaired
 from tests.fuzz.mutation.octets import mutate_bytes
+from tests.fuzz.mutation.values import NOT_OF_THE_FORMAT
 from tests.fuzz.target import Target
 from tests.vectors.peers import ISSUED_MS, peer_record
 from tests.vectors.world import CHAIN_ID
@@ -84,7 +88,32 @@ def _mutate(data: bytes, random: Random, size_max: int) -> bytes:
     return MAGIC + hashlib.sha256(content).digest() + content
 
 
+def _check_bans(data: bytes) -> str:
+    """Exactly what was written, as its sum says."""
+    bans = read(decode_bans, data, DamagedBansError)
+    if isinstance(bans, str):
+        return bans
+    assert decode_bans(encode_bans(bans)) == bans
+    return f"accepted {min(len(bans), 3)}"
+
+
+def _bans() -> list[bytes]:
+    bans = [Ban("ab" * 32, Kind.LIE, ISSUED_MS, ISSUED_MS + 1, 2, "why", "192.0.2.1"), Ban("cd" * 32, Kind.VIOLATION, 1, 2, 1, "", "")]
+    return [encode_bans(bans), encode_bans([]), b"[" * 3_000, b"null", b"9" * 5_000, b'{"version": ' + b"9" * 4_000 + b"}", b"\xff"]
+
+
+def _sum_bans(data: bytes) -> bytes:
+    """With the sum of the bans that are there."""
+    try:
+        value = json.loads(data)
+        value["sum"] = hashlib.sha256(json.dumps(value["bans"]).encode()).hexdigest()
+        return json.dumps(value).encode()
+    except (*NOT_OF_THE_FORMAT, LookupError):
+        return data
+
+
 TARGETS = (
+    Target("bans", "the bans that were written, or DamagedBansError", _check_bans, _bans, repaired(mutate_json, _sum_bans)),
     Target(
         "peer-record",
         "places to dial in a node's own words, for a bounded time, or Invalid",
