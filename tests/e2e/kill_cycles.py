@@ -43,7 +43,11 @@ def run(network: Network, kills: int, batch: int, seed: int) -> None:
         with load(network, batch) as sender:
             while killer.kills < kills:
                 cycles += 1
-                killer.cycle(everyone=cycles % ALL_EVERY == 0)
+                try:
+                    killer.cycle(everyone=cycles % ALL_EVERY == 0)
+                except BaseException:
+                    click.echo(killer.describe())
+                    raise
                 if killer.kills // 100 > said:
                     said = killer.kills // 100
                     tell(killer, sender.sent, time.monotonic() - began)

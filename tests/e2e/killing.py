@@ -16,7 +16,7 @@ from typing import Self
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.address import decode_address
 from p2pchain.chain.transaction import build_transaction
-from p2pchain.cli.background import send_signal, spawn_node, wait_for_end
+from p2pchain.cli.background import last_log_lines, send_signal, spawn_node, wait_for_end
 from p2pchain.client.errors import ClientError
 from p2pchain.config import Home
 from tests.e2e.network import Network, environment
@@ -104,6 +104,11 @@ class Killer:
             self._require_known(name, height)
         highest = max(acknowledged.values())
         wait_until(lambda: self._network.final(victims[0]) > highest, FINAL_S, f"{victims[0]} goes on above {highest}")
+
+    def describe(self) -> str:
+        """Of each node whether it runs, and the end of its log: for whoever must find out what went wrong."""
+        codes = {name: child.poll() for name, child in self._children.items()}
+        return "\n".join(f"{name}: exit status {codes.get(name)}\n{last_log_lines(self._home(name))}" for name in self._network.names)
 
     def require_no_contradiction(self, name: str) -> None:
         assert self._network.metric(name, CONTRADICTIONS) == 0, f"{name} saw contradicting signatures"
