@@ -139,8 +139,8 @@ MUTANTS = (
     Mutant(
         "echo_of_transactions",
         "node/gossip.py",
-        "self._core.broadcast(message, but=source)",
-        "self._core.broadcast(message)",
+        "if peer not in item.holders and not",
+        "if not",
         "transactions go back to where they came from",
         NODE,
     ),
