@@ -46,7 +46,7 @@ testnet: setup ## a local network of four delegates with traffic, until Ctrl-C
 
 # Options that name this machine's package index stay out of the lock.
 lock: setup ## pin the newest versions that pyproject.toml allows
-	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --all-extras --allow-unsafe --generate-hashes \
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --extra dev --allow-unsafe --generate-hashes \
 	  --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	  --output-file requirements.lock pyproject.toml
 

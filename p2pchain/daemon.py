@@ -14,12 +14,12 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from getpass import getpass
 from pathlib import Path
-from random import Random
+from random import SystemRandom
 from typing import NamedTuple
 
 import structlog
@@ -45,6 +45,7 @@ from p2pchain.config import Config, split_endpoint
 from p2pchain.genesis_file import RecoveryFileError, load_installed, load_recovery
 from p2pchain.keystore import NODE_KEY, Keystore, KeystoreError, read_passphrase
 from p2pchain.log import configure_logging
+from p2pchain.net.book.encoding import FILE_BYTES_MAX
 from p2pchain.net.errors import ListenError
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
@@ -61,6 +62,7 @@ from p2pchain.runtime.loop import Edges, NodeLoop
 from p2pchain.runtime.service_manager import ServiceManager
 from p2pchain.runtime.signing import SigningDesk
 from p2pchain.storage import (
+    AddressBookFile,
     ForeignChain,
     HomeInUse,
     JournalFile,
@@ -75,7 +77,7 @@ from p2pchain.storage import (
     tightest,
     volume_of,
 )
-from p2pchain.wire.handshake import Credentials, make_credentials
+from p2pchain.wire.handshake import make_credentials
 from p2pchain.wire.noise import DH_BYTES
 
 EXIT_DONE, EXIT_FAILED, EXIT_STORAGE, EXIT_PROTOCOL = 0, 1, 74, 76
@@ -221,18 +223,30 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
     engine = Engine(spec, recovered.root, store, identity, limits, _clock(), supported=PROTOCOL, recoveries=recoveries)
     _restore(engine, recovered)
     hub, ending = EventHub(), Ending()
+    node = _node_signer(config, signer)
     settings = NetworkSettings(
         listen=config.p2p.listen,
-        credentials=_credentials(config, genesis, signer),
+        credentials=make_credentials(node, genesis.chain_id, secrets.token_bytes(DH_BYTES)),
         agent=f"p2pchain/{__version__} {config.node.name}".strip()[:64],
         seeds=config.p2p.seeds,
         persistent_peers=config.p2p.persistent_peers,
         peers_in_max=config.p2p.peers_in_max,
         peers_out_max=config.p2p.peers_out_max,
         backoff_max_ms=config.p2p.backoff_max_ms,
+        signer=node,
+        exchange=config.p2p.exchange,
+        announce=config.p2p.announce,
+        seed_only=config.p2p.seed_only,
+        peers_in_per_group_max=config.p2p.peers_in_per_group_max,
+        peers_out_per_group_max=config.p2p.peers_out_per_group_max,
+        delegate_peers=_keys(config.p2p.delegate_peers),
+        unconditional_peers=_keys(config.p2p.unconditional_peers),
+        private_peers=_keys(config.p2p.private_peers),
+        allowed_peers=_keys(config.p2p.allowed_peers),
     )
+    book_file = AddressBookFile(config.home.data, FILE_BYTES_MAX)
     desk = SigningDesk(signer, states, ChainId(spec.chain_id)) if signer and states else None
-    loop, network = _wire_loop(engine, store, journal, desk, settings, partial(_publish, hub, ending, logger), logger)
+    loop, network = _wire_loop(engine, store, journal, desk, (settings, book_file), partial(_publish, hub, ending, logger), logger)
     api = _wire_api(config, genesis, loop, store, network, hub, logger) if config.api.enabled else None
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
@@ -264,13 +278,14 @@ def _wire_loop(
     store: LmdbStore,
     journal: JournalFile,
     desk: SigningDesk | None,
-    settings: NetworkSettings,
+    links: tuple[NetworkSettings, AddressBookFile],
     publish: Callable[[Publication], None],
     logger: FilteringBoundLogger,
 ) -> tuple[NodeLoop, PeerNetwork]:
     """The loop and the network know each other by their ports; the network is there first and is told of the loop."""
     loop = NodeLoop(engine, _clock)
-    network = PeerNetwork(settings, inlet=loop, clock=_clock, random=Random(), logger=logger)  # noqa: S311  (jitter)
+    settings, book_file = links
+    network = PeerNetwork(settings, inlet=loop, clock=_clock, random=SystemRandom(), logger=logger, book_file=book_file)
     loop.connect(Edges(store, network, journal, desk, publish))
     return loop, network
 
@@ -285,7 +300,7 @@ def _wire_api(
     logger: FilteringBoundLogger,
 ) -> ApiServer:
     host, port = split_endpoint(config.api.listen)
-    queries = Queries(loop.engine, store, network, node_id=_node_key(config), version=__version__)
+    queries = Queries(loop.engine, store, network, node_id=_node_key(config), version=__version__, list_book=network.list_book)
     settings = ApiSettings(host=host, port=port, body_bytes_max=config.api.body_bytes_max)
     return ApiServer(settings, queries, loop, hub, genesis, _clock, logger)
 
@@ -335,14 +350,18 @@ def _node_key(config: Config) -> bytes:
     return PublicKey(Keystore(config.home.keys).entry(NODE_KEY).public_key)
 
 
-def _credentials(config: Config, genesis: Genesis, delegate: KeySigner | None) -> Credentials:
-    """What peers know this node by.  The node key signs here, once, and nothing keeps it."""
+def _keys(texts: Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(map(bytes.fromhex, texts))
+
+
+def _node_signer(config: Config, delegate: KeySigner | None) -> KeySigner:
+    """What peers know this node by: it signs the link key once, and the node's record whenever that changes."""
     node = KeySigner(Keystore(config.home.keys).load(NODE_KEY, None))
     if delegate is not None and delegate.public_key == node.public_key:
         raise CannotStartError(
             f"the keys '{NODE_KEY}' and '{config.delegate.key}' are the same: a node needs a key of its own for its links"
         )
-    return make_credentials(node, genesis.chain_id, secrets.token_bytes(DH_BYTES))
+    return node
 
 
 def _clock() -> int:

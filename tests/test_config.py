@@ -281,3 +281,23 @@ def test_any_file_loads_or_is_a_config_error(tmp_path_factory: pytest.TempPathFa
         # no other error may come, and this one always says why
         if not error.problems:
             raise
+
+
+@pytest.mark.parametrize("value", ["", "never", "node.example:1", "[2001:db8::1]:28656"])
+def test_what_may_be_announced(tmp_path: Path, value: str) -> None:
+    assert load_config(tmp_path, {}, {"p2p.announce": value}).p2p.announce == value
+
+
+@pytest.mark.parametrize("value", ["always", "node.example", "node.example:0", 7, ["never"]])
+def test_what_may_not_be_announced(tmp_path: Path, value: object) -> None:
+    (problem,) = problems_of(tmp_path, {}, {"p2p.announce": value})
+    assert problem.key == "p2p.announce"
+    assert '"never"' in problem.wanted
+
+
+def test_lists_of_node_keys_hold_node_keys_and_nothing_else(tmp_path: Path) -> None:
+    key = "0a" * 32
+    assert load_config(tmp_path, {"P2PCHAIN_P2P_ALLOWED_PEERS": f"{key}, {key}"}).p2p.allowed_peers == (key, key)
+    for wrong in ([key[:-1]], [f"{key}@a.example:1"], [7], 7):
+        (problem,) = problems_of(tmp_path, {}, {"p2p.delegate_peers": wrong})
+        assert "64 hex digits" in problem.wanted

@@ -39,6 +39,7 @@ from p2pchain.wire.errors import Reason, RemoteViolation
 from p2pchain.wire.framing import FrameReader, encode_frame
 from p2pchain.wire.handshake import Handshake, make_credentials
 from p2pchain.wire.messages import BY_TYPE, MESSAGES
+from p2pchain.wire.peer_record import decode_record, is_genuine
 from tests.vectors.generate import FILES, path_of, text_of
 
 ROOT = Path(__file__).parent.parent
@@ -403,6 +404,34 @@ def test_an_invalid_frame_ends_the_connection(case: Case) -> None:
     reader.feed(bytes.fromhex(case["frame"]))
     with pytest.raises(RemoteViolation):
         reader.next_message(ALL_TYPES)
+
+
+# --- peer records
+
+
+@pytest.mark.parametrize("case", cases("peer_records", "records"))
+def test_a_record_of_the_file_is_read_and_genuine_by_formula(case: Case) -> None:
+    record = decode_record(bytes.fromhex(case["record"]))
+    assert is_genuine(record, CHAIN_ID)
+    assert [{"host": host, "port": port} for host, port in record.endpoints] == case["endpoints"]
+    assert (record.node_key.hex(), record.issued_ms, record.expires_ms) == (case["node_key"], case["issued_ms"], case["expires_ms"])
+    body, signature = msgpack.unpackb(bytes.fromhex(case["record"]))
+    assert body.hex() == case["body"]
+    message = b"p2pchain/peer-record/1\x00" + CHAIN_ID + body
+    assert message.hex() == case["signed_message"]
+    VerifyKey(bytes.fromhex(case["node_key"])).verify(message, signature)
+
+
+@pytest.mark.parametrize("case", cases("peer_records", "undecodable"))
+def test_what_is_no_record_is_refused_with_its_code(case: Case) -> None:
+    with pytest.raises(Invalid) as refusal:
+        decode_record(bytes.fromhex(case["record"]))
+    assert refusal.value.code == case["code"]
+
+
+@pytest.mark.parametrize("case", cases("peer_records", "not_genuine"))
+def test_a_record_that_its_node_did_not_sign_for_this_chain_is_not_genuine(case: Case) -> None:
+    assert not is_genuine(decode_record(bytes.fromhex(case["record"])), CHAIN_ID)
 
 
 # --- the link

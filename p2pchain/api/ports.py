@@ -10,7 +10,7 @@ from p2pchain.chain.errors import Refusal
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import BookView, PeerRefusal, PeerView
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
@@ -59,6 +59,8 @@ class Reads(Protocol):
     def pool(self, limit: int) -> PoolView: ...
 
     def peers(self) -> list[tuple[PeerView, Tips | None]]: ...
+
+    def book(self, limit: int) -> BookView: ...
 
     def refusals(self) -> list[PeerRefusal]: ...
 

@@ -26,10 +26,12 @@ from p2pchain.api.openapi import (
 )
 from p2pchain.api.parameters import integer, query_of
 from p2pchain.api.transactions import SIGNED
-from p2pchain.api.views import Json, peer_view, pool_view, refusal_view, status_view
+from p2pchain.api.views import Json, book_entry_view, book_view, peer_view, pool_view, refusal_view, status_view
 
 MEMPOOL_LIMIT_MAX = 500
 """Showing one transaction costs up to 80 us."""
+BOOK_LIMIT_MAX = 1_000
+"""Showing one entry of the address book costs 10 us."""
 _ACCOUNTS_AT_ONCE = 100
 """Showing one account costs 35 us; the loop must not stand still for a genesis of 100,000."""
 
@@ -42,7 +44,14 @@ async def get_status(context: Context, request: Request) -> Response:
 async def get_peers(context: Context, request: Request) -> Response:
     query_of(request)
     peers = [peer_view(peer, tips) for peer, tips in context.queries.peers()]
-    return JsonResponse({"peers": peers, "refused": [refusal_view(refusal) for refusal in context.queries.refusals()]})
+    refused = [refusal_view(refusal) for refusal in context.queries.refusals()]
+    return JsonResponse({"peers": peers, "refused": refused, "book": book_view(context.queries.book(0))})
+
+
+async def get_book(context: Context, request: Request) -> Response:
+    limit = integer(query_of(request, "limit"), "limit", 100, high=BOOK_LIMIT_MAX)
+    book = context.queries.book(limit)
+    return JsonResponse({**book_view(book), "entries": [book_entry_view(entry) for entry in book.entries]})
 
 
 async def get_mempool(context: Context, request: Request) -> Response:
@@ -108,10 +117,22 @@ _PEER = record(
     connected_ms=INTEGER,
     bytes_in=INTEGER,
     bytes_out=INTEGER,
+    came_from=TEXT,
     head=or_null(SUBJECT),
     final=or_null(SUBJECT),
 )
 _REFUSED = record(address=TEXT, node_id=TEXT, reason=TEXT, message=TEXT, at_ms=INTEGER, times=INTEGER)
+_SIZES: dict[str, Schema] = {"new": INTEGER, "tried": INTEGER, "announced": array(TEXT)}
+_ENTRY = record(
+    node_id=HASH,
+    addresses=array(TEXT),
+    told_by=TEXT,
+    tried=TRUTH,
+    met_ms=INTEGER,
+    expires_ms=INTEGER,
+    failures=INTEGER,
+    anchor=TRUTH,
+)
 _MEMPOOL = record(
     transactions=INTEGER,
     bytes=INTEGER,
@@ -138,8 +159,17 @@ ENDPOINTS = (
         "/v1/peers",
         get_peers,
         "Connected peers, and connections that were refused lately",
-        (Answer(200, "Peers and refusals", record(peers=array(_PEER), refused=array(_REFUSED))),),
+        (Answer(200, "Peers and refusals", record(peers=array(_PEER), refused=array(_REFUSED), book=record(**_SIZES))),),
         (),
+        (400,),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/peers/book",
+        get_book,
+        "The address book: nodes that this one knows of",
+        (Answer(200, "Its sizes, and those of its entries that were met last", record(**_SIZES, entries=array(_ENTRY))),),
+        (Parameter("limit", {"type": "integer", "minimum": 0, "maximum": BOOK_LIMIT_MAX, "default": 100}, "Most entries to list"),),
         (400,),
     ),
     Endpoint(

@@ -19,7 +19,7 @@ from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed, SubmitResult
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import BookEntryView, BookView, PeerRefusal, PeerView
 from p2pchain.node.room import Room
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
@@ -302,8 +302,27 @@ def peer_view(peer: PeerView, tips: Tips | None) -> Json:
         "connected_ms": peer.connected_ms,
         "bytes_in": peer.bytes_in,
         "bytes_out": peer.bytes_out,
+        "came_from": peer.came_from,
         "head": None if tips is None else subject_view(tips.head),
         "final": None if tips is None else subject_view(tips.final),
+    }
+
+
+def book_view(book: BookView) -> Json:
+    """Its sizes, as they stand beside the peers."""
+    return {"new": book.new, "tried": book.tried, "announced": list(book.announced)}
+
+
+def book_entry_view(entry: BookEntryView) -> Json:
+    return {
+        "node_id": entry.node_id,
+        "addresses": list(entry.addresses),
+        "told_by": entry.told_by,
+        "tried": entry.tried,
+        "met_ms": entry.met_ms,
+        "expires_ms": entry.expires_ms,
+        "failures": entry.failures,
+        "anchor": entry.anchor,
     }
 
 

@@ -6,7 +6,7 @@ algorithm is forty lines; checked against the vectors of BIP 350.
 
 from __future__ import annotations
 
-from p2pchain.chain.errors import Code, Invalid
+from p2pchain.chain.errors import Code, Invalid, shown
 from p2pchain.chain.types import KEY_BYTES, AccountId
 
 _ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -26,7 +26,8 @@ def decode_address(prefix: str, text: str) -> AccountId:
     """The account id that `text` stands for; `Invalid` with what was found and wanted otherwise."""
     found, values = decode_bech32m(text)
     if found != prefix:
-        raise Invalid(Code.BAD_ADDRESS, f"address begins with '{found}', this network's begin with '{prefix}'", found=found, wanted=prefix)
+        text = f"address begins with {shown(found)}, this network's begin with {shown(prefix)}"
+        raise Invalid(Code.BAD_ADDRESS, text, found=found, wanted=prefix)
     data = _regroup(values, from_bits=5, to_bits=8, pad=False)
     if len(data) != KEY_BYTES:
         raise Invalid(Code.BAD_ADDRESS, f"address holds {len(data)} bytes, {KEY_BYTES} wanted", found=len(data), wanted=KEY_BYTES)
@@ -49,11 +50,11 @@ def decode_bech32m(text: str) -> tuple[str, list[int]]:
     text = text.lower()
     separator = text.rfind("1")
     if not 1 <= separator <= len(text) - 1 - _CHECKSUM_LETTERS or len(text) > TEXT_MAX:
-        raise Invalid(Code.BAD_ADDRESS, f"'{text[:TEXT_MAX]}' is not an address: a prefix, a '1' and at least six letters wanted")
+        raise Invalid(Code.BAD_ADDRESS, f"{shown(text)} is not an address: a prefix, a '1' and at least six letters wanted")
     prefix, letters = text[:separator], text[separator + 1 :]
     wrong = next((letter for letter in letters if letter not in _VALUES), None)
     if wrong is not None or any(not 33 <= ord(letter) <= 126 for letter in prefix):
-        raise Invalid(Code.BAD_ADDRESS, f"address has the letter '{wrong or prefix}', which no address has")
+        raise Invalid(Code.BAD_ADDRESS, f"address has the letter {shown(wrong or prefix)}, which no address has")
     values = [_VALUES[letter] for letter in letters]
     if _polymod(_expand(prefix) + values) != _BECH32M:
         raise Invalid(Code.BAD_ADDRESS, "address has a wrong checksum: at least one letter was mistyped")

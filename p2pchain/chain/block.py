@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from p2pchain.chain.codec import decode_array, decode_byte_strings, encode, require_at_most, require_bytes, require_int
 from p2pchain.chain.crypto import Domain, SignatureCheck, digest, merkle_root, signed_message
-from p2pchain.chain.errors import Code, Invalid
+from p2pchain.chain.errors import Code, Invalid, shown
 from p2pchain.chain.params import BLOCK_ENVELOPE_BYTES, Params
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import HASH_BYTES, KEY_BYTES, SIGNATURE_BYTES, BlockId, ChainId, Hash, Height, PublicKey, Signature, Slot
@@ -90,7 +90,7 @@ def decode_header(raw: bytes) -> Header:
         raw, what="block header", fields=10, bytes_max=512
     )
     if type(version) is not int or version != VERSION:
-        raise Invalid(Code.WRONG_VERSION, f"block has version {version!r}, {VERSION} wanted", wanted=VERSION)
+        raise Invalid(Code.WRONG_VERSION, f"block has version {shown(version)}, {VERSION} wanted", wanted=VERSION)
     return Header(
         Height(require_int(height, what="block height", low=1)),
         Slot(require_int(slot, what="block slot", low=1)),

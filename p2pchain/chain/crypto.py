@@ -40,6 +40,7 @@ class Domain(Enum):
     REVEAL = b"p2pchain/reveal/1"
     COMMITMENT = b"p2pchain/commitment/1"
     RECOVERY = b"p2pchain/recovery/1"
+    PEER_RECORD = b"p2pchain/peer-record/1"
 
     def __init__(self, text: bytes) -> None:
         self.prefix = text + b"\x00"

@@ -13,6 +13,27 @@ from enum import StrEnum, unique
 
 Evidence = int | str | bytes | None
 
+_SHOWN_LETTERS_MAX = 100
+_SHOWN_BITS_MAX = 256
+
+
+def shown(value: object) -> str:
+    """A stranger's value as a refusal may hold it: printable, in one line, short, whatever it is."""
+    if isinstance(value, int) and value.bit_length() > _SHOWN_BITS_MAX:
+        return f"a number of {value.bit_length()} bits"
+    try:
+        text = repr(value[:_SHOWN_LETTERS_MAX] if isinstance(value, str | bytes) else value)
+    except (ValueError, RecursionError):  # it holds a number that Python writes in no decimal, or is too deep
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _SHOWN_LETTERS_MAX else text[:_SHOWN_LETTERS_MAX] + "..."
+
+
+def brief(error: Exception) -> str:
+    """A foreign error as a refusal may hold it: its kind and its words, as far as they are printable and few."""
+    words = str(error)
+    fits = words.isprintable() and len(words) <= 2 * _SHOWN_LETTERS_MAX
+    return f"{type(error).__name__}: {words if fits else shown(words)}"
+
 
 @unique
 class Code(StrEnum):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from p2pchain.chain.codec import encode
 from p2pchain.chain.crypto import Domain, digest, is_valid_key
-from p2pchain.chain.errors import Code, Invalid
+from p2pchain.chain.errors import Code, Invalid, shown
 from p2pchain.chain.params import ChainSpec, Params
 from p2pchain.chain.schedule import Schedule, elect
 from p2pchain.chain.staking import COMMISSION_WHOLE
@@ -68,13 +68,13 @@ class Genesis:
     def __post_init__(self) -> None:
         object.__setattr__(self, "accounts", tuple(sorted(self.accounts)))
         object.__setattr__(self, "delegates", tuple(sorted(self.delegates)))
-        _require(bool(NAME_PATTERN.fullmatch(self.name)), "name", f"{self.name!r}, 1 to 48 of a-z, 0-9 and - wanted")
+        _require(bool(NAME_PATTERN.fullmatch(self.name)), "name", f"{shown(self.name)}, 1 to 48 of a-z, 0-9 and - wanted")
         _require(
             bool(PREFIX_PATTERN.fullmatch(self.address_prefix)),
             "address_prefix",
-            f"{self.address_prefix!r}, 1 to 16 of a-z and 0-9 wanted, a letter first",
+            f"{shown(self.address_prefix)}, 1 to 16 of a-z and 0-9 wanted, a letter first",
         )
-        _require(0 < self.genesis_ms < 2**53, "time", f"{self.genesis_ms}, a Unix time in milliseconds wanted")
+        _require(0 < self.genesis_ms < 2**53, "time", f"{shown(self.genesis_ms)}, a Unix time in milliseconds wanted")
         self._validate_accounts()
         self._validate_delegates()
 
@@ -83,9 +83,9 @@ class Genesis:
         _require(len(set(ids)) == len(ids), "accounts", "the same address twice, each once wanted")
         for item in self.accounts:
             _require(len(item.account) == KEY_BYTES, "accounts.address", f"{item.account.hex()}, {KEY_BYTES} bytes wanted")
-            _require(0 <= item.balance <= AMOUNT_MAX, "accounts.balance", f"{item.balance}, 0 to {AMOUNT_MAX} wanted")
+            _require(0 <= item.balance <= AMOUNT_MAX, "accounts.balance", f"{shown(item.balance)}, 0 to {AMOUNT_MAX} wanted")
         issued = self.issued
-        _require(issued <= AMOUNT_MAX, "accounts.balance", f"{issued} in all, at most {AMOUNT_MAX} wanted")
+        _require(issued <= AMOUNT_MAX, "accounts.balance", f"{shown(issued)} in all, at most {AMOUNT_MAX} wanted")
 
     def _validate_delegates(self) -> None:
         most = self.params.candidates_max
@@ -99,9 +99,9 @@ class Genesis:
                 is_valid_key(item.consensus_key), "delegates.consensus_key", f"{item.consensus_key.hex()}, an Ed25519 public key wanted"
             )
             found = item.commission_bps
-            _require(0 <= found <= COMMISSION_WHOLE, "delegates.commission_bps", f"{found}, 0 to {COMMISSION_WHOLE} wanted")
+            _require(0 <= found <= COMMISSION_WHOLE, "delegates.commission_bps", f"{shown(found)}, 0 to {COMMISSION_WHOLE} wanted")
             least = self.params.stake_min
-            _require(item.stake >= least, "delegates.stake", f"{item.stake}, at least stake_min ({least}) wanted")
+            _require(item.stake >= least, "delegates.stake", f"{shown(item.stake)}, at least stake_min ({least}) wanted")
 
     @property
     def issued(self) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
-from p2pchain.chain.errors import Code, Invalid
+from p2pchain.chain.errors import Code, Invalid, shown
 from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX
 
 BLOCK_ENVELOPE_BYTES = CERTIFICATE_BYTES_MAX + 512
@@ -83,7 +83,7 @@ class Wrong(NamedTuple):
     wanted: str
 
     def __str__(self) -> str:
-        return f"{self.name} is {self.found!r}, {self.wanted} wanted"
+        return f"{self.name} is {shown(self.found)}, {self.wanted} wanted"
 
 
 def parameter_names() -> tuple[str, ...]:

@@ -146,6 +146,8 @@ def draft(reports: Sequence[Report], removed: Collection[bytes], *, accept_loss:
 def _validate_reports(made: Drafting) -> None:
     reports = made.reports
     _require(bool(reports), "no report was given, those of all delegates that remain are wanted")
+    empty = [_reporter(report, made.name) for report in reports if not report.seats or not all(seats.members for seats in report.seats)]
+    _require(not empty, f"the report of {', '.join(empty)} names no active set, one at least is wanted")
     _require(len({report.chain_id for report in reports}) == 1, "the reports are of different networks")
     accounts = [report.account for report in reports if report.account is not None]
     twice = sorted({account for account in accounts if accounts.count(account) > 1})

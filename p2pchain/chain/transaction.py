@@ -13,7 +13,7 @@ from typing import NamedTuple
 from p2pchain.chain.actions import Action, decode_action
 from p2pchain.chain.codec import decode, decode_array, encode, require_array, require_at_most, require_bytes, require_int
 from p2pchain.chain.crypto import Domain, SignatureCheck, Signer, digest, signed_message
-from p2pchain.chain.errors import Code, Invalid, NotYet
+from p2pchain.chain.errors import Code, Invalid, NotYet, shown
 from p2pchain.chain.params import CHAIN_TAG_BYTES, ChainSpec, Params
 from p2pchain.chain.types import AMOUNT_MAX, KEY_BYTES, SIGNATURE_BYTES, AccountId, ChainId, TransactionId
 
@@ -53,7 +53,7 @@ def decode_transaction(raw: bytes, spec: ChainSpec) -> Transaction:
     fields = require_array(decode(body, what="transaction body"), what="transaction body", fields=7)
     version, tag, sender, nonce, valid_until, fee, actions = fields
     if type(version) is not int or version != VERSION:
-        raise Invalid(Code.WRONG_VERSION, f"transaction has version {version!r}, {VERSION} wanted", wanted=VERSION)
+        raise Invalid(Code.WRONG_VERSION, f"transaction has version {shown(version)}, {VERSION} wanted", wanted=VERSION)
     if tag != spec.chain_tag:
         found = require_bytes(tag, what="transaction chain tag", size=CHAIN_TAG_BYTES)
         raise Invalid(

@@ -12,7 +12,7 @@ import click
 
 from p2pchain.chain.actions import Action
 from p2pchain.chain.actions.evidence import SubmitEvidence
-from p2pchain.chain.errors import Refusal
+from p2pchain.chain.errors import Refusal, brief
 from p2pchain.chain.evidence import convict, in_order
 from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.types import ChainId
@@ -71,9 +71,18 @@ def _of_node(which: str | None) -> list[dict[str, Any]]:
 
 def _of_file(path: Path) -> list[dict[str, Any]]:
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise Failure(f"{path} cannot be read as JSON: {error}") from None
+        text = path.read_bytes()
+    except OSError as error:
+        raise Failure(f"{path} cannot be read ({error.strerror})") from None
+    return read_evidence(text, path)
+
+
+def read_evidence(text: bytes, path: Path) -> list[dict[str, Any]]:
+    """The items in what `evidence list --json` printed, or one of them; `path` names the text in errors."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Failure(f"{path} cannot be read as JSON ({brief(error)})") from None
     items = content.get("evidence", [content]) if isinstance(content, dict) else content
     if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
         raise Failure(f"{path} holds no evidence, an object with `first` and `second` wanted")

@@ -16,7 +16,7 @@ from p2pchain.config import Config, Home, load_config, render_default_config
 from p2pchain.config.sections import KEYS
 from p2pchain.genesis_file import dumps_genesis, dumps_recovery, file_name
 from p2pchain.keystore import NODE_KEY, KeyEntry, Keystore
-from p2pchain.storage.durable import write_whole
+from p2pchain.storage.durable import write_once, write_whole
 from p2pchain.storage.sign_state import SignStateFile
 
 DELEGATE_KEY = "delegate"
@@ -75,10 +75,9 @@ def begin_signing(home: Home, consensus_key: bytes, chain_id: bytes) -> None:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Raises `Failure` where the file exists."""
+    """Whole and durable, or not at all; `Failure` where the file exists."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        write_once(path, text.encode(), 0o644)
     except FileExistsError:
         raise Failure(f"{path} exists and stays") from None
 

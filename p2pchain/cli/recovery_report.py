@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from p2pchain.chain.address import decode_address, encode_address
-from p2pchain.chain.errors import Refusal
+from p2pchain.chain.codec import require_bytes, require_int
+from p2pchain.chain.errors import Refusal, brief
 from p2pchain.chain.recovery_draft import Report, Seats
 from p2pchain.chain.state import ActiveDelegate
-from p2pchain.chain.types import AccountId, BlockId, ChainId, Height, Slot
+from p2pchain.chain.types import HASH_BYTES, KEY_BYTES, AccountId, BlockId, ChainId, Height, Slot
 from p2pchain.chain.votes import Subject, decode_certificate
 from p2pchain.cli.failures import Failure
 
 BYTES_MAX = 4 << 20
+_MISFITS = ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError
+"""What taking foreign JSON apart raises, where it is not what it should be."""
 
 
 def report_json(report: Report, prefix: str) -> dict[str, object]:
@@ -52,25 +55,34 @@ def load_report(path: Path) -> tuple[Report, str]:
     """The report in a file, and the prefix of its addresses."""
     try:
         with path.open("rb") as file:
-            value = json.loads(file.read(BYTES_MAX))
+            content = file.read(BYTES_MAX)
+    except OSError as error:
+        raise Failure(f"{path} cannot be read ({error.strerror})") from None
+    return read_report(content, path)
+
+
+def read_report(content: bytes, path: Path) -> tuple[Report, str]:
+    """`path` names the content in errors."""
+    try:
+        value = json.loads(content)
         return _report(value), str(value["prefix"])
-    except (ValueError, KeyError, TypeError, AttributeError, Refusal) as error:
-        raise Failure(f"{path} is no report of 'p2pchain recovery inspect --json' ({type(error).__name__}: {error})") from None
+    except (*_MISFITS, Refusal) as error:
+        raise Failure(f"{path} is no report of 'p2pchain recovery inspect --json' ({brief(error)})") from None
 
 
 def _report(value: Mapping[str, Any]) -> Report:
     prefix = value["prefix"]
     raw = value["certificate"]
     return Report(
-        chain_id=ChainId(bytes.fromhex(value["chain_id"])),
+        chain_id=ChainId(_bytes(value["chain_id"], HASH_BYTES)),
         account=None if value["delegate"] is None else decode_address(prefix, value["delegate"]),
-        slot=int(value["slot"]),
+        slot=_number(value["slot"]),
         lost_record=bool(value["lost_record"]),
         running=bool(value["running"]),
         final=_subject(value["final"]),
         newest=_subject(value["newest"]),
         certificate=None if raw is None else decode_certificate(bytes.fromhex(raw)),
-        signed_slot=int(value["signed_slot"]),
+        signed_slot=_number(value["signed_slot"]),
         seats=tuple(_seats(item, prefix) for item in value["sets"]),
         candidates=tuple(decode_address(prefix, item) for item in value["candidates"]),
         silent=tuple(decode_address(prefix, item) for item in value["silent"]),
@@ -79,10 +91,10 @@ def _report(value: Mapping[str, Any]) -> Report:
 
 def _seats(value: Mapping[str, Any], prefix: str) -> Seats:
     members = (
-        ActiveDelegate(decode_address(prefix, item["address"]), bytes.fromhex(item["consensus_key"]), int(item["stake"]))
+        ActiveDelegate(decode_address(prefix, item["address"]), _bytes(item["consensus_key"], KEY_BYTES), _number(item["stake"]))
         for item in value["members"]
     )
-    return Seats(int(value["from_height"]), tuple(members))
+    return Seats(_number(value["from_height"]), tuple(members))
 
 
 def _subject_json(subject: Subject) -> dict[str, object]:
@@ -90,4 +102,12 @@ def _subject_json(subject: Subject) -> dict[str, object]:
 
 
 def _subject(value: Mapping[str, Any]) -> Subject:
-    return Subject(Slot(int(value["slot"])), Height(int(value["height"])), BlockId(bytes.fromhex(value["hash"])))
+    return Subject(Slot(_number(value["slot"])), Height(_number(value["height"])), BlockId(_bytes(value["hash"], HASH_BYTES)))
+
+
+def _number(value: str | int) -> int:
+    return require_int(int(value), what="a number of the report")
+
+
+def _bytes(value: str, size: int) -> bytes:
+    return require_bytes(bytes.fromhex(value), what="a key or hash of the report", size=size)

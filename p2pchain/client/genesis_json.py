@@ -7,21 +7,25 @@
 from __future__ import annotations
 
 from p2pchain.chain.address import decode_address
-from p2pchain.chain.errors import Refusal
+from p2pchain.chain.errors import Refusal, brief, shown
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
 from p2pchain.client.answers import Json
 from p2pchain.client.errors import NodeError
+
+_MISFITS = KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError
+"""What taking a foreign JSON value apart raises, where it is not what it should be."""
 
 
 def decode_genesis(answer: Json) -> Genesis:
     """The checked genesis; `NodeError` (`bad_genesis`) where the answer is none or does not have the chain id that it names."""
     try:
         genesis = _build(answer)
-    except (KeyError, TypeError, ValueError, Refusal) as error:
-        raise NodeError("bad_genesis", f"the node's genesis cannot be used ({type(error).__name__}: {error})") from error
+    except (*_MISFITS, Refusal) as error:
+        raise NodeError("bad_genesis", f"the node's genesis cannot be used ({brief(error)})") from error
     if genesis.chain_id.hex() != answer.get("chain_id"):
-        raise NodeError("bad_genesis", f"the node names the chain {answer.get('chain_id')}, its genesis is {genesis.chain_id.hex()}")
+        found = shown(answer.get("chain_id"))
+        raise NodeError("bad_genesis", f"the node names the chain {found}, its genesis is {genesis.chain_id.hex()}")
     return genesis
 
 
@@ -29,8 +33,8 @@ def decode_params(answer: Json) -> Params:
     """The parameters in force; `NodeError` (`bad_params`) where the answer has others than this program knows."""
     try:
         return _build_params(answer)
-    except (TypeError, ValueError, AttributeError, Refusal) as error:
-        raise NodeError("bad_params", f"the node's parameters cannot be used ({type(error).__name__}: {error})") from error
+    except (*_MISFITS, Refusal) as error:
+        raise NodeError("bad_params", f"the node's parameters cannot be used ({brief(error)})") from error
 
 
 def _build_params(answer: Json) -> Params:

@@ -89,6 +89,10 @@ class NodeClient:
     def peers(self) -> Json:
         return cast("Json", self._door.get("/v1/peers"))
 
+    def address_book(self, limit: int = 1_000) -> Json:
+        """Nodes that this one knows of, those met last first."""
+        return cast("Json", self._door.get("/v1/peers/book", limit=limit))
+
     def mempool(self) -> Json:
         return cast("Json", self._door.get("/v1/mempool"))
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Protocol
 
+from p2pchain.chain.errors import shown
+
 _WHOLE = re.compile(r"-?[0-9]+")
 _ENDPOINT = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+)):(?P<port>[0-9]{1,5})")
 _DOTTED_NUMBERS = re.compile(r"[0-9.]+")
@@ -155,11 +157,42 @@ class PeerAddresses:
         return self.check([part for item in text.split(",") if (part := item.strip())])
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """`host:port`, `never`, or nothing."""
+
+    endpoint: Endpoint = Endpoint()
+
+    @property
+    def wanted(self) -> str:
+        return f'{self.endpoint.wanted}, or "never", or nothing'
+
+    def check(self, value: object) -> str:
+        if isinstance(value, str) and value in {"", "never"}:
+            return value
+        return self.endpoint.check(value)
+
+    from_text = check
+
+
+@dataclass(frozen=True, slots=True)
+class NodeKeys:
+    wanted: str = "a list of node keys of 64 hex digits each (p2pchain keys show node)"
+
+    def check(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) and _NODE_KEY.fullmatch(item) for item in value):
+            raise UnfitError
+        return tuple(value)
+
+    def from_text(self, text: str) -> tuple[str, ...]:
+        return self.check([part for item in text.split(",") if (part := item.strip())])
+
+
 def split_endpoint(text: str) -> tuple[str, int]:
     """`"host:port"` as host (an IPv6 address without its brackets) and port; UnfitError if it is none."""
     match = _ENDPOINT.fullmatch(text)
     if match is None or int(match["port"]) > _PORT_MAX or not _is_host(match["ipv6"], match["host"]):
-        raise UnfitError(f'found {text!r}, wanted "host:port" (IPv6 as "[::1]:28656")')
+        raise UnfitError(f'found {shown(text)}, wanted "host:port" (IPv6 as "[::1]:28656")')
     return match["ipv6"] or match["host"], int(match["port"])
 
 

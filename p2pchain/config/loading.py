@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from p2pchain.chain.errors import shown
 from p2pchain.config.home import Home
 from p2pchain.config.kinds import UnfitError
 from p2pchain.config.problems import ConfigError, Problem, wanted_known
@@ -46,7 +47,7 @@ def checked_values(settings: Iterable[Setting], problems: list[Problem]) -> dict
         try:
             values[key.path] = kind.from_text(str(value)) if setting.is_text else kind.check(value)
         except UnfitError:
-            problems.append(Problem(setting.source, key.path, repr(setting.value), key.kind.wanted))
+            problems.append(Problem(setting.source, key.path, shown(setting.value), key.kind.wanted))
     return values
 
 

@@ -4,6 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from p2pchain.chain.errors import shown
+
+_KEY_LETTERS_MAX = 200
+"""A key in quotes may be anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -18,7 +23,8 @@ class Problem:
     wanted: str
 
     def __str__(self) -> str:
-        subject = f"{self.source}: {self.key}" if self.key else self.source
+        key = self.key if self.key.isprintable() and len(self.key) <= _KEY_LETTERS_MAX else shown(self.key)
+        subject = f"{self.source}: {key}" if key else self.source
         return f"{subject}: found {self.found}, wanted {self.wanted}"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from p2pchain.config.home import Home
-from p2pchain.config.kinds import Choice, Endpoint, Kind, PeerAddresses, Text, Truth, Whole
+from p2pchain.config.kinds import Announced, Choice, Endpoint, Kind, NodeKeys, PeerAddresses, Text, Truth, Whole
 
 _Value = TypeVar("_Value")
 
@@ -44,13 +44,45 @@ class P2pSection:
 
     listen: str = _key("0.0.0.0:28656", Endpoint(0), "Where peers reach this node. Port 0 takes a free one.")
     seeds: tuple[str, ...] = _key(
-        (), PeerAddresses(), "Nodes to ask for further peers when the address book has none. DNS names are resolved anew."
+        (),
+        PeerAddresses(),
+        "Nodes to dial while outbound peers are missing, and to ask for others. A DNS name stands for all its addresses, asked anew.",
     )
     persistent_peers: tuple[str, ...] = _key(
         (), PeerAddresses(), "Nodes to stay connected with: they are dialled again for ever, after every loss."
     )
+    exchange: bool = _key(
+        True, Truth(), "Whether to ask peers for further nodes, to tell them of some, and to dial what was learned. False: the lists alone."
+    )
+    announce: str = _key(
+        "",
+        Announced(),
+        "Where others are told to reach this node; a name is resolved anew. Empty: what peers"
+        " and interfaces show. never: it stays out of address books.",
+    )
+    seed_only: bool = _key(
+        False, Truth(), "Only hand out addresses: whoever connects is given some and let go, and the chain is not followed."
+    )
+    delegate_peers: tuple[str, ...] = _key(
+        (), NodeKeys(), "Node keys of the delegates' nodes: a place of peers_in_max is kept for each, so no crowd can take it."
+    )
+    unconditional_peers: tuple[str, ...] = _key((), NodeKeys(), "Node keys that no limit counts.")
+    private_peers: tuple[str, ...] = _key((), NodeKeys(), "Node keys of nodes that are never told to others.")
+    allowed_peers: tuple[str, ...] = _key(
+        (),
+        NodeKeys(),
+        "If any: only these nodes are let in or dialled, and those that another list names by key. Everybody else is refused.",
+    )
     peers_in_max: int = _key(64, Whole(0, 1_000), "At most this many peers that dialled this node.")
     peers_out_max: int = _key(16, Whole(0, 1_000), "At most this many peers that this node dialled.")
+    peers_in_per_group_max: int = _key(
+        16,
+        Whole(1, 1_000),
+        "At most this many that dialled this node from one network of addresses (IPv4 /16, IPv6 /32). Private addresses are not counted.",
+    )
+    peers_out_per_group_max: int = _key(
+        2, Whole(1, 1_000), "At most this many of one network of addresses are dialled from the address book. Private ones are not counted."
+    )
     backoff_max_ms: int = _key(
         2_000, Whole(500, 600_000), "The longest pause before a lost peer is dialled again; the pauses grow up to it."
     )

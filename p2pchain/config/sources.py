@@ -4,14 +4,15 @@ A source only says what was set where; whether the value fits is checked for all
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from p2pchain.chain.errors import shown
 from p2pchain.config.problems import Problem, wanted_known
 from p2pchain.config.sections import KEYS, SECTIONS
+from p2pchain.config.toml import TomlError, loads_toml
 
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
@@ -40,7 +41,7 @@ def settings_of_file(path: Path, problems: list[Problem]) -> Iterator[Setting]:
             wanted = wanted_known(section, SECTIONS, "section")
             problems.append(Problem(source, section, "an unknown section or a key outside of one", wanted))
         elif not isinstance(table, dict):
-            problems.append(Problem(source, section, repr(table), f"a section, [{section}]"))
+            problems.append(Problem(source, section, shown(table), f"a section, [{section}]"))
         else:
             for name, value in table.items():
                 path_of_key = f"{section}.{name}"
@@ -79,8 +80,8 @@ def _read_text(path: Path, problems: list[Problem]) -> str:
 
 def _parse(path: Path, text: str, problems: list[Problem]) -> dict[str, object]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return loads_toml(text)
+    except TomlError as error:
         place = _SYNTAX_ERROR_PLACE.fullmatch(str(error))
         line = (place and place["line"]) or str(text.count("\n") + 1)
         what = place["what"] if place else str(error)

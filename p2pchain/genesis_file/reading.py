@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,6 +14,7 @@ from p2pchain.chain.staking import COMMISSION_WHOLE
 from p2pchain.chain.types import AMOUNT_MAX
 from p2pchain.config.kinds import PeerAddresses, Text, Whole
 from p2pchain.config.problems import Problem
+from p2pchain.config.toml import TomlError, loads_toml
 from p2pchain.genesis_file.kinds import PREFIX, Address, HexKey, Moment
 from p2pchain.genesis_file.recoveries import KEYS as RECOVERY_KEYS
 from p2pchain.genesis_file.recoveries import read_recovery
@@ -77,8 +77,8 @@ def loads_bundle(text: str, source: str) -> Bundle:
     """`source` names the text in errors.  Raises `GenesisFileError`."""
     problems: list[Problem] = []
     try:
-        root = Table(source, "", tomllib.loads(text), ("chain", "params", "accounts", "delegates", "network", "recoveries"), problems)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        root = Table(source, "", loads_toml(text), ("chain", "params", "accounts", "delegates", "network", "recoveries"), problems)
+    except TomlError as error:
         raise GenesisFileError([Problem(source, "", f"a syntax error ({error})", "TOML")]) from None
     genesis = _read_genesis(root, problems)
     network = root.table("network", ["seeds"]) if root.has("network") else None

@@ -5,7 +5,6 @@ In a bundle the same tables stand as `[[recoveries]]`.  What a recovery means is
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from p2pchain.chain.types import AccountId, BlockId, ChainId, Height, PublicKey,
 from p2pchain.chain.votes import Subject
 from p2pchain.config.kinds import Truth, UnfitError, Whole
 from p2pchain.config.problems import Problem
+from p2pchain.config.toml import TomlError, loads_toml
 from p2pchain.genesis_file.kinds import PREFIX, Address, Hex
 from p2pchain.genesis_file.tables import Kind, Table
 
@@ -111,8 +111,8 @@ def loads_recovery(text: str, source: str) -> RecoveryFile:
     """`source` names the text in errors.  Raises `RecoveryFileError`."""
     problems: list[Problem] = []
     try:
-        root = Table(source, "", tomllib.loads(text), ["recovery"], problems)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        root = Table(source, "", loads_toml(text), ["recovery"], problems)
+    except TomlError as error:
         raise RecoveryFileError(f"{source}: found a syntax error ({error}), wanted TOML") from None
     table = root.table("recovery", KEYS)
     found = read_recovery(table, problems) if table is not None else None

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
+from p2pchain.chain.errors import shown
 from p2pchain.config.kinds import UnfitError
 from p2pchain.config.problems import Problem, wanted_known
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
-_FOUND_LETTERS_MAX = 100
-"""A value that does not fit may be long; its beginning is enough to find it."""
 
 
 class Kind(Protocol[T_co]):
@@ -28,7 +27,7 @@ class Table:
         self._source, self._path, self._problems = source, path, problems
         self._values: dict[str, object] = values if isinstance(values, dict) else {}
         if not isinstance(values, dict):
-            self.add_problem("", _shown(values), f"a table, [{path}]")
+            self.add_problem("", shown(values), f"a table, [{path}]")
         names = list(known)
         for name in sorted(self._values.keys() - set(names)):
             self.add_problem(name, "an unknown key", wanted_known(name, names, "key"))
@@ -45,7 +44,7 @@ class Table:
             return kind.check(self._values[name])
         except UnfitError as error:
             reason = f" ({error})" if str(error) else ""
-            self.add_problem(name, _shown(self._values[name]) + reason, kind.wanted)
+            self.add_problem(name, shown(self._values[name]) + reason, kind.wanted)
             return None
 
     def table(self, name: str, known: Iterable[str]) -> Table | None:
@@ -59,7 +58,7 @@ class Table:
         """The array of tables of this name, which may be missing."""
         found = self._values.get(name, [])
         if not isinstance(found, list):
-            self.add_problem(name, _shown(found), f"a list of tables, [[{name}]]")
+            self.add_problem(name, shown(found), f"a list of tables, [[{name}]]")
             return []
         names = list(known)
         return [Table(self._source, f"{self._join(name)}[{i}]", item, names, self._problems) for i, item in enumerate(found)]
@@ -69,8 +68,3 @@ class Table:
 
     def _join(self, name: str) -> str:
         return f"{self._path}.{name}" if self._path and name else self._path or name
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _FOUND_LETTERS_MAX else text[:_FOUND_LETTERS_MAX] + "..."

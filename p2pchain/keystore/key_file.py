@@ -17,6 +17,7 @@ from nacl.pwhash import argon2id
 from nacl.secret import SecretBox
 from nacl.signing import SigningKey
 
+from p2pchain.chain.errors import shown
 from p2pchain.keystore.errors import KeyFileError, KeystoreError, MissingPassphraseError, WrongPassphraseError
 
 OPEN = "open"
@@ -70,10 +71,10 @@ def decode_key_file(path: Path, content: bytes) -> KeyFile:
     if not isinstance(fields, dict):
         raise KeyFileError(f"{path}: found no JSON object, wanted a key file; restore it from a backup")
     if fields.get("version") != _VERSION:
-        raise KeyFileError(f"{path}: found version {fields.get('version')!r}, wanted {_VERSION}")
+        raise KeyFileError(f"{path}: found version {shown(fields.get('version'))}, wanted {_VERSION}")
     kind = fields.get("kind")
     if kind not in (OPEN, SEALED):
-        raise KeyFileError(f"{path}: found the kind {kind!r}, wanted {OPEN!r} or {SEALED!r}")
+        raise KeyFileError(f"{path}: found the kind {shown(kind)}, wanted {OPEN!r} or {SEALED!r}")
     return KeyFile(path, kind, _bytes_of(path, fields, "public_key", 32), fields)
 
 
@@ -127,5 +128,5 @@ def _bytes_of(path: Path, fields: Mapping[str, Any], name: str, length: int) -> 
 def _limit_of(file: KeyFile, name: str, minimum: int, maximum: int) -> int:
     value = file.fields.get(name)
     if type(value) is not int or not minimum <= value <= maximum:
-        raise KeyFileError(f"{file.path}: found {name} {value!r}, wanted {minimum} to {maximum}")
+        raise KeyFileError(f"{file.path}: found {name} {shown(value)}, wanted {minimum} to {maximum}")
     return value

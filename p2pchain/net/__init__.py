@@ -5,8 +5,8 @@ what a message means.  It knows the node through `node.ports.Inlet` alone, and t
 
 The keys of each handshake and the deadlines come from here; what is done with the bytes is `wire.secure_connection`'s.
 
-A place that is kept free:
-
-- The address book and peer exchange are a source of addresses for `Dialler` and a consumer of `peers()`; today's
-  sources are the two lists of the settings.
+    the operator's lists -> Dialler --+
+    address book -> Outbound ---------+-> Session -> Room, Roster -> the node
+         ^                                   |
+         +------- Exchange <-----------------+
 """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 
 import trio
@@ -15,6 +17,8 @@ from p2pchain.net.settings import CONNECT_S
 
 _HOSTS_MAX = 4
 """Addresses of one name that are tried in one attempt."""
+SEED_HOSTS_MAX = 16
+"""Addresses of one seed's name that are dialled side by side."""
 
 
 async def connect(endpoint: Endpoint, resolving: trio.CapacityLimiter) -> trio.SocketStream:
@@ -23,9 +27,17 @@ async def connect(endpoint: Endpoint, resolving: trio.CapacityLimiter) -> trio.S
     `resolving` bounds the threads that wait for the resolver.  They are abandoned at the deadline and keep their
     place until they end, so they have places of their own: a dead resolver must not use up the threads of others.
     """
+    with _unreachable_named():
+        found = await _resolve(endpoint, resolving)
+        return await _try_each(found[:_HOSTS_MAX], endpoint.port)
+
+
+@contextmanager
+def _unreachable_named() -> Iterator[None]:
+    """One deadline for all of it, and one name for all that may happen."""
     try:
         with trio.fail_after(CONNECT_S):
-            return await _try_each(await _resolve(endpoint, resolving), endpoint.port)
+            yield
     except trio.TooSlowError:
         raise Unreachable(f"no answer within {CONNECT_S:.0f} s") from None
     except UnicodeError:
@@ -34,12 +46,26 @@ async def connect(endpoint: Endpoint, resolving: trio.CapacityLimiter) -> trio.S
         raise Unreachable(_innermost(error)) from error
 
 
-async def _resolve(endpoint: Endpoint, resolving: trio.CapacityLimiter) -> list[str]:
+async def resolve(endpoint: Endpoint, resolving: trio.CapacityLimiter) -> list[str]:
+    """All addresses of a name, asked now; `Unreachable` where there are none."""
+    with _unreachable_named():
+        return await _resolve(endpoint, resolving)
+
+
+def is_address(host: str) -> bool:
+    """Whether it needs no resolving."""
     try:
-        return [str(ip_address(endpoint.host))]
+        ip_address(host)
     except ValueError:
-        found = await trio.to_thread.run_sync(_look_up, endpoint, abandon_on_cancel=True, limiter=resolving)
-    return list(dict.fromkeys(found))[:_HOSTS_MAX]
+        return False
+    return True
+
+
+async def _resolve(endpoint: Endpoint, resolving: trio.CapacityLimiter) -> list[str]:
+    if is_address(endpoint.host):
+        return [str(ip_address(endpoint.host))]
+    found = await trio.to_thread.run_sync(_look_up, endpoint, abandon_on_cancel=True, limiter=resolving)
+    return list(dict.fromkeys(found))
 
 
 def _look_up(endpoint: Endpoint) -> list[str]:

@@ -1,20 +1,22 @@
 """Keeps the configured addresses connected: dials, waits for the end, waits a growing pause, dials again.
 
-Persistent peers are dialled for ever; seeds while there are fewer outbound connections than wanted.  An address is left
-alone while the node behind it is connected in any way, and for good once it turned out to be this node itself.  An
-address may name the node key that must be there.
+Persistent peers are dialled for ever; seeds while there are fewer outbound connections than wanted, a name at all the
+addresses that it stands for, asked anew.  An address is left alone while the node behind it is connected in any way, and for
+good once it turned out to be this node itself.  An address may name the node key that must be there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from random import Random
+from typing import Protocol
 
 import trio
 from structlog.typing import FilteringBoundLogger
 
 from p2pchain.net.backoff import AFTER_HANDSHAKE_MS, Backoff
-from p2pchain.net.connect import connect
+from p2pchain.net.connect import SEED_HOSTS_MAX, connect, is_address, resolve
 from p2pchain.net.endpoint import PeerAddress, parse_peer
 from p2pchain.net.errors import Unreachable
 from p2pchain.net.session import Session
@@ -29,75 +31,153 @@ _RESOLVERS_MAX = 4
 """Threads that may wait for a name to be resolved."""
 
 
+class Enter(Protocol):
+    def __call__(self, stream: trio.SocketStream, address: PeerAddress, came_from: str, /) -> Session: ...
+
+
 class Dialler:
     def __init__(
         self,
         settings: NetworkSettings,
         *,
-        enter: Callable[[trio.SocketStream, PeerAddress], Session],
+        enter: Enter,
         find: Callable[[bytes], Session | None],
+        is_connected: Callable[[], bool],
         random: Random,
         logger: FilteringBoundLogger,
     ) -> None:
-        """`enter` starts the session of a fresh stream; `find` gives the living session with a node key."""
+        """`enter` starts the session of a fresh stream; `find` gives the living session with a node key; `is_connected` is with anybody."""
         self._settings = settings
         self._enter = enter
         self._find = find
+        self._is_connected = is_connected
         self._random = random
         self._logger = logger
         self._resolving = trio.CapacityLimiter(_RESOLVERS_MAX)
         self._outbound = 0
         self._complaints: dict[str, str] = {}
+        """By address; those of the book are not complained about."""
+        self._unconditional = frozenset(settings.unconditional_peers)
 
     async def run(self) -> None:
         persistent = dict.fromkeys(self._settings.persistent_peers)
         seeds = [seed for seed in dict.fromkeys(self._settings.seeds) if seed not in persistent]
         async with trio.open_nursery() as nursery:
             for address in persistent:
-                nursery.start_soon(self._keep_connected, address, lambda: True)
+                nursery.start_soon(self._keep_connected, address, "persistent", _always, _always)
             for address in seeds:
-                nursery.start_soon(self._keep_connected, address, self._has_room)
+                if is_address(parse_peer(address).endpoint.host):
+                    nursery.start_soon(self._keep_connected, address, "seed", self.has_room, _always)
+                else:
+                    nursery.start_soon(self._follow_name, address)
 
-    def _has_room(self) -> bool:
+    def has_room(self) -> bool:
+        """Whether another outbound connection is wanted."""
         return self._outbound < self._settings.peers_out_max
 
-    async def _keep_connected(self, address: str, is_wanted: Callable[[], bool]) -> None:
+    def take_place(self) -> None:
+        """Whoever takes an outbound place gives it back."""
+        self._outbound += 1
+
+    def give_back_place(self) -> None:
+        self._outbound -= 1
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        self.take_place()
+        try:
+            yield
+        finally:
+            self.give_back_place()
+
+    async def reach(self, peer: PeerAddress, came_from: str) -> Session:
+        """One connection until its end; `Unreachable` where none came about.  The caller holds a place for it."""
+        stream = await connect(peer.endpoint, self._resolving)
+        session = self._enter(stream, peer, came_from)
+        await session.ended.wait()
+        return session
+
+    async def _keep_connected(self, address: str, came_from: str, is_wanted: Callable[[], bool], is_listed: Callable[[], bool]) -> None:
         backoff = Backoff(self._settings.backoff_max_ms, self._random)
         node_key = parse_peer(address).node_key
-        while True:
+        rests_until_s = float("-inf")
+        while is_listed():
             present = None if node_key is None else self._find(node_key)
             if present is not None:
                 await present.ended.wait()
                 backoff.restart()
-            elif is_wanted() and (session := await self._dial(address)) is not None:
-                if session.ending is not None and session.ending.reason == Reason.SELF:
+            elif self._must_rest(rests_until_s):
+                pass
+            elif is_wanted() and (session := await self._dial(address, came_from)) is not None:
+                reason = session.ending.reason if session.ending is not None else None
+                if reason == Reason.SELF:
                     self._logger.info("address is this node itself", address=address)
                     return
                 node_key = parse_peer(address).node_key or session.node_key or node_key
                 _adjust(backoff, session)
+                if reason == Reason.SEED_ONLY:
+                    rests_until_s = trio.current_time() + self._settings.tempo.seed_ms / 1000
             await trio.sleep(backoff.next_ms() / 1000)
 
-    async def _dial(self, address: str) -> Session | None:
-        """One connection until its end; None where none came about."""
-        self._outbound += 1
+    async def _follow_name(self, seed: str) -> None:
+        """A name stands for as many seeds as it has addresses now: each is dialled for itself while the name has it."""
+        node_key, endpoint = parse_peer(seed)
+        backoff = Backoff(self._settings.backoff_max_ms, self._random)
+        listed: set[str] = set()
+        dialled: set[str] = set()
+
+        async def dial(host: str) -> None:
+            address = str(PeerAddress(node_key, endpoint._replace(host=host)))
+            try:
+                await self._keep_connected(address, "seed", self.has_room, lambda: host in listed)
+            finally:
+                self._complaints.pop(address, None)
+                dialled.discard(host)
+
+        async with trio.open_nursery() as nursery:
+            while True:
+                if self.has_room() and (found := await self._resolve(seed)):
+                    listed.clear()
+                    listed.update(self._random.sample(found, min(len(found), SEED_HOSTS_MAX)))
+                    for host in sorted(listed - dialled)[: SEED_HOSTS_MAX - len(dialled)]:
+                        dialled.add(host)
+                        nursery.start_soon(dial, host)
+                    await trio.sleep(self._settings.tempo.seed_ms / 1000)
+                await trio.sleep(backoff.next_ms() / 1000)
+
+    async def _resolve(self, seed: str) -> list[str]:
         try:
-            peer = parse_peer(address)
-            stream = await connect(peer.endpoint, self._resolving)
-            self._complaints.pop(address, None)
-            session = self._enter(stream, peer)
-            await session.ended.wait()
+            found = await resolve(parse_peer(seed).endpoint, self._resolving)
+        except Unreachable as error:
+            self._complain(seed, str(error))
+            return []
+        self._complaints.pop(seed, None)
+        return found
+
+    def _must_rest(self, until_s: float) -> bool:
+        """A seed gave its addresses and hung up: leave it alone for a while, unless there is nobody else."""
+        return trio.current_time() < until_s and (self._settings.seed_only or self._is_connected())
+
+    async def _dial(self, address: str, came_from: str) -> Session | None:
+        """One connection until its end; None where none came about."""
+        peer = parse_peer(address)
+        try:
+            with nullcontext() if peer.node_key in self._unconditional else self._place():
+                session = await self.reach(peer, came_from)
         except Unreachable as error:
             self._complain(address, str(error))
             return None
-        else:
-            return session
-        finally:
-            self._outbound -= 1
+        self._complaints.pop(address, None)
+        return session
 
     def _complain(self, address: str, text: str) -> None:
         log = self._logger.debug if self._complaints.get(address) == text else self._logger.info
         self._complaints[address] = text
         log("peer unreachable", address=address, error=text)
+
+
+def _always() -> bool:
+    return True
 
 
 def _adjust(backoff: Backoff, session: Session) -> None:

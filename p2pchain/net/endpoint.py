@@ -25,6 +25,9 @@ class PeerAddress(NamedTuple):
     node_key: bytes | None
     endpoint: Endpoint
 
+    def __str__(self) -> str:
+        return str(self.endpoint) if self.node_key is None else f"{self.node_key.hex()}@{self.endpoint}"
+
 
 def parse_peer(text: str) -> PeerAddress:
     """`host:port` or `node key in hex@host:port`."""
@@ -40,6 +43,12 @@ def group_of(host: str) -> bytes | None:
     if address.is_loopback:
         return None
     return address.packed[: 6 if isinstance(address, IPv6Address) else 3]
+
+
+def plain_host(host: str) -> str:
+    """An address in its usual text: no zone, and IPv4 as such."""
+    address = ip_address(host.partition("%")[0])
+    return str(address.ipv4_mapped or address) if isinstance(address, IPv6Address) else str(address)
 
 
 def socket_endpoint(name: Any) -> Endpoint:  # noqa: ANN401  (two numbers more for IPv6; the socket module types it so)

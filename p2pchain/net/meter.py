@@ -22,6 +22,8 @@ from p2pchain.wire.messages import (
     GetBranch,
     GetTransactions,
     Message,
+    Ping,
+    Pong,
     Transactions,
 )
 
@@ -38,6 +40,7 @@ class Kind(StrEnum):
     NAMES = "names of transactions"
     QUESTIONS = "questions"
     ANSWERS = "answers"
+    LIFE = "signs of life"
     OTHER = "other messages"
 
 
@@ -55,6 +58,7 @@ ALLOWANCES: Final = {
     Kind.NAMES: Allowance(500, 4 * _MIB, 4),
     Kind.QUESTIONS: Allowance(100, 4 * _MIB, 4),  # each may be worth an answer of a megabyte
     Kind.ANSWERS: Allowance(200, 64 * _MIB, 4),  # what was not asked for is dropped unread
+    Kind.LIFE: Allowance(1_000, _MIB, 4),  # each takes its turn with everybody else
     Kind.OTHER: Allowance(100, 4 * _MIB, 4),
 }
 
@@ -71,6 +75,8 @@ _KINDS: Final[dict[type[Message], Kind]] = {
     GetBranch: Kind.QUESTIONS,
     GetBlockTransactions: Kind.QUESTIONS,
     Blocks: Kind.ANSWERS,
+    Ping: Kind.LIFE,
+    Pong: Kind.LIFE,
 }
 
 

@@ -14,27 +14,35 @@ from random import Random
 import trio
 from structlog.typing import FilteringBoundLogger
 
+from p2pchain.net.announcing import Announcement
+from p2pchain.net.book.listing import list_book
+from p2pchain.net.connect import is_address, resolve
 from p2pchain.net.dial import Dialler
-from p2pchain.net.endpoint import Endpoint, PeerAddress, socket_endpoint
+from p2pchain.net.endpoint import Endpoint, PeerAddress, parse_endpoint, plain_host, socket_endpoint
+from p2pchain.net.errors import Unreachable
+from p2pchain.net.exchange import Exchange
+from p2pchain.net.keeping import BookFile, BookKeeper, open_book
 from p2pchain.net.lanes import lane_of
 from p2pchain.net.link import Link, decide_late
 from p2pchain.net.listen import listening_endpoint, open_listeners
 from p2pchain.net.lobby import Lobby
 from p2pchain.net.log_budget import LogBudget
 from p2pchain.net.meter import Kind
+from p2pchain.net.outbound import Outbound
 from p2pchain.net.refusals import Refusals, reason_name
+from p2pchain.net.room import Room
 from p2pchain.net.roster import Roster
-from p2pchain.net.session import Session, printable
+from p2pchain.net.session import Ends, Session, printable
 from p2pchain.net.settings import GOODBYE_S, LEAVE_S, NetworkSettings
 from p2pchain.node.events import Peer
-from p2pchain.node.ports import Inlet, PeerRefusal, PeerView
+from p2pchain.node.ports import BookView, Inlet, PeerRefusal, PeerView
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.handshake import Handshake
 from p2pchain.wire.messages import Hello, Message
 from p2pchain.wire.noise import DH_BYTES
 
-_QUIET = frozenset({None, Reason.SHUTTING_DOWN, Reason.ALREADY_CONNECTED})
+_QUIET = frozenset({None, Reason.SHUTTING_DOWN, Reason.ALREADY_CONNECTED, Reason.SEED_ONLY})
 """Endings that are nobody's fault and need nobody's attention."""
 
 
@@ -47,16 +55,30 @@ class PeerNetwork:
         clock: Callable[[], int],
         random: Random,
         logger: FilteringBoundLogger,
+        book_file: BookFile | None = None,
     ) -> None:
-        """`clock` gives Unix time in ms, for people; `random` is for jitter."""
+        """`clock` gives Unix time in ms, for people and records; `random` is for jitter and for whom to dial."""
         self._settings = settings
         self._inlet = inlet
         self._clock = clock
         self._logger = logger
-        self._roster = Roster(settings.credentials.node_key, peers_in_max=settings.peers_in_max)
+        room = Room(settings)
+        chain_id = settings.credentials.chain_id
+        self._roster = Roster(settings.credentials.node_key, room)
         self._refusals = Refusals()
         self._log_budget = LogBudget()
-        self._dialler = Dialler(settings, enter=self._enter, find=self._roster.find, random=random, logger=logger)
+        self._dialler = Dialler(
+            settings, enter=self._enter, find=self._roster.find, is_connected=self._is_connected, random=random, logger=logger
+        )
+        self.book = open_book(book_file, chain_id, logger)
+        self._announcement = Announcement(
+            None if settings.announce == "never" or not settings.exchange else settings.signer, chain_id, clock
+        )
+        self._exchange = Exchange(settings, self.book, self._announcement, room, clock=clock, random=random)
+        self._outbound = Outbound(
+            settings, self.book, self._dialler, self._roster, self._exchange, room, clock=clock, random=random, logger=logger
+        )
+        self._keeper = BookKeeper(self.book, book_file, chain_id, settings.tempo.save_ms, logger) if book_file is not None else None
         self._sessions: set[Session] = set()
         self._lobby = Lobby[Session]()
         self._closing = trio.Event()
@@ -74,7 +96,7 @@ class PeerNetwork:
         frame = encode_frame(message)
         lane = lane_of(message)
         for peer, session in self._roster.items():
-            if peer not in but:
+            if peer not in but and not session.is_visit:
                 session.post(frame, lane)
 
     def disconnect(self, peer: Peer, reason: Reason, text: str) -> None:
@@ -87,6 +109,11 @@ class PeerNetwork:
 
     def refusals(self) -> Sequence[PeerRefusal]:
         return self._refusals.listed()
+
+    def list_book(self, limit: int) -> BookView:
+        """The book's sizes and so many of its entries."""
+        announced = [str(Endpoint(*each)) for each in self._announcement.endpoints()]
+        return list_book(self.book, announced, limit)
 
     @property
     def listen_address(self) -> str:
@@ -101,6 +128,7 @@ class PeerNetwork:
         listeners = await open_listeners(self._settings.listen)
         try:
             self._endpoint = listening_endpoint(listeners[0])
+            self._announcement.listen(self._endpoint)
             async with trio.open_nursery() as nursery:
                 self._room = await nursery.start(self._keep_room)
                 await self._open_doors(listeners, task_status)
@@ -113,10 +141,37 @@ class PeerNetwork:
             async with trio.open_nursery() as doors:
                 doors.start_soon(partial(trio.serve_listeners, self._welcome, listeners, handler_nursery=self._room))
                 doors.start_soon(self._dialler.run)
+                self._start_discovery(doors)
                 self._logger.info("listening for peers", address=self.listen_address)
                 task_status.started(self.listen_address)
         finally:
             self._close_room()
+
+    def _start_discovery(self, doors: trio.Nursery) -> None:
+        if self._settings.exchange:
+            doors.start_soon(self._outbound.run)
+            if self._keeper is not None:
+                doors.start_soon(self._keeper.run)
+            if self._settings.announce not in {"", "never"}:
+                doors.start_soon(self._announce, parse_endpoint(self._settings.announce))
+
+    async def _announce(self, endpoint: Endpoint) -> None:
+        """What the operator says; a name is resolved here, again and again, because records hold addresses."""
+        resolving = trio.CapacityLimiter(1)
+        pause_s = self._settings.backoff_max_ms / 1000
+        while True:
+            try:
+                found = await resolve(endpoint, resolving)
+                self._announcement.set_fixed([(host, endpoint.port) for host in found])
+                if is_address(endpoint.host):
+                    return
+                pause_s = self._settings.tempo.seed_ms / 1000
+            except Unreachable as error:
+                self._logger.info("announced name cannot be resolved", name=endpoint.host, error=str(error))
+            await trio.sleep(pause_s)
+
+    def _is_connected(self) -> bool:
+        return any(session.ending is None and not session.is_visit for session in self._roster.sessions())
 
     async def _keep_room(self, *, task_status: trio.TaskStatus[trio.Nursery]) -> None:
         async with trio.open_nursery() as room:
@@ -141,25 +196,37 @@ class PeerNetwork:
             host = socket_endpoint(stream.socket.getpeername()).host
         except OSError:
             return  # gone before it was looked at
-        session = self._new_session(stream, host, outbound=False)
+        session = self._new_session(stream, host, outbound=False, came_from="inbound")
         displaced = self._lobby.enter(session, host)
         if displaced is not None:
             displaced.abort()
         await self._host(session)
 
-    def _enter(self, stream: trio.SocketStream, address: PeerAddress) -> Session:
+    def _enter(self, stream: trio.SocketStream, address: PeerAddress, came_from: str) -> Session:
         """A connection went out."""
         assert self._room is not None
-        session = self._new_session(stream, str(address.endpoint), outbound=True, wanted=address.node_key)
+        session = self._new_session(stream, str(address.endpoint), outbound=True, wanted=address.node_key, came_from=came_from)
         self._room.start_soon(self._host, session)
         return session
 
-    def _new_session(self, stream: trio.SocketStream, address: str, *, outbound: bool, wanted: bytes | None = None) -> Session:
+    def _new_session(
+        self, stream: trio.SocketStream, address: str, *, outbound: bool, came_from: str, wanted: bytes | None = None
+    ) -> Session:
         settings = self._settings
         decide_late(stream)
         handshake = Handshake(settings.credentials, secrets.token_bytes(DH_BYTES), dials=outbound, wanted=wanted)
         session = Session(
-            Link(stream), handshake, self._hello(), address=address, outbound=outbound, outbox_bytes_max=settings.outbox_bytes_max
+            Link(stream),
+            handshake,
+            self._hello(),
+            address=address,
+            outbound=outbound,
+            outbox_bytes_max=settings.outbox_bytes_max,
+            discovery=self._exchange,
+            ends=_ends_of(stream),
+            came_from=came_from,
+            is_visit=settings.seed_only,
+            exchange_ms=settings.tempo.exchange_ms,
         )
         session.tell_slowed = self._tell_slowed
         self._sessions.add(session)
@@ -184,6 +251,7 @@ class PeerNetwork:
             replaced.end(Reason.ALREADY_CONNECTED, "replaced by another connection")
         self._lobby.leave(newcomer)
         newcomer.connected_ms = self._clock()
+        self._exchange.greet(newcomer)
         self._tell("peer connected", address=newcomer.address, node=_node_id(newcomer), outbound=newcomer.outbound)
 
     def _tell(self, event: str, **fields: object) -> None:
@@ -208,6 +276,14 @@ class PeerNetwork:
         log("peer refused", address=session.address, node=_node_id(session), reason=name, why=text, by_us=by_us)
 
 
+def _ends_of(stream: trio.SocketStream) -> Ends:
+    try:
+        far, near = socket_endpoint(stream.socket.getpeername()), socket_endpoint(stream.socket.getsockname())
+    except OSError:
+        return Ends()  # gone already, which its session will find out
+    return Ends(plain_host(far.host), far.port, plain_host(near.host))
+
+
 def _node_id(session: Session) -> str:
     return session.node_key.hex() if session.node_key is not None else ""
 
@@ -223,4 +299,5 @@ def _view(peer: Peer, session: Session) -> PeerView:
         session.connected_ms,
         session.link.bytes_in,
         session.link.bytes_out,
+        session.came_from,
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
+from p2pchain.net.room import Room
 from p2pchain.net.session import Session
 from p2pchain.node.events import Peer
 from p2pchain.wire.errors import ConnectionRefused, Reason
@@ -19,9 +20,9 @@ from p2pchain.wire.errors import ConnectionRefused, Reason
 class Roster:
     """The admitted sessions by peer and by node key."""
 
-    def __init__(self, node_key: bytes, *, peers_in_max: int) -> None:
+    def __init__(self, node_key: bytes, room: Room) -> None:
         self._node_key = node_key
-        self._peers_in_max = peers_in_max
+        self._room = room
         self._numbers = count(1)
         self._by_peer: dict[Peer, Session] = {}
         self._by_key: dict[bytes, Session] = {}
@@ -36,6 +37,9 @@ class Roster:
 
     def items(self) -> Iterator[tuple[Peer, Session]]:
         return iter(self._by_peer.items())
+
+    def sessions(self) -> list[Session]:
+        return list(self._by_peer.values())
 
     async def admit(self, newcomer: Session) -> Session | None:
         """Give the newcomer its number, or raise `ConnectionRefused`; the session that it replaces, if any."""
@@ -65,8 +69,5 @@ class Roster:
         return is_crossed and present.outbound == (self._node_key < node_key)
 
     def _require_room(self, newcomer: Session, replaced: Session | None) -> None:
-        if newcomer.outbound:
-            return
-        inbound = sum(1 for s in self._by_peer.values() if not s.outbound and s.ending is None and s is not replaced)
-        if inbound >= self._peers_in_max:
-            raise ConnectionRefused(Reason.TOO_MANY_PEERS, f"{inbound} inbound peers are connected, at most {self._peers_in_max} allowed")
+        living = (s for s in self._by_peer.values() if not s.outbound and s.ending is None and s is not replaced)
+        self._room.require_place(newcomer, living)

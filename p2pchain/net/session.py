@@ -12,24 +12,26 @@ is under way, because nothing can be said in the middle of one.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import trio
 
 from p2pchain.net.endpoint import Endpoint
 from p2pchain.net.errors import LinkLost
+from p2pchain.net.groups import NOWHERE, Group, group_of_host
 from p2pchain.net.lanes import Lane, lane_of
 from p2pchain.net.link import Link
 from p2pchain.net.meter import Kind, Meter, kind_of
 from p2pchain.net.outbox import Outbox
-from p2pchain.net.settings import GOODBYE_S, HANDSHAKE_S, KEEPALIVE_S, PROBE_S, SEAL_BYTES, SEND_BYTES_PER_S, SEND_S, SILENCE_S
+from p2pchain.net.settings import GOODBYE_S, HANDSHAKE_S, KEEPALIVE_S, PROBE_S, SEAL_BYTES, SEND_BYTES_PER_S, SEND_S, SILENCE_S, VISIT_S
+from p2pchain.net.talk import Talk
 from p2pchain.node.events import Peer
 from p2pchain.node.ports import Inlet
 from p2pchain.wire.connection import Connection, State
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.handshake import Handshake
-from p2pchain.wire.messages import Goodbye, Hello, Message, Ping, Pong
+from p2pchain.wire.messages import GetPeers, Goodbye, Hello, Message, Peers, Ping, Pong
 from p2pchain.wire.secure_connection import SecureConnection
 
 
@@ -42,9 +44,56 @@ class Ending(NamedTuple):
     by_us: bool
 
 
+class Ends(NamedTuple):
+    """The addresses of a connection; empty where it has none."""
+
+    far: str = ""
+    far_port: int = 0
+    near: str = ""
+
+
+NO_ENDS = Ends()
+
+
+class Discovery(Protocol):
+    """What a session tells of; `net.exchange` and `net.room` listen."""
+
+    def vet(self, session: Session) -> None:
+        """It has proven who it is; `ConnectionRefused` where that is not wanted here."""
+        ...
+
+    def hear(self, session: Session, message: GetPeers | Peers) -> None: ...
+
+    def part(self, session: Session) -> None:
+        """A visit has lasted long enough."""
+        ...
+
+
 class Session:
-    def __init__(self, link: Link, handshake: Handshake, hello: Hello, *, address: str, outbound: bool, outbox_bytes_max: int) -> None:
+    def __init__(
+        self,
+        link: Link,
+        handshake: Handshake,
+        hello: Hello,
+        *,
+        address: str,
+        outbound: bool,
+        outbox_bytes_max: int,
+        discovery: Discovery | None = None,
+        ends: Ends = NO_ENDS,
+        came_from: str = "",
+        is_visit: bool = False,
+        exchange_ms: int = 3_000,
+    ) -> None:
         self.link = link
+        self.ends = ends
+        self.group: Group = group_of_host(ends.far) if ends.far else NOWHERE
+        self.came_from = came_from
+        """How its address became known."""
+        self.is_visit = is_visit
+        """For addresses alone: the node is not told of it."""
+        self.talk = Talk(exchange_ms / 1000)
+        self._discovery = discovery
         self._origin = address
         self.outbound = outbound
         self.peer: Peer | None = None
@@ -97,13 +146,14 @@ class Session:
         if self.ending is None and not self._outbox.put(frame, lane) and lane is not Lane.TRANSACTIONS:
             self.end(Reason.TOO_SLOW, f"{self._outbox.size} bytes are waiting to be read")
 
-    def end(self, reason: Reason, text: str) -> None:
-        """Say goodbye and close, soon; nothing else is sent any more."""
+    def end(self, reason: Reason, text: str, *, before: Message | None = None) -> None:
+        """Say goodbye and close, soon; nothing else is sent any more but what comes right `before` it."""
         if self.ending is None:
             self._conclude(reason, text, by_us=True)
             self._parted_s = trio.current_time() + GOODBYE_S
             self._writing.deadline = self._parted_s
-            self._outbox.close(self._connection.farewell(make_goodbye(reason, text)))
+            last = encode_frame(before) if before is not None else b""
+            self._outbox.close(last + self._connection.farewell(make_goodbye(reason, text)))
 
     def abort(self) -> None:
         """Close at once; only for a connection that has not been admitted."""
@@ -141,6 +191,8 @@ class Session:
         try:
             with trio.fail_after(HANDSHAKE_S):
                 await self._become_secure()
+                if self._discovery is not None:
+                    self._discovery.vet(self)
                 if self.outbound:
                     await self._send(self._connection.greeting())
                 message = await self._hear_first()
@@ -214,11 +266,25 @@ class Session:
     async def _read(self, inlet: Inlet) -> None:
         assert self.peer is not None
         assert self.theirs is not None
+        if self.is_visit:
+            await self._read_visit()
+            return
         await inlet.peer_joined(self.peer, self.theirs)
         self.joined_s = trio.current_time()
+        await self._listen(self.peer, inlet)
+
+    async def _read_visit(self) -> None:
+        assert self.peer is not None
+        assert self._discovery is not None, "somebody must end the visit"
+        with trio.move_on_after(VISIT_S):
+            await self._listen(self.peer, None)
+        if self.ending is None:
+            self._discovery.part(self)
+
+    async def _listen(self, peer: Peer, inlet: Inlet | None) -> None:
         data = b""  # what came right after the hello waits in the connection
         while True:
-            await self._take_in(data, self.peer, inlet)
+            await self._take_in(data, peer, inlet)
             if self.ending is not None:
                 return
             data = await self._receive()
@@ -233,7 +299,7 @@ class Session:
         self._life_sign = trio.Event()
         return data
 
-    async def _take_in(self, data: bytes, peer: Peer, inlet: Inlet) -> None:
+    async def _take_in(self, data: bytes, peer: Peer, inlet: Inlet | None) -> None:
         if self.ending is not None:
             return
         for message in self._secure.receive(data):
@@ -247,6 +313,12 @@ class Session:
                     await trio.lowlevel.checkpoint()
                 case Goodbye(reason, text):
                     self._conclude(reason, text, by_us=False)
+                case GetPeers() | Peers():
+                    if self._discovery is not None:
+                        self._discovery.hear(self, message)
+                    await trio.lowlevel.checkpoint()
+                case _ if inlet is None:
+                    await trio.lowlevel.checkpoint()  # a visit is not for that
                 case _:
                     await inlet.receive(peer, message)
 

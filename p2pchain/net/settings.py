@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from p2pchain.chain.crypto import Signer
 from p2pchain.wire.channel import CONTENT_BYTES_MAX
 from p2pchain.wire.handshake import Credentials
 
@@ -23,6 +24,8 @@ GOODBYE_S = 1.0
 LEAVE_S = 1.0
 """At the end of the process: time for the last news to reach the loop."""
 PROBE_S = 2.0
+VISIT_S = 5.0
+"""A connection for addresses alone: two questions and two answers."""
 OUTBOX_BYTES_MAX = 16 << 20
 """What one healthy peer may be owed at once; `net.lanes` divides it."""
 OUTBOX_FRAMES_MAX = 16_384
@@ -33,6 +36,28 @@ BATCH_BYTES = 64 * 1024
 """One write; a vote that comes meanwhile waits for no more than this, or one block."""
 UNSENT_BYTES_MAX = 128 * 1024
 """What the kernel may hold beyond what is on its way: without it a vote would wait behind megabytes that left this process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tempo:
+    """How often discovery does what; shorter in tests."""
+
+    look_ms: int = 500
+    """Between two looks at whether somebody is to be dialled."""
+    retry_ms: int = 10_000
+    """Before a node of the book is dialled again; doubles with each failure, up to an hour."""
+    refused_ms: int = 600_000
+    """Before one that would not have us."""
+    exchange_ms: int = 3_000
+    """Before one peer is asked again the first time, the pauses then double; and in which it earns one more answer."""
+    feeler_ms: int = 60_000
+    """Between two feelers."""
+    anchor_ms: int = 60_000
+    """So long an anchor keeps its outbound place while it does not answer."""
+    seed_ms: int = 300_000
+    """Before a seed that hung up is asked again while there are peers, and a name that gave addresses is resolved anew."""
+    save_ms: int = 30_000
+    """Between two looks at whether the book must be written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +75,30 @@ class NetworkSettings:
     peers_out_max: int = 16
     backoff_max_ms: int = 2_000
     outbox_bytes_max: int = OUTBOX_BYTES_MAX
+
+    # discovery
+    signer: Signer | None = None
+    """Holds the node key, for this node's own record; without one it announces nothing."""
+    exchange: bool = False
+    """Whether to ask peers for other nodes, to answer such questions, and to dial what was learned."""
+    announce: str = ""
+    """`host:port` that is announced instead of what is found out; `never`."""
+    seed_only: bool = False
+    """Hand out addresses, hang up, and take no other part."""
+    peers_in_per_group_max: int = 16
+    peers_out_per_group_max: int = 2
+    """Of one group of addresses (`net.groups`); local ones are not counted."""
+    delegate_peers: tuple[bytes, ...] = ()
+    """Node keys for each of which an inbound place is kept."""
+    unconditional_peers: tuple[bytes, ...] = ()
+    """Node keys that no limit counts."""
+    private_peers: tuple[bytes, ...] = ()
+    """Node keys that are never told to others."""
+    allowed_peers: tuple[bytes, ...] = ()
+    """If any: nobody else is let in or dialled."""
+    tempo: Tempo = Tempo()
+
+    def named(self) -> tuple[bytes, ...]:
+        """The keys that the addresses of this configuration name."""
+        keys = (address.rpartition("@")[0] for address in (*self.seeds, *self.persistent_peers))
+        return tuple(bytes.fromhex(key) for key in keys if key)

@@ -113,6 +113,8 @@ class Intake:
                 return _plain(events.TransactionsRequested(peer, message.names))
             case messages.Hello() | messages.Ping() | messages.Pong() | messages.Goodbye() | messages.Part():
                 return None
+            case messages.GetPeers() | messages.Peers():
+                return None
             case _:
                 assert_never(message)
 

@@ -55,6 +55,34 @@ class PeerView(NamedTuple):
     connected_ms: int
     bytes_in: int
     bytes_out: int
+    came_from: str = "inbound"
+    """How its address became known: `persistent`, `seed`, `anchor`, `book`, or `inbound`."""
+
+
+class BookEntryView(NamedTuple):
+    """A node of the address book, for people."""
+
+    node_id: str
+    addresses: tuple[str, ...]
+    told_by: str
+    """The address of whoever told of it first."""
+    tried: bool
+    """Whether it was met where it is said to be."""
+    met_ms: int
+    """When it was met last; 0: never."""
+    expires_ms: int
+    failures: int
+    anchor: bool
+
+
+class BookView(NamedTuple):
+    """The address book, for people."""
+
+    new: int
+    tried: int
+    announced: tuple[str, ...]
+    """Where this node says that it can be reached."""
+    entries: tuple[BookEntryView, ...]
 
 
 class PeerRefusal(NamedTuple):

@@ -5,10 +5,10 @@ Every read says as of which block it speaks.  Nothing here changes anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from p2pchain.chain.actions.delegate import candidate_ids
 from p2pchain.chain.block import Envelope, decode_envelope
@@ -40,7 +40,7 @@ from p2pchain.chain.votes import Subject, decode_certificate
 from p2pchain.node.condition import clock_offset_ms, describe_condition
 from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
-from p2pchain.node.ports import FinalBlock, Network, PeerRefusal, PeerView, Store
+from p2pchain.node.ports import BookView, FinalBlock, Network, PeerRefusal, PeerView, Store
 from p2pchain.node.trial import Trial, try_out
 from p2pchain.node.views import (
     AccountView,
@@ -66,6 +66,10 @@ SPLITS_MAX = 4
 """Blocks kept split, because whoever asks for one transaction of a block asks for the next: at most 16 MiB."""
 
 
+ListBook: TypeAlias = Callable[[int], BookView]
+"""The address book, with so many of its entries."""
+
+
 class SplitBlock(NamedTuple):
     envelope: Envelope
     failed: Sequence[Failure]
@@ -74,12 +78,13 @@ class SplitBlock(NamedTuple):
 class Queries:
     """Read access for the API.  Cheap enough to run on the loop between two events."""
 
-    def __init__(self, engine: Engine, store: Store, network: Network, *, node_id: bytes, version: str) -> None:
+    def __init__(self, engine: Engine, store: Store, network: Network, *, node_id: bytes, version: str, list_book: ListBook) -> None:
         self._engine = engine
         self._core = engine.core
         self._store = store
         self._network = network
         self._node_id = node_id
+        self._list_book = list_book
         self._version = version
         self._splits: dict[int, SplitBlock] = {}
 
@@ -225,6 +230,9 @@ class Queries:
 
     def peers(self) -> list[tuple[PeerView, Tips | None]]:
         return [(peer, self._core.peers.get(peer.peer)) for peer in self._network.peers()]
+
+    def book(self, limit: int) -> BookView:
+        return self._list_book(limit)
 
     def refusals(self) -> list[PeerRefusal]:
         return list(self._network.refusals())

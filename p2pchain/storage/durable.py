@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from p2pchain.storage.errors import HomeInUse, StorageError, mapped
@@ -40,16 +41,27 @@ def write_all(descriptor: int, content: bytes, path: Path) -> None:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write beside, sync, rename into place, sync the folder."""
+    _write(path, content, FILE_MODE, Path.replace)
+
+
+def write_once(path: Path, content: bytes, mode: int) -> None:
+    """The same for a file that must not be there yet: `FileExistsError` where it is."""
+    if path.exists():
+        raise FileExistsError(path)
+    _write(path, content, mode, lambda temporary, target: target.hardlink_to(temporary))
+
+
+def _write(path: Path, content: bytes, mode: int, name: Callable[[Path, Path], object]) -> None:
     temporary = path.with_name(f".{path.name}.new-{secrets.token_hex(4)}")
     with mapped("writing", path):
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             try:
                 write_all(descriptor, content, path)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            temporary.replace(path)
+            name(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
         sync_folder(path.parent)

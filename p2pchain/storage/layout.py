@@ -44,7 +44,7 @@ PREFIX_BYTES = 12
 _HEIGHT = Struct(">Q")
 _LOCATION = Struct(">QI")
 _GENERATION = Struct(">I")
-_DECODE_ERRORS = (ValueError, TypeError, IndexError, msgpack.exceptions.UnpackException)
+_DECODE_ERRORS = (ValueError, TypeError, LookupError, msgpack.exceptions.UnpackException)
 
 
 class Progress(NamedTuple):
@@ -101,9 +101,11 @@ def encode_progress(progress: Progress) -> bytes:
 
 def decode_progress(data: bytes) -> Progress:
     try:
-        return Progress(*msgpack.unpackb(data))
+        progress = Progress(*msgpack.unpackb(data, use_list=False))
+        _require(all(type(number) is int and number >= 0 for number in progress), "its numbers are none")
     except _DECODE_ERRORS as error:
         raise DamagedStore(f"the store's progress record cannot be read: {error}") from error
+    return progress
 
 
 def encode_record(raw: bytes, rows: Mapping[bytes, bytes], state_root: Hash) -> bytes:
@@ -113,6 +115,7 @@ def encode_record(raw: bytes, rows: Mapping[bytes, bytes], state_root: Hash) -> 
 def decode_record(data: bytes, key: bytes) -> Record:
     try:
         raw, rows, root, failed = msgpack.unpackb(data, use_list=False)
+        _require(all(type(part) is bytes for part in (raw, rows, root)), "its parts are no byte strings")
         return Record(raw, rows, root, as_failures(failed))
     except _DECODE_ERRORS as error:
         raise _damaged(key, error) from error
@@ -120,7 +123,9 @@ def decode_record(data: bytes, key: bytes) -> Record:
 
 def decode_rows(data: bytes, key: bytes) -> dict[bytes, bytes]:
     try:
-        return cast("dict[bytes, bytes]", msgpack.unpackb(data))
+        rows = msgpack.unpackb(data)
+        _require(type(rows) is dict and {type(part) for row in rows.items() for part in row} <= {bytes}, "its rows are none")
+        return cast("dict[bytes, bytes]", rows)
     except _DECODE_ERRORS as error:
         raise _damaged(key, error) from error
 
@@ -128,7 +133,9 @@ def decode_rows(data: bytes, key: bytes) -> dict[bytes, bytes]:
 def header_of(raw: bytes, key: bytes) -> bytes:
     """Header bytes of a stored block."""
     try:
-        return cast("bytes", msgpack.unpackb(raw)[0])
+        header = msgpack.unpackb(raw)[0]
+        _require(type(header) is bytes, "its header is no byte string")
+        return cast("bytes", header)
     except _DECODE_ERRORS as error:
         raise _damaged(key, error) from error
 
@@ -146,6 +153,11 @@ def transaction_id_at(raw: bytes, position: int, key: bytes) -> TransactionId:
         return transaction_id(msgpack.unpackb(msgpack.unpackb(raw)[3][position])[0])
     except _DECODE_ERRORS as error:
         raise _damaged(key, error) from error
+
+
+def _require(holds: object, words: str) -> None:
+    if not holds:
+        raise ValueError(words)
 
 
 def _damaged(key: bytes, error: Exception) -> DamagedStore:

@@ -21,6 +21,8 @@ class Reason(IntEnum):
     INVALID_DATA = 10
     NOT_AUTHENTIC = 11
     WRONG_NODE = 12
+    NOT_ALLOWED = 13
+    SEED_ONLY = 14
 
 
 class ConnectionRefused(Exception):  # noqa: N818  (a refusal is the field's word)

@@ -22,7 +22,7 @@ from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import BookView, PeerRefusal, PeerView
 from p2pchain.node.room import Room
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
@@ -64,6 +64,7 @@ class FakeReads:
         self.is_syncing = False
         self.connected: list[tuple[PeerView, Tips | None]] = []
         self.refused: list[PeerRefusal] = []
+        self.address_book = BookView(0, 0, (), ())
         self.transactions: dict[bytes, TransactionView] = {}
         self.waiting: list[Transaction] = []
         self.pruned_below = 1
@@ -180,6 +181,9 @@ class FakeReads:
 
     def peers(self) -> list[tuple[PeerView, Tips | None]]:
         return self.connected
+
+    def book(self, limit: int) -> BookView:
+        return self.address_book._replace(entries=self.address_book.entries[:limit])
 
     def refusals(self) -> list[PeerRefusal]:
         return self.refused

@@ -14,7 +14,7 @@ from p2pchain.chain.votes import Kind, decode_certificate
 from p2pchain.client.genesis_json import decode_params
 from p2pchain.node.effects import MissReason, SlotMissed
 from p2pchain.node.events import Peer
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import BookEntryView, BookView, PeerRefusal, PeerView
 from p2pchain.node.room import Room
 from p2pchain.node.views import TransactionView
 from p2pchain.wire.messages import Tips
@@ -231,7 +231,9 @@ async def test_the_schedule_shows_one_round_unless_asked_for_more(node: Node) ->
 
 async def test_peers_and_refusals_are_shown(node: Node) -> None:
     made = node.reads.grow()
-    peer = PeerView(Peer(4), "ab" * 32, "10.0.0.1:5", outbound=True, agent="p2pchain/1", connected_ms=12, bytes_in=3, bytes_out=4)
+    peer = PeerView(
+        Peer(4), "ab" * 32, "10.0.0.1:5", outbound=True, agent="p2pchain/1", connected_ms=12, bytes_in=3, bytes_out=4, came_from="seed"
+    )
     node.reads.connected = [(peer, Tips(made.subject, made.subject)), (peer._replace(peer=Peer(5)), None)]
     node.reads.refused = [PeerRefusal("10.0.0.2:5", "", "wrong_chain", "another genesis", 7, 2)]
     shown = await node.get("/v1/peers")
@@ -243,6 +245,7 @@ async def test_peers_and_refusals_are_shown(node: Node) -> None:
         "connected_ms": 12,
         "bytes_in": 3,
         "bytes_out": 4,
+        "came_from": "seed",
         "head": subject(made),
         "final": subject(made),
     }
@@ -250,6 +253,16 @@ async def test_peers_and_refusals_are_shown(node: Node) -> None:
     assert shown["refused"] == [
         {"address": "10.0.0.2:5", "node_id": "", "reason": "wrong_chain", "message": "another genesis", "at_ms": 7, "times": 2}
     ]
+
+
+async def test_the_address_book_is_counted_beside_the_peers_and_listed_by_itself(node: Node) -> None:
+    entry = BookEntryView("ab" * 32, ("10.0.0.1:5",), "10.0.0.9", tried=True, met_ms=7, expires_ms=9, failures=0, anchor=True)
+    node.reads.address_book = BookView(1, 2, ("192.0.2.1:5",), (entry, entry))
+    sizes = {"new": 1, "tried": 2, "announced": ["192.0.2.1:5"]}
+    assert (await node.get("/v1/peers"))["book"] == sizes
+    listed = await node.get("/v1/peers/book?limit=1")
+    assert listed.pop("entries") == [entry._asdict() | {"addresses": ["10.0.0.1:5"]}]
+    assert listed == sizes
 
 
 async def test_the_mempool_is_listed_up_to_the_limit(node: Node) -> None:

@@ -1,6 +1,13 @@
 """All mutants."""
 
-from tests.mutants import consensus, governing, language, ledger, node
+from tests.mutants import consensus, discovery, governing, language, ledger, node
 from tests.mutants.mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = (*consensus.MUTANTS, *ledger.MUTANTS, *governing.MUTANTS, *language.MUTANTS, *node.MUTANTS)
+MUTANTS: tuple[Mutant, ...] = (
+    *consensus.MUTANTS,
+    *ledger.MUTANTS,
+    *governing.MUTANTS,
+    *language.MUTANTS,
+    *node.MUTANTS,
+    *discovery.MUTANTS,
+)

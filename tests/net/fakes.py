@@ -17,6 +17,7 @@ from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.types import ZERO_HASH, BlockId, ChainId, Height, Slot
 from p2pchain.chain.votes import Subject
 from p2pchain.net.endpoint import parse_endpoint
+from p2pchain.net.keeping import BookFile
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
 from p2pchain.node.effects import SubmitResult
@@ -36,16 +37,16 @@ NOW_MS = 1_700_000_000_000
 
 
 # a greater number has a greater key: which of two crossing connections is kept depends on it
-_NODE_KEYS = sorted((KeySigner(SigningKey(bytes([number]) * 32)) for number in range(16)), key=lambda signer: signer.public_key)
+NODE_SIGNERS = sorted((KeySigner(SigningKey(bytes([number]) * 32)) for number in range(16)), key=lambda signer: signer.public_key)
 
 
 def key_of(number: int) -> bytes:
-    return _NODE_KEYS[number].public_key
+    return NODE_SIGNERS[number].public_key
 
 
 def credentials_of(number: int, chain_id: ChainId = CHAIN) -> Credentials:
     """Fresh, as of a process that has just started."""
-    return make_credentials(_NODE_KEYS[number], chain_id, secrets.token_bytes(32))
+    return make_credentials(NODE_SIGNERS[number], chain_id, secrets.token_bytes(32))
 
 
 def handshake_of(number: int, *, dials: bool, chain_id: ChainId = CHAIN) -> Handshake:
@@ -162,6 +163,8 @@ class World:
         self.nursery = nursery
         self.pulse = Pulse()
         self.logs: list[EventDict] = []
+        self.clock: Callable[[], int] = lambda: NOW_MS
+        self.book_files: dict[int, BookFile] = {}
         self.logger: FilteringBoundLogger = structlog.wrap_logger(
             structlog.PrintLogger(), processors=[add_log_level, self._log], wrapper_class=structlog.make_filtering_bound_logger(0)
         )
@@ -176,7 +179,9 @@ class World:
         }
         settings = NetworkSettings(**(values | changes))  # type: ignore[arg-type]
         inlet = Recorder(self.pulse)
-        network = PeerNetwork(settings, inlet=inlet, clock=lambda: NOW_MS, random=Random(number), logger=self.logger)
+        network = PeerNetwork(
+            settings, inlet=inlet, clock=self.clock, random=Random(number), logger=self.logger, book_file=self.book_files.get(number)
+        )
         return Node(settings, inlet, network, trio.CancelScope(), trio.Event())
 
     async def start(self, number: int, **changes: object) -> Node:

@@ -174,10 +174,11 @@ async def test_a_peer_named_by_its_key_is_not_dialled_while_it_is_connected(worl
     def find(node_key: bytes) -> Session | None:
         return present if node_key == key_of(2) else None
 
-    def enter(_stream: trio.SocketStream, _address: PeerAddress) -> Session:
+    def enter(_stream: trio.SocketStream, _address: PeerAddress, _came_from: str) -> Session:
         raise AssertionError
 
-    nursery.start_soon(Dialler(settings, enter=enter, find=find, random=Random(1), logger=world.logger).run)
+    dialler = Dialler(settings, enter=enter, find=find, is_connected=lambda: True, random=Random(1), logger=world.logger)
+    nursery.start_soon(dialler.run)
     await trio.testing.wait_all_tasks_blocked()
     assert present.ended.statistics().tasks_waiting == 1, "it waits until the connection is over"
 

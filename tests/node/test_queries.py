@@ -12,7 +12,7 @@ from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import decode_ballot
 from p2pchain.node.effects import BlockFinal, Effects, HeadChanged, Publication
 from p2pchain.node.events import Event
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import BookView, PeerRefusal, PeerView
 from p2pchain.node.queries import Queries
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.messages import BallotMessage
@@ -59,7 +59,11 @@ def watched() -> tuple[World, Watched, Queries]:
     world.nodes[0] = node
     world.start()
     world.run(2 * SLOT_MS)
-    return world, node, Queries(node.running, node.disk, NoNetwork(), node_id=bytes(32), version="test")
+    return (
+        world,
+        node,
+        Queries(node.running, node.disk, NoNetwork(), node_id=bytes(32), version="test", list_book=lambda _: BookView(0, 0, (), ())),
+    )
 
 
 def test_a_transaction_never_becomes_unknown_on_its_way_to_final() -> None:

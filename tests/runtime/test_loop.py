@@ -41,7 +41,7 @@ async def test_everything_is_on_disk_before_it_is_said() -> None:
         nursery.cancel_scope.cancel()
     happened = recorder.happened
     block, vote, confirm = (
-        first(happened, f"broadcast {what}") for what in ("BlockMessage", "BallotMessage VOTE", "BallotMessage CONFIRM")
+        first(happened, f"broadcast {what}") for what in ("CompactBlock", "BallotMessage VOTE", "BallotMessage CONFIRM")
     )
     assert first(happened, "record") < first(happened, "commit") < block < vote < confirm
     assert happened[:block].count("commit") == 1
@@ -58,7 +58,9 @@ async def test_a_failing_disk_ends_the_loop_and_nothing_is_said(broken: str) -> 
     loop.engine._grace_ms = 0
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, match=f"{broken} fails")):
         await loop.run()
-    assert not any(what.startswith(("broadcast Block", "broadcast Ballot", "publish BlockFinal")) for what in recorder.happened)
+    assert not any(
+        what.startswith(("broadcast Block", "broadcast Compact", "broadcast Ballot", "publish BlockFinal")) for what in recorder.happened
+    )
 
 
 async def test_a_bad_item_is_its_own_result() -> None:

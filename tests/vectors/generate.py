@@ -32,6 +32,7 @@ from p2pchain.wire import messages as wire
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
 from tests.vectors.link import link_file
+from tests.vectors.peers import peer_record, peer_records_file
 from tests.vectors.refusals import charged, missigned, refused, undecodable
 from tests.vectors.showing import Json, globals_of, show_ballot, show_block, show_globals, show_rows, show_subject, show_transaction
 from tests.vectors.world import (
@@ -262,6 +263,8 @@ def frames_file() -> Json:
         wire.Ping(7),
         wire.Pong(7),
         wire.Goodbye(Reason.SHUTTING_DOWN, "this node is stopping"),
+        wire.GetPeers(32, "2001:db8::1"),
+        wire.Peers([peer_record(name, hosts).raw for name, *hosts in (("node-1", "192.0.2.1", "2001:db8::1"), ("node-2", "198.51.100.7"))]),
         wire.CompactBlock(
             first.header_raw,
             first.signature,
@@ -289,6 +292,9 @@ def frames_file() -> Json:
         ("names of seven bytes", frame(22, encode((bytes(7),)))),
         ("a part of no stream", frame(24, b"\x02\x00")),
         ("a block list with a block and no certificate", frame(9, encode((bytes(8), [first.raw])))),
+        ("a question for 33 peers", frame(13, encode((33, "")))),
+        ("a question for peers with a name for an address", frame(13, encode((1, "seed.example")))),
+        ("33 peer records", frame(14, encode(([b""] * 33,)))),
     ]
     return {
         "frames": [
@@ -338,6 +344,7 @@ FILES: dict[str, Callable[[], Json]] = {
     "certificates": certificates_file,
     "frames": frames_file,
     "link": link_file,
+    "peer_records": peer_records_file,
     "schedules": schedules_file,
 }
 

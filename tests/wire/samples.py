@@ -17,11 +17,13 @@ from p2pchain.wire.messages import (
     GetBlocks,
     GetBlockTransactions,
     GetBranch,
+    GetPeers,
     GetTransactions,
     Goodbye,
     Hello,
     Message,
     Part,
+    Peers,
     Ping,
     Pong,
     Status,
@@ -48,6 +50,8 @@ SAMPLES: tuple[Message, ...] = (
     Ping(0),
     Pong(2**63 - 1),
     Goodbye(3, "the genesis differs"),
+    GetPeers(32, "192.0.2.1"),
+    Peers([b"the record's own bytes", b""]),
     CompactBlock(b"header", b"signature", b"", b"\x07" * 18, (0, 2), [b"first", b"third"]),
     GetBlockTransactions(BlockId(b"\x08" * 32), (1, 300)),
     BlockTransactions(BlockId(b"\x08" * 32), [b"second", b""]),
@@ -97,6 +101,8 @@ OPEN_MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(GetTransactions, _names),
     st.builds(Ping, _numbers),
     st.builds(Pong, _numbers),
+    st.builds(GetPeers, st.integers(1, 32), st.just("") | st.ip_addresses().map(str)),
+    st.builds(Peers, st.lists(st.binary(max_size=256), max_size=32)),
 )
 """Everything that may be said in the middle of a conversation."""
 

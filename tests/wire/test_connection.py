@@ -10,11 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from p2pchain.wire.connection import Connection, State
 from p2pchain.wire.errors import ConnectionRefused, LocalMisuse, Reason, RemoteViolation
 from p2pchain.wire.framing import encode_frame
-from p2pchain.wire.messages import BY_TYPE, Goodbye, Hello, Message, Ping, Status
+from p2pchain.wire.messages import BY_TYPE, Goodbye, Hello, Message, Part, Ping, Status
 from tests.wire.samples import GOODBYES, OPEN_MESSAGES, OURS, SAMPLES, THEIRS, TIPS
 
 GOODBYE = Goodbye(Reason.SHUTTING_DOWN, "")
-OTHERS = [sample for sample in SAMPLES if not isinstance(sample, Hello | Goodbye)]
+OTHERS = [sample for sample in SAMPLES if not isinstance(sample, Hello | Goodbye | Part)]
 
 each = pytest.mark.parametrize("message", OTHERS, ids=lambda message: type(message).__name__)
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from p2pchain.wire.connection import Connection, State
 from p2pchain.wire.errors import ConnectionRefused, NotAuthentic, Reason
 from p2pchain.wire.framing import encode_frame
-from p2pchain.wire.messages import Goodbye, Hello, Message
+from p2pchain.wire.messages import Goodbye, Hello, Message, Part
 from p2pchain.wire.secure_connection import SecureConnection
 from tests.wire.ends import ACCEPTOR, DIALLER, NOW_MS, acceptor, dialler
 from tests.wire.samples import OPEN_MESSAGES, OURS, SAMPLES, THEIRS
 
 GOODBYE = Goodbye(Reason.SHUTTING_DOWN, "")
-OTHERS = [sample for sample in SAMPLES if not isinstance(sample, Hello | Goodbye)]
+OTHERS = [sample for sample in SAMPLES if not isinstance(sample, Hello | Goodbye | Part)]
 
 
 def pair() -> tuple[SecureConnection, SecureConnection]:

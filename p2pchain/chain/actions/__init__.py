@@ -15,7 +15,7 @@ from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.actions.vote_change import VoteChange
 from p2pchain.chain.codec import Value, require_array
-from p2pchain.chain.errors import Code, Invalid
+from p2pchain.chain.errors import Code, Invalid, shown
 
 Action: TypeAlias = Transfer | RegisterDelegate | RetireDelegate | Stake | Unstake | ClaimRewards | ComeBack | SubmitEvidence | VoteChange
 KINDS: tuple[type[Action], ...] = (
@@ -39,5 +39,5 @@ def decode_action(value: Value) -> Action:
     kind = _BY_NUMBER.get(number) if type(number) is int else None
     if kind is None:
         known = ", ".join(f"{k.KIND} ({k.NAME})" for k in KINDS)
-        raise Invalid(Code.UNKNOWN_ACTION, f"action kind is {number!r}, one of {known} wanted")
+        raise Invalid(Code.UNKNOWN_ACTION, f"action kind is {shown(number)}, one of {known} wanted")
     return kind.decode(fields)

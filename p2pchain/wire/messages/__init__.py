@@ -30,6 +30,7 @@ from p2pchain.wire.messages.gossip import (
 )
 from p2pchain.wire.messages.links import Goodbye, Hello, Ping, Pong
 from p2pchain.wire.messages.parts import PART_BYTES, STREAMS, Part
+from p2pchain.wire.messages.peers import PEERS_MAX, GetPeers, Peers
 from p2pchain.wire.messages.sync import ANSWER_BYTES_MAX, BLOCKS_MAX, Blocks, GetBlocks, GetBranch
 from p2pchain.wire.messages.tips import Tips
 
@@ -42,6 +43,7 @@ __all__ = [
     "NAMES_MAX",
     "NAME_BYTES",
     "PART_BYTES",
+    "PEERS_MAX",
     "PREFILLED_BYTES_MAX",
     "PREFILLED_MAX",
     "PROTOCOL_VERSION",
@@ -58,11 +60,13 @@ __all__ = [
     "GetBlockTransactions",
     "GetBlocks",
     "GetBranch",
+    "GetPeers",
     "GetTransactions",
     "Goodbye",
     "Hello",
     "Message",
     "Part",
+    "Peers",
     "Ping",
     "Pong",
     "Status",
@@ -85,6 +89,8 @@ Message: TypeAlias = (
     | Ping
     | Pong
     | Goodbye
+    | GetPeers
+    | Peers
     | CompactBlock
     | GetBlockTransactions
     | BlockTransactions
@@ -106,6 +112,8 @@ MESSAGES: tuple[type[Message], ...] = (
     Ping,
     Pong,
     Goodbye,
+    GetPeers,
+    Peers,
     CompactBlock,
     GetBlockTransactions,
     BlockTransactions,
