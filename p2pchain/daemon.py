@@ -27,6 +27,8 @@ import trio
 from structlog.typing import FilteringBoundLogger
 
 from p2pchain import __version__
+from p2pchain.api.admin import AdminContext
+from p2pchain.api.admin_server import AdminListenError, AdminServer
 from p2pchain.api.events import EventHub
 from p2pchain.api.server import ApiServer
 from p2pchain.api.server import ListenError as ApiListenError
@@ -45,8 +47,11 @@ from p2pchain.config import Config, split_endpoint
 from p2pchain.genesis_file import RecoveryFileError, load_installed, load_recovery
 from p2pchain.keystore import NODE_KEY, Keystore, KeystoreError, read_passphrase
 from p2pchain.log import configure_logging
-from p2pchain.net.book.encoding import FILE_BYTES_MAX
+from p2pchain.net.ban_list import BanList
+from p2pchain.net.ban_records import FILE_BYTES_MAX as BANS_BYTES_MAX
+from p2pchain.net.book.encoding import FILE_BYTES_MAX as BOOK_BYTES_MAX
 from p2pchain.net.errors import ListenError
+from p2pchain.net.gate import OperatorGate
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
 from p2pchain.node.condition import describe_condition
@@ -66,6 +71,7 @@ from p2pchain.storage import (
     ForeignChain,
     HomeInUse,
     JournalFile,
+    KeptFile,
     LmdbStore,
     Marks,
     NewerFormat,
@@ -119,6 +125,14 @@ class Ending:
         return "protocol_too_old" if self.outgrown is not None else "no_room_on_disk"
 
 
+class Links(NamedTuple):
+    """What the network is made of."""
+
+    settings: NetworkSettings
+    book_file: AddressBookFile
+    bans: BanList
+
+
 class Node(NamedTuple):
     """Everything that was wired."""
 
@@ -127,6 +141,7 @@ class Node(NamedTuple):
     room: Callable[[], Room]
     """How much is left where this node writes; raises where the store has failed meanwhile."""
     api: ApiServer | None
+    admin: AdminServer | None
     hub: EventHub
     ending: Ending
     logger: FilteringBoundLogger
@@ -244,14 +259,16 @@ def _wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringB
         private_peers=_keys(config.p2p.private_peers),
         allowed_peers=_keys(config.p2p.allowed_peers),
     )
-    book_file = AddressBookFile(config.home.data, FILE_BYTES_MAX)
+    book_file = AddressBookFile(config.home.data, BOOK_BYTES_MAX)
     desk = SigningDesk(signer, states, ChainId(spec.chain_id)) if signer and states else None
-    loop, network = _wire_loop(engine, store, journal, desk, (settings, book_file), partial(_publish, hub, ending, logger), logger)
+    bans = BanList(KeptFile(config.home.bans, BANS_BYTES_MAX + 1), _clock, settings.named_keys.__contains__, logger)
+    links = Links(settings, book_file, bans)
+    loop, network = _wire_loop(engine, store, journal, desk, links, partial(_publish, hub, ending, logger), logger)
     api = _wire_api(config, genesis, loop, store, network, hub, logger) if config.api.enabled else None
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
     room = partial(_room, store, config.home.signing if signer else None, marks)
-    return Node(loop, network, room, api, hub, ending, logger)
+    return Node(loop, network, room, api, _wire_admin(config, loop, network, logger), hub, ending, logger)
 
 
 def _start_code(error: StorageError) -> int:
@@ -278,14 +295,15 @@ def _wire_loop(
     store: LmdbStore,
     journal: JournalFile,
     desk: SigningDesk | None,
-    links: tuple[NetworkSettings, AddressBookFile],
+    links: Links,
     publish: Callable[[Publication], None],
     logger: FilteringBoundLogger,
 ) -> tuple[NodeLoop, PeerNetwork]:
     """The loop and the network know each other by their ports; the network is there first and is told of the loop."""
     loop = NodeLoop(engine, _clock)
-    settings, book_file = links
-    network = PeerNetwork(settings, inlet=loop, clock=_clock, random=SystemRandom(), logger=logger, book_file=book_file)
+    network = PeerNetwork(
+        links.settings, inlet=loop, clock=_clock, random=SystemRandom(), logger=logger, book_file=links.book_file, bans=links.bans
+    )
     loop.connect(Edges(store, network, journal, desk, publish))
     return loop, network
 
@@ -303,6 +321,15 @@ def _wire_api(
     queries = Queries(loop.engine, store, network, node_id=_node_key(config), version=__version__, list_book=network.list_book)
     settings = ApiSettings(host=host, port=port, body_bytes_max=config.api.body_bytes_max)
     return ApiServer(settings, queries, loop, hub, genesis, _clock, logger)
+
+
+def _wire_admin(config: Config, loop: NodeLoop, network: PeerNetwork, logger: FilteringBoundLogger) -> AdminServer | None:
+    """None where the home's path is too long for a socket: a node runs without its operator's orders."""
+    if problem := config.home.admin_socket_problem:
+        logger.error("no socket for the operator", reason=problem)
+        return None
+    gate = OperatorGate(network.bans, network.end_banned)
+    return AdminServer(config.home.admin_socket, AdminContext(gate, loop, _clock, logger))
 
 
 def _recoveries(config: Config, genesis: Genesis, recovered: Recovered, store: LmdbStore, identity: Identity) -> Recoveries:
@@ -396,10 +423,25 @@ async def _live(node: Node) -> None:
         await node.loop.restore_pool()
         if node.api is not None:
             await nursery.start(node.api.run)
+        if node.admin is not None:
+            await nursery.start(_serve_operator, node.admin, node.logger)
         manager.ready(_condition(node))
         nursery.start_soon(_report, node, manager)
         if manager.watchdog_interval_s is not None:
             nursery.start_soon(_watch, node, manager, manager.watchdog_interval_s)
+
+
+async def _serve_operator(
+    admin: AdminServer, logger: FilteringBoundLogger, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    reason = ""
+    try:
+        await admin.run(task_status)
+    except AdminListenError as error:
+        reason = str(error)
+    if reason:
+        logger.error("no socket for the operator", reason=reason)
+        task_status.started()
 
 
 async def _stop_on_signal(scope: trio.CancelScope, manager: ServiceManager, logger: FilteringBoundLogger) -> None:

@@ -155,6 +155,8 @@ async def _see_to_the_end(guarded: GuardedStream, tasks: trio.CancelScope) -> No
 
 
 def _set_options(connection: trio.socket.SocketType) -> None:
+    if connection.family == socket.AF_UNIX:
+        return
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from p2pchain.api.context import Context
 from p2pchain.api.openapi import TEXT, Answer, Endpoint
+from p2pchain.api.peer_metrics import peer_metrics
 from p2pchain.api.ports import Clock, Reads
 from p2pchain.api.request_tally import RequestTally
 from p2pchain.api.tally import DELEGATES_COUNTED_MAX, LATENCY_BUCKETS_S, Tally
@@ -42,6 +43,7 @@ class NodeCollector:
         yield from self._gauges()
         yield from self._delegates()
         yield from self._requests()
+        yield from peer_metrics(self._queries.peer_counts(), _PREFIX)
 
     def _counters(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415 - see above

@@ -10,7 +10,7 @@ from p2pchain.chain.errors import Refusal
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
-from p2pchain.node.ports import BookView, PeerRefusal, PeerView
+from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
@@ -64,6 +64,8 @@ class Reads(Protocol):
 
     def refusals(self) -> list[PeerRefusal]: ...
 
+    def peer_counts(self) -> PeerCounts: ...
+
 
 class Submits(Protocol):
     """What the API asks of the loop."""
@@ -73,6 +75,14 @@ class Submits(Protocol):
     async def examine(self, transactions: Sequence[bytes]) -> Sequence[Verified[Transaction] | Refusal]:
         """Decode transactions and verify their signatures, without taking them; one result each, in order."""
         ...
+
+
+class Produces(Protocol):
+    """What the operator's socket asks of `node.ports.Inlet`."""
+
+    async def pause_production(self) -> None: ...
+
+    async def resume_production(self) -> None: ...
 
 
 class Logger(Protocol):

@@ -41,7 +41,7 @@ class ApiServer:
         self._settings = settings
         self._hub = hub
         self._logger = logger
-        self._connections = Connections(cast("Any", make_app(context)), _config(logger), settings, logger)
+        self._connections = Connections(cast("Any", make_app(context)), hypercorn_config(logger), settings, logger)
         self._ending = trio.Event()
         self._address: tuple[str, int] | None = None
 
@@ -112,7 +112,7 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
 
 
-def _config(logger: Logger) -> Config:
+def hypercorn_config(logger: Logger) -> Config:
     config = Config()
     config.errorlog = None
     config.logger_class = _logger_class(logger)

@@ -20,18 +20,28 @@ from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.messages import (
     BLOCKS_MAX,
+    PEERS_MAX,
+    Announcement,
     BallotMessage,
     BlockMessage,
     Blocks,
+    BlockTransactions,
     CertificateMessage,
+    CompactBlock,
     GetBlocks,
+    GetBlockTransactions,
     GetBranch,
+    GetPeers,
+    GetTransactions,
     Message,
+    Part,
+    Peers,
     Ping,
     Pong,
     Status,
     Transactions,
 )
+from p2pchain.wire.messages.announcing import NAME_BYTES, NAMES_MAX
 
 BATCH_BYTES = 64 * 1024
 """One write: small messages go out together, as they do from a node."""
@@ -91,6 +101,17 @@ def _signed(peer: BadPeer) -> list[bytes]:
     return [forgery.transaction(peer.identity.signer, peer.chain_id, nonce, until) for nonce in range(TRANSACTIONS)]
 
 
+def _names(peer: BadPeer) -> tuple[bytes, ...]:
+    """As many as go into one message, each link with its own."""
+    return tuple([(peer.number * NAMES_MAX + name).to_bytes(NAME_BYTES, "big") for name in range(NAMES_MAX)])
+
+
+def _compact_block(peer: BadPeer) -> Message:
+    parent = forgery.above(peer.theirs.head, by=1, block_id=UNKNOWN)
+    header, signature = forgery.block_head(peer.identity.signer, peer.chain_id, parent)
+    return CompactBlock(header, signature, b"", bytes(6 * 1_000), (), [])
+
+
 def _transactions(peer: BadPeer) -> Message:
     return Transactions(_signed(peer))
 
@@ -104,6 +125,13 @@ FLOODS: dict[type[Message], type[Flood]] = {
         (GetBlocks, "questions for final blocks", lambda _peer: GetBlocks(1, Height(1), BLOCKS_MAX)),
         (GetBranch, "questions for a branch that nobody has", lambda _peer: GetBranch(1, UNKNOWN)),
         (Blocks, "answers that nobody asked for, 256 KiB each", lambda _peer: Blocks(1, [bytes(1024), b""] * 256)),
+        (Part, "questions for a sign of life, cut into pieces", lambda _peer: Part(0, 200 * encode_frame(Ping(1)))),
+        (GetPeers, "questions for other peers", lambda _peer: GetPeers(PEERS_MAX, "")),
+        (Announcement, "names of transactions that there are not", lambda peer: Announcement(_names(peer))),
+        (GetTransactions, "questions for transactions that there are not", lambda peer: GetTransactions(_names(peer))),
+        (GetBlockTransactions, "questions for those of a block that there is not", lambda _peer: GetBlockTransactions(UNKNOWN, (0,))),
+        (BlockTransactions, "answers that nobody asked for, 64 KiB each", lambda _peer: BlockTransactions(UNKNOWN, [bytes(1024)] * 64)),
+        (CompactBlock, "a compact block of a stranger on a block that there is not, signed", _compact_block),
         (Transactions, f"{TRANSACTIONS} transactions of an account without funds, signed", _transactions),
         (BlockMessage, "a block of a stranger on a block that there is not, signed", _block),
         (BallotMessage, "a vote of a stranger, signed", _ballot),
@@ -111,6 +139,17 @@ FLOODS: dict[type[Message], type[Flood]] = {
     )
 }
 """By kind; a hello is none in the middle of a link and a goodbye ends it, so each of those can be said once."""
+
+
+class FloodPeers(
+    _flood(Peers, "answers about other peers that nobody asked for", lambda _peer: Peers([]))  # type: ignore[misc]
+):
+    """Each question has one answer, so one that comes unasked is a violation."""
+
+    ANSWERS = frozenset({Reason.PROTOCOL_VIOLATION})
+
+
+FLOODS[Peers] = FloodPeers
 
 ATTACKS = (
     *FLOODS.values(),

@@ -21,13 +21,17 @@ NO_SIGNATURE = Signature(bytes(SIGNATURE_BYTES))
 
 def block(signer: Signer, chain_id: ChainId, parent: Subject, *, transactions: Sequence[bytes] = (), is_signed: bool = True) -> bytes:
     """A block above `parent`, in the slot after it, by a key that is no delegate's."""
-    root = Hash(b"\x01" * 32) if transactions else ZERO_HASH
+    raw, signature = block_head(signer, chain_id, parent, root=Hash(b"\x01" * 32) if transactions else ZERO_HASH)
+    return encode_block(raw, signature if is_signed else NO_SIGNATURE, b"", transactions)
+
+
+def block_head(signer: Signer, chain_id: ChainId, parent: Subject, *, root: Hash = ZERO_HASH) -> tuple[bytes, Signature]:
+    """Its header and the signature on it."""
     header = Header(
         Height(parent.height + 1), Slot(parent.slot + 1), parent.block, signer.public_key, ZERO_HASH, root, ZERO_HASH, ZERO_HASH, ZERO_HASH
     )
     raw = encode_header(header)
-    signature = signer.sign(Domain.BLOCK, chain_id, raw) if is_signed else NO_SIGNATURE
-    return encode_block(raw, signature, b"", transactions)
+    return raw, signer.sign(Domain.BLOCK, chain_id, raw)
 
 
 def ballot(signer: Signer, chain_id: ChainId, kind: Kind, subject: Subject, *, is_signed: bool = True) -> Ballot:

@@ -1,4 +1,4 @@
-"""`delegate`: standing for election, coming back, leaving, and voting on the terms."""
+"""`delegate`: standing for election, pausing, coming back, leaving, and voting on the terms."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from p2pchain.chain.actions.delegate import ComeBack, RegisterDelegate, RetireDe
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.staking import COMMISSION_WHOLE
 from p2pchain.chain.types import ChainId
+from p2pchain.cli.administering import admin_client
 from p2pchain.cli.home_making import DELEGATE_KEY
-from p2pchain.cli.options import current_home
+from p2pchain.cli.options import current_home, home_option, json_option
 from p2pchain.cli.passphrases import load_key
 from p2pchain.cli.sending import SendOptions, send, send_options
+from p2pchain.cli.showing import show
 from p2pchain.cli.vote_change import vote_change
 from p2pchain.config import Home
 from p2pchain.keystore import Keystore
@@ -22,7 +24,7 @@ from p2pchain.keystore import Keystore
 
 @click.group()
 def delegate() -> None:
-    """Register and retire a delegate, say that it is back, vote on the terms."""
+    """Register, retire, pause and resume a delegate, say that it is back, vote on the terms."""
 
 
 delegate.add_command(vote_change)
@@ -60,3 +62,21 @@ def retire(**options: Unpack[SendOptions]) -> None:
 def come_back(**options: Unpack[SendOptions]) -> None:
     """Say that the delegate of --from is back, after it was demoted for missing its slots."""
     send(lambda _spec, _account: [ComeBack()], options)
+
+
+@delegate.command()
+@json_option
+@home_option
+def pause(*, as_json: bool) -> None:
+    """Leave the slots of this home's running node empty until `resume` or its end; it votes as before."""
+    with admin_client() as admin:
+        show(admin.set_production(paused=True), as_json=as_json)
+
+
+@delegate.command()
+@json_option
+@home_option
+def resume(*, as_json: bool) -> None:
+    """Fill the slots of this home's running node again."""
+    with admin_client() as admin:
+        show(admin.set_production(paused=False), as_json=as_json)

@@ -84,6 +84,11 @@ def current_node() -> str:
     return str(named) if named else api_url_of(current_config())
 
 
+def is_node_named() -> bool:
+    """Whether `--node` was given."""
+    return _NODE in click.get_current_context().meta
+
+
 def api_url_of(config: Config) -> str:
     """Where the API of this configuration is asked from its own machine."""
     if not config.api.enabled:

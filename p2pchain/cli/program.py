@@ -23,9 +23,11 @@ VERBS = {
     "delegates": Verb("p2pchain.cli.reads:delegates", "List the delegates by weight."),
     "schedule": Verb("p2pchain.cli.reads:schedule", "Show whose slots come next."),
     "params": Verb("p2pchain.cli.reads:params", "Show the parameters in force, and what delegates want to change."),
-    "peers": Verb("p2pchain.cli.reads:peers", "List the connected peers and the refused ones."),
+    "peers": Verb("p2pchain.cli.peers:peers", "List the connected peers and the refused ones; ban and unban."),
     "mempool": Verb("p2pchain.cli.reads:mempool", "Show the transactions that wait for a block."),
-    "delegate": Verb("p2pchain.cli.delegate:delegate", "Register and retire a delegate, say that it is back, vote on the terms."),
+    "delegate": Verb(
+        "p2pchain.cli.delegate:delegate", "Register, retire, pause and resume a delegate, say that it is back, vote on the terms."
+    ),
     "stake": Verb("p2pchain.cli.stake:stake", "Lock coins to a delegate."),
     "unstake": Verb("p2pchain.cli.stake:unstake", "Unlock coins from a delegate."),
     "claim": Verb("p2pchain.cli.stake:claim", "Claim the rewards of a stake."),

@@ -61,15 +61,6 @@ def params(at: str, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--book", "with_book", is_flag=True, help="List the address book instead: nodes that were told of or met.")
-@json_option
-@node_option
-def peers(*, with_book: bool, as_json: bool) -> None:
-    """List the connected peers and the refused ones."""
-    _ask(lambda client: client.address_book() if with_book else client.peers(), as_json=as_json)
-
-
-@click.command()
 @json_option
 @node_option
 def mempool(*, as_json: bool) -> None:

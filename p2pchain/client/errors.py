@@ -23,10 +23,17 @@ class NodeError(ClientError):
 class NodeUnreachableError(ClientError):
     """No answer from the node."""
 
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"no answer from the node at {url} ({reason}); start it with: p2pchain start, or name another with --node URL")
+    def __init__(self, url: str, reason: str, advice: str = "start it with: p2pchain start, or name another with --node URL") -> None:
+        super().__init__(f"no answer from the node at {url} ({reason}); {advice}")
         self.url = url
         self.reason = reason
+
+
+class SocketUnreachableError(NodeUnreachableError):
+    """No answer on the Unix socket in the node's home."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason, "the node must run, and only the user that it runs as may speak to it there")
 
 
 class NotInTimeError(ClientError):

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 
-from p2pchain.client.errors import NodeError, NodeUnreachableError
+from p2pchain.client.errors import NodeError, NodeUnreachableError, SocketUnreachableError
 
 
 class HttpDoor:
     """Requests to one node over kept connections; not for several threads at once."""
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    def __init__(self, url: str, timeout_s: float, *, socket: Path | None = None) -> None:
+        """`socket` is a Unix socket to speak over instead of TCP."""
+        self._socket = socket
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise NodeError("bad_url", f"found the node URL {url!r}, wanted http://HOST:PORT or https://HOST:PORT")
         # Loading the authorities for TLS costs a tenth of a second, which a plain URL need not pay.
         is_tls = parts.scheme == "https"
-        self._client = httpx2.Client(timeout=timeout_s, verify=is_tls, trust_env=is_tls)
+        transport = httpx2.HTTPTransport(verify=False, uds=str(socket)) if socket is not None else None
+        self._client = httpx2.Client(timeout=timeout_s, verify=is_tls, trust_env=is_tls, transport=transport)
 
     def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401 - JSON from elsewhere
         return _answer_of(self._response("GET", path, params=query))
 
     def post(self, path: str, content: bytes, content_type: str) -> Any:  # noqa: ANN401 - JSON from elsewhere
         return _answer_of(self._response("POST", path, content=content, headers={"content-type": content_type}))
+
+    def put(self, path: str, content: bytes, content_type: str) -> Any:  # noqa: ANN401 - JSON from elsewhere
+        return _answer_of(self._response("PUT", path, content=content, headers={"content-type": content_type}))
+
+    def delete(self, path: str) -> Any:  # noqa: ANN401 - JSON from elsewhere
+        return _answer_of(self._response("DELETE", path))
 
     def text(self, path: str) -> str:
         response = self._response("GET", path)
@@ -45,10 +55,17 @@ class HttpDoor:
         self._client.close()
 
     def _response(self, method: str, path: str, **arguments: Any) -> httpx2.Response:  # noqa: ANN401 - handed on to the library
+        if self._socket is not None and not self._socket.is_socket():
+            raise self._unreachable("there is no socket")  # the library would leave an open one behind
         try:
             return self._client.request(method, self.url + path, **arguments)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise NodeUnreachableError(self.url, str(error) or type(error).__name__) from None
+            raise self._unreachable(str(error) or type(error).__name__) from None
+
+    def _unreachable(self, reason: str) -> NodeUnreachableError:
+        if self._socket is None:
+            return NodeUnreachableError(self.url, reason)
+        return SocketUnreachableError(str(self._socket), reason)
 
 
 def _answer_of(response: httpx2.Response) -> Any:  # noqa: ANN401 - JSON from elsewhere

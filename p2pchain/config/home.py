@@ -4,9 +4,13 @@
 out of every backup and snapshot of the chain, because an old copy of it is worse than none.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+SOCKET_PATH_BYTES_MAX = 107
+"""`sun_path` has 108, the last of which is zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,27 @@ class Home:
     @property
     def data(self) -> Path:
         return self.path / "data"
+
+    @property
+    def bans(self) -> Path:
+        """Who is shut out and until when."""
+        return self.data / "bans.json"
+
+    @property
+    def admin_socket(self) -> Path:
+        """Where the operator of this machine talks to the running node; its folder is the owner's alone."""
+        return self.path / "run" / "admin.sock"
+
+    @property
+    def admin_socket_problem(self) -> str:
+        """Why there can be no such socket, in one line; empty where there can."""
+        size = len(os.fsencode(self.admin_socket))
+        if size <= SOCKET_PATH_BYTES_MAX:
+            return ""
+        return (
+            f"{self.admin_socket}: the path has {size} bytes, a Unix socket takes at most {SOCKET_PATH_BYTES_MAX}:"
+            " give the home a shorter path, or reach it by a symbolic link"
+        )
 
     @property
     def signing(self) -> Path:

@@ -27,6 +27,8 @@ _LASTING_S = 10.0
 """A connection that held this long was a good one."""
 _FORGIVABLE = frozenset({None, Reason.SHUTTING_DOWN, Reason.ALREADY_CONNECTED, Reason.TIMEOUT})
 """After any other reason the same will happen again: the next attempt waits the longest pause."""
+_BANNED_S = 60.0
+"""A node that has banned us is asked again about once a minute: its operator may lift it, and it is not given up."""
 _RESOLVERS_MAX = 4
 """Threads that may wait for a name to be resolved."""
 
@@ -43,14 +45,18 @@ class Dialler:
         enter: Enter,
         find: Callable[[bytes], Session | None],
         is_connected: Callable[[], bool],
+        is_banned: Callable[[bytes], bool],
         random: Random,
         logger: FilteringBoundLogger,
     ) -> None:
-        """`enter` starts the session of a fresh stream; `find` gives the living session with a node key; `is_connected` is with anybody."""
+        """`enter` starts the session of a fresh stream; `find` gives the living session with a node key; `is_connected` is with anybody;
+        who `is_banned` is not dialled.
+        """
         self._settings = settings
         self._enter = enter
         self._find = find
         self._is_connected = is_connected
+        self._is_banned = is_banned
         self._random = random
         self._logger = logger
         self._resolving = trio.CapacityLimiter(_RESOLVERS_MAX)
@@ -106,6 +112,8 @@ class Dialler:
             if present is not None:
                 await present.ended.wait()
                 backoff.restart()
+            elif node_key is not None and self._is_banned(node_key):
+                backoff.raise_to_cap()
             elif self._must_rest(rests_until_s):
                 pass
             elif is_wanted() and (session := await self._dial(address, came_from)) is not None:
@@ -117,6 +125,8 @@ class Dialler:
                 _adjust(backoff, session)
                 if reason == Reason.SEED_ONLY:
                     rests_until_s = trio.current_time() + self._settings.tempo.seed_ms / 1000
+                elif reason == Reason.BANNED:
+                    rests_until_s = trio.current_time() + _BANNED_S * self._random.uniform(0.5, 1.0)
             await trio.sleep(backoff.next_ms() / 1000)
 
     async def _follow_name(self, seed: str) -> None:
@@ -125,6 +135,7 @@ class Dialler:
         backoff = Backoff(self._settings.backoff_max_ms, self._random)
         listed: set[str] = set()
         dialled: set[str] = set()
+        rests_until_s = float("-inf")
 
         async def dial(host: str) -> None:
             address = str(PeerAddress(node_key, endpoint._replace(host=host)))
@@ -136,13 +147,13 @@ class Dialler:
 
         async with trio.open_nursery() as nursery:
             while True:
-                if self.has_room() and (found := await self._resolve(seed)):
+                if self.has_room() and not self._must_rest(rests_until_s) and (found := await self._resolve(seed)):
                     listed.clear()
                     listed.update(self._random.sample(found, min(len(found), SEED_HOSTS_MAX)))
                     for host in sorted(listed - dialled)[: SEED_HOSTS_MAX - len(dialled)]:
                         dialled.add(host)
                         nursery.start_soon(dial, host)
-                    await trio.sleep(self._settings.tempo.seed_ms / 1000)
+                    rests_until_s = trio.current_time() + self._settings.tempo.seed_ms / 1000
                 await trio.sleep(backoff.next_ms() / 1000)
 
     async def _resolve(self, seed: str) -> list[str]:
@@ -155,7 +166,7 @@ class Dialler:
         return found
 
     def _must_rest(self, until_s: float) -> bool:
-        """A seed gave its addresses and hung up: leave it alone for a while, unless there is nobody else."""
+        """A seed has given what it can, its addresses or those of its name: leave it alone for a while, unless there is nobody else."""
         return trio.current_time() < until_s and (self._settings.seed_only or self._is_connected())
 
     async def _dial(self, address: str, came_from: str) -> Session | None:

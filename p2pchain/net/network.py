@@ -14,7 +14,11 @@ from random import Random
 import trio
 from structlog.typing import FilteringBoundLogger
 
+from p2pchain.chain.consequences import Consequence
 from p2pchain.net.announcing import Announcement
+from p2pchain.net.ban_list import BanList
+from p2pchain.net.bans import Kind as BanKind
+from p2pchain.net.bans import describe_ban
 from p2pchain.net.book.listing import list_book
 from p2pchain.net.connect import is_address, resolve
 from p2pchain.net.dial import Dialler
@@ -26,7 +30,7 @@ from p2pchain.net.lanes import lane_of
 from p2pchain.net.link import Link, decide_late
 from p2pchain.net.listen import listening_endpoint, open_listeners
 from p2pchain.net.lobby import Lobby
-from p2pchain.net.log_budget import LogBudget
+from p2pchain.net.log_budget import Line, LogBudget
 from p2pchain.net.meter import Kind
 from p2pchain.net.outbound import Outbound
 from p2pchain.net.refusals import Refusals, reason_name
@@ -35,8 +39,8 @@ from p2pchain.net.roster import Roster
 from p2pchain.net.session import Ends, Session, printable
 from p2pchain.net.settings import GOODBYE_S, LEAVE_S, NetworkSettings
 from p2pchain.node.events import Peer
-from p2pchain.node.ports import BookView, Inlet, PeerRefusal, PeerView
-from p2pchain.wire.errors import Reason
+from p2pchain.node.ports import BookView, Inlet, PeerCounts, PeerRefusal, PeerView
+from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.handshake import Handshake
 from p2pchain.wire.messages import Hello, Message
@@ -55,6 +59,7 @@ class PeerNetwork:
         clock: Callable[[], int],
         random: Random,
         logger: FilteringBoundLogger,
+        bans: BanList,
         book_file: BookFile | None = None,
     ) -> None:
         """`clock` gives Unix time in ms, for people and records; `random` is for jitter and for whom to dial."""
@@ -66,9 +71,16 @@ class PeerNetwork:
         chain_id = settings.credentials.chain_id
         self._roster = Roster(settings.credentials.node_key, room)
         self._refusals = Refusals()
-        self._log_budget = LogBudget()
+        self._lines = LogBudget()
+        self.bans = bans
         self._dialler = Dialler(
-            settings, enter=self._enter, find=self._roster.find, is_connected=self._is_connected, random=random, logger=logger
+            settings,
+            enter=self._enter,
+            find=self._roster.find,
+            is_connected=self._is_connected,
+            is_banned=bans.is_banned,
+            random=random,
+            logger=logger,
         )
         self.book = open_book(book_file, chain_id, logger)
         self._announcement = Announcement(
@@ -99,10 +111,10 @@ class PeerNetwork:
             if peer not in but and not session.is_visit:
                 session.post(frame, lane)
 
-    def disconnect(self, peer: Peer, reason: Reason, text: str) -> None:
+    def disconnect(self, peer: Peer, reason: Reason, text: str, consequence: Consequence) -> None:
         session = self._roster.get(peer)
         if session is not None:
-            session.end(reason, text)
+            session.end(reason, text, consequence)
 
     def peers(self) -> Sequence[PeerView]:
         return [_view(peer, session) for peer, session in self._roster.items() if session.ending is None]
@@ -114,6 +126,11 @@ class PeerNetwork:
         """The book's sizes and so many of its entries."""
         announced = [str(Endpoint(*each)) for each in self._announcement.endpoints()]
         return list_book(self.book, announced, limit)
+
+    def peer_counts(self) -> PeerCounts:
+        listed = self.bans.listed()
+        cooling = sum(ban.kind is BanKind.ADDRESS for ban in listed)
+        return PeerCounts(self._refusals.by_us, self._refusals.by_peers, self.bans.put, len(listed) - cooling, cooling)
 
     @property
     def listen_address(self) -> str:
@@ -131,10 +148,12 @@ class PeerNetwork:
             self._announcement.listen(self._endpoint)
             async with trio.open_nursery() as nursery:
                 self._room = await nursery.start(self._keep_room)
+                nursery.start_soon(self.bans.run)
                 await self._open_doors(listeners, task_status)
         finally:
             for listener in listeners:
                 listener.socket.close()
+            await self.bans.close()
 
     async def _open_doors(self, listeners: list[trio.SocketListener], task_status: trio.TaskStatus[str]) -> None:
         try:
@@ -192,9 +211,8 @@ class PeerNetwork:
         """A connection came in."""
         if self._closing.is_set():
             return
-        try:
-            host = socket_endpoint(stream.socket.getpeername()).host
-        except OSError:
+        host = _host_of(stream)
+        if host is None:
             return  # gone before it was looked at
         session = self._new_session(stream, host, outbound=False, came_from="inbound")
         displaced = self._lobby.enter(session, host)
@@ -227,6 +245,8 @@ class PeerNetwork:
             came_from=came_from,
             is_visit=settings.seed_only,
             exchange_ms=settings.tempo.exchange_ms,
+            vet=self._vet,
+            concluded=self._judge,
         )
         session.tell_slowed = self._tell_slowed
         self._sessions.add(session)
@@ -245,6 +265,33 @@ class PeerNetwork:
             self._roster.leave(session)
         self._take_note(session)
 
+    def _vet(self, newcomer: Session) -> None:
+        """Who it is, is proven; nothing that it says is read before this."""
+        assert newcomer.node_key is not None
+        look = self.bans.of_link if newcomer.outbound else self.bans.of_newcomer
+        ban = look(newcomer.node_key, newcomer.host)
+        if ban is not None:
+            raise ConnectionRefused(Reason.BANNED, describe_ban(ban, self._clock()))
+
+    def _judge(self, session: Session) -> None:
+        """A connection is about to end: what follows holds at once, also for the other connections of its node."""
+        assert session.ending is not None
+        if session.node_key is None:
+            return  # nobody is blamed who has proven nothing
+        came_from = "" if session.outbound else session.host
+        ban = self.bans.punish(session.node_key, came_from, session.consequence, session.ending.text)
+        if ban is not None:
+            self.end_banned()
+
+    def end_banned(self) -> None:
+        """Say goodbye to everybody who is banned and connected."""
+        for session in list(self._sessions):
+            if session.node_key is None or session.ending is not None:
+                continue
+            ban = self.bans.of_link(session.node_key, session.host)
+            if ban is not None:
+                session.end(Reason.BANNED, describe_ban(ban, self._clock()))
+
     async def _admit(self, newcomer: Session) -> None:
         replaced = await self._roster.admit(newcomer)
         if replaced is not None:
@@ -252,12 +299,7 @@ class PeerNetwork:
         self._lobby.leave(newcomer)
         newcomer.connected_ms = self._clock()
         self._exchange.greet(newcomer)
-        self._tell("peer connected", address=newcomer.address, node=_node_id(newcomer), outbound=newcomer.outbound)
-
-    def _tell(self, event: str, **fields: object) -> None:
-        """At a bounded rate: these are what strangers can do as often as they like."""
-        log = self._logger.info if self._log_budget.take(trio.current_time()) else self._logger.debug
-        log(event, **fields)
+        self._tell("peer connected", newcomer, outbound=newcomer.outbound)
 
     def _tell_slowed(self, session: Session, kind: Kind) -> None:
         """Once a connection and kind, so that a flood fills no disk."""
@@ -266,14 +308,33 @@ class PeerNetwork:
     def _take_note(self, session: Session) -> None:
         assert session.ending is not None
         reason, text, by_us = session.ending
-        if session.peer is not None:
-            self._tell("peer disconnected", address=session.address, node=_node_id(session), why=text, by_us=by_us)
         if reason is None or reason in _QUIET or (reason == Reason.SELF and not session.outbound):
-            return  # of a connection to ourselves the dialling end is told of
+            # of a connection to ourselves the dialling end is told of
+            if session.peer is not None:
+                self._tell("peer disconnected", session, why=text, by_us=by_us)
+            return
         name = reason_name(reason)
-        refusal = PeerRefusal(session.address, _node_id(session), name, text, self._clock(), 1)
-        log = self._logger.warning if self._refusals.note(refusal) else self._logger.debug
-        log("peer refused", address=session.address, node=_node_id(session), reason=name, why=text, by_us=by_us)
+        self._refusals.note(PeerRefusal(session.address, _node_id(session), name, text, self._clock(), 1), by_us=by_us)
+        line = self._lines.take((name, session.address if session.outbound else session.host), trio.current_time())
+        fields = {"reason": name, "why": text, "by_us": by_us, "consequence": str(session.consequence)}
+        self._write(line, self._logger.warning, "peer refused", session, **fields)
+
+    def _tell(self, event: str, session: Session, **fields: object) -> None:
+        """An ordinary event in the life of a peer."""
+        line = self._lines.take((event, _node_id(session)), trio.current_time())
+        self._write(line, self._logger.info, event, session, **fields)
+
+    def _write(self, line: Line | None, log: Callable[..., object], event: str, session: Session, **fields: object) -> None:
+        """What is beyond the budget is told to those alone who want to see everything."""
+        told = fields if line is None else fields | line.fields()
+        (self._logger.debug if line is None else log)(event, address=session.address, node=_node_id(session), **told)
+
+
+def _host_of(stream: trio.SocketStream) -> str | None:
+    try:
+        return socket_endpoint(stream.socket.getpeername()).host
+    except OSError:
+        return None
 
 
 def _ends_of(stream: trio.SocketStream) -> Ends:

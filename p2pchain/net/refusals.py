@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from p2pchain.node.ports import PeerRefusal
 from p2pchain.wire.errors import Reason
 
 REFUSALS_MAX = 64
 """More than the peers a node talks to by default; a flood of others pushes out the oldest and costs nothing more."""
+
+
+OTHER = "other"
+"""Counts what is of a later version: a peer may choose among 256 numbers."""
 
 
 def reason_name(number: int) -> str:
@@ -18,21 +24,32 @@ def reason_name(number: int) -> str:
 
 
 class Refusals:
-    """At most `REFUSALS_MAX` of them, one for each address and reason, the newest last."""
+    """At most `REFUSALS_MAX` of them, one for each address and reason, the newest last; and how many there were in all."""
 
-    __slots__ = ("_noted",)
+    __slots__ = ("_by_peers", "_by_us", "_noted")
 
     def __init__(self) -> None:
         self._noted: dict[tuple[str, str], PeerRefusal] = {}
+        self._by_us = {reason.name.lower(): 0 for reason in Reason}
+        self._by_peers = self._by_us | {OTHER: 0}
 
-    def note(self, refusal: PeerRefusal) -> bool:
-        """Whether this address was not in the list for this reason; `times` is counted here."""
+    @property
+    def by_us(self) -> Mapping[str, int]:
+        return dict(self._by_us)
+
+    @property
+    def by_peers(self) -> Mapping[str, int]:
+        return dict(self._by_peers)
+
+    def note(self, refusal: PeerRefusal, *, by_us: bool) -> None:
+        """`times` is counted here."""
+        counts = self._by_us if by_us else self._by_peers
+        counts[refusal.reason if refusal.reason in counts else OTHER] += 1
         key = (refusal.address, refusal.reason)
         earlier = self._noted.pop(key, None)
         self._noted[key] = refusal._replace(times=earlier.times + 1 if earlier else 1)
         if len(self._noted) > REFUSALS_MAX:
             del self._noted[next(iter(self._noted))]
-        return earlier is None
 
     def listed(self) -> list[PeerRefusal]:
         return list(self._noted.values())

@@ -72,5 +72,11 @@ class Room:
     def _all_allowed(settings: NetworkSettings) -> frozenset[bytes]:
         """Whoever is named anywhere by its key is meant to come."""
         return frozenset(
-            (*settings.allowed_peers, *settings.delegate_peers, *settings.unconditional_peers, *settings.private_peers, *settings.named())
+            (
+                *settings.allowed_peers,
+                *settings.delegate_peers,
+                *settings.unconditional_peers,
+                *settings.private_peers,
+                *settings.named_keys,
+            )
         )

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 import trio
 
+from p2pchain.chain.consequences import Consequence
 from p2pchain.net.endpoint import Endpoint
 from p2pchain.net.errors import LinkLost
 from p2pchain.net.groups import NOWHERE, Group, group_of_host
@@ -84,7 +85,10 @@ class Session:
         came_from: str = "",
         is_visit: bool = False,
         exchange_ms: int = 3_000,
+        vet: Callable[[Session], None] = lambda _session: None,
+        concluded: Callable[[Session], None] = lambda _session: None,
     ) -> None:
+        """`vet` raises `ConnectionRefused` for whom the handshake has identified; `concluded` is told once, when `ending` is there."""
         self.link = link
         self.ends = ends
         self.group: Group = group_of_host(ends.far) if ends.far else NOWHERE
@@ -95,6 +99,10 @@ class Session:
         self.talk = Talk(exchange_ms / 1000)
         self._discovery = discovery
         self._origin = address
+        self.host = ends.far
+        """The address of the other end without its port, as the socket tells it."""
+        self._vet = vet
+        self._concluded = concluded
         self.outbound = outbound
         self.peer: Peer | None = None
         """Set when the connection is admitted."""
@@ -102,6 +110,8 @@ class Session:
         """Trio's time when the node had been told of it."""
         self.connected_ms = 0
         self.ending: Ending | None = None
+        self.consequence = Consequence.NOBODY
+        """What the ending means for the other end."""
         self.ended = trio.Event()
         self._connection = Connection(hello)
         self._secure = SecureConnection(handshake, self._connection)
@@ -146,9 +156,10 @@ class Session:
         if self.ending is None and not self._outbox.put(frame, lane) and lane is not Lane.TRANSACTIONS:
             self.end(Reason.TOO_SLOW, f"{self._outbox.size} bytes are waiting to be read")
 
-    def end(self, reason: Reason, text: str, *, before: Message | None = None) -> None:
+    def end(self, reason: Reason, text: str, consequence: Consequence = Consequence.NOBODY, *, before: Message | None = None) -> None:
         """Say goodbye and close, soon; nothing else is sent any more but what comes right `before` it."""
         if self.ending is None:
+            self.consequence = consequence
             self._conclude(reason, text, by_us=True)
             self._parted_s = trio.current_time() + GOODBYE_S
             self._writing.deadline = self._parted_s
@@ -191,6 +202,7 @@ class Session:
         try:
             with trio.fail_after(HANDSHAKE_S):
                 await self._become_secure()
+                self._vet(self)
                 if self._discovery is not None:
                     self._discovery.vet(self)
                 if self.outbound:
@@ -250,7 +262,7 @@ class Session:
             except LinkLost as lost:
                 self._conclude(None, str(lost), by_us=False)
             except ConnectionRefused as refusal:
-                self.end(refusal.reason, refusal.message)
+                self.end(refusal.reason, refusal.message, refusal.consequence)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 # of the inlet: the loop is gone, which ends the process and is told by the loop's own error
                 self._conclude(None, "the node is stopping", by_us=False)
@@ -362,6 +374,7 @@ class Session:
             self.ending = Ending(reason, text, by_us)
             self._life_sign.set()
             self._hearing.cancel()
+            self._concluded(self)
 
 
 def make_goodbye(reason: Reason, text: str) -> Goodbye:

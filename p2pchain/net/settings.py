@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from p2pchain.chain.crypto import Signer
+from p2pchain.net.endpoint import parse_peer
 from p2pchain.wire.channel import CONTENT_BYTES_MAX
 from p2pchain.wire.handshake import Credentials
 
@@ -98,7 +99,8 @@ class NetworkSettings:
     """If any: nobody else is let in or dialled."""
     tempo: Tempo = Tempo()
 
-    def named(self) -> tuple[bytes, ...]:
-        """The keys that the addresses of this configuration name."""
-        keys = (address.rpartition("@")[0] for address in (*self.seeds, *self.persistent_peers))
-        return tuple(bytes.fromhex(key) for key in keys if key)
+    @property
+    def named_keys(self) -> frozenset[bytes]:
+        """Nodes that the operator named by their keys."""
+        found = {parse_peer(address).node_key for address in (*self.persistent_peers, *self.seeds)}
+        return frozenset(key for key in found if key is not None)

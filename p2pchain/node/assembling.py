@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from p2pchain.chain.block import Block
 from p2pchain.chain.compact import CompactForm, short_id, short_ids, split_short_ids
+from p2pchain.chain.consequences import Consequence
 from p2pchain.chain.errors import Invalid
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import BlockId
@@ -259,7 +260,7 @@ class Assembling:
     def _refuse(self, peer: Peer, block: BlockId, text: str) -> None:
         self.leave(peer)
         self._core.note("warning", "compact_block_refused", peer=peer, block=block, reason=text)
-        self._core.out(Disconnect(peer, Reason.INVALID_DATA, f"compact block {block.hex()}: {text}"[:200]))
+        self._core.out(Disconnect(peer, Reason.INVALID_DATA, f"compact block {block.hex()}: {text}"[:200], Consequence.VIOLATION))
 
 
 def _begin(form: CompactForm) -> Claim:

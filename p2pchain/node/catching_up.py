@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from p2pchain.chain.block import Block
+from p2pchain.chain.consequences import Consequence
 from p2pchain.chain.errors import Invalid, NotYet
 from p2pchain.chain.types import BlockId
 from p2pchain.node import events
@@ -70,9 +71,10 @@ class CatchingUp:
         return True
 
     def _refuse_answer(self, answer: Answered, block: Block, text: str) -> None:
+        """Nobody is banned for it: a network that was recovered without us gives just such blocks, and is right."""
         self._sync.fail(answer.peer)
-        self._core.note("warning", "answer_refused", peer=answer.peer, height=block.header.height, reason=text)
-        self._core.out(Disconnect(answer.peer, Reason.INVALID_DATA, text[:200]))
+        told = f"block {block.header.height} of an answer: {text}"[:200]
+        self._core.out(Disconnect(answer.peer, Reason.INVALID_DATA, told, Consequence.VIOLATION))
 
     def _import_branch(self, answer: Answered, tip: BlockId) -> None:
         """Unfinal blocks up to a head that a peer knows: each enters like a new one, and may be voted for if it is current.

@@ -13,6 +13,7 @@ from enum import StrEnum, unique
 from typing import NamedTuple, TypeAlias
 
 from p2pchain.chain.block import Block
+from p2pchain.chain.consequences import Consequence
 from p2pchain.chain.errors import Code, Evidence
 from p2pchain.chain.evidence import Offence
 from p2pchain.chain.outcomes import Failure
@@ -96,6 +97,7 @@ class Disconnect(NamedTuple):
     peer: Peer
     reason: Reason
     text: str
+    consequence: Consequence
 
 
 class SubmitResult(NamedTuple):

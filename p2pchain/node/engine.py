@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple, assert_never
 
-from p2pchain.chain.block import Block
+from p2pchain.chain.block import Block, Envelope
+from p2pchain.chain.consequences import consequence_by_state
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.mempool import Limits, Mempool
 from p2pchain.chain.params import ChainSpec
@@ -196,6 +197,7 @@ class Engine:
             case events.TransactionsRequested():
                 self.gossip.answer(event.peer, event.names)
             case events.CompactBlockReceived():
+                self._header_came(event.block.value.envelope)
                 self.relaying.compact_block_came(event)
             case events.BlockTransactionsRequested():
                 self.relaying.answer(event)
@@ -302,14 +304,18 @@ class Engine:
     # --- blocks and certificates
 
     def _block_received(self, peer: Peer | None, block: Block, *, asked: bool = False) -> None:
-        self.consensus.witness.see_block(block)
-        self.misses.came(block)
+        self._header_came(block)
         try:
             self._import(peer, block, asked=asked)
         except NotYet as refusal:
             self._keep_waiting(peer, block, refusal)
         except Invalid as refusal:
             self._refuse_block(peer, block, refusal)
+
+    def _header_came(self, block: Block | Envelope) -> None:
+        """Signed by its producer: also a block too late to be put together can convict, or tell why a slot was missed."""
+        self.consensus.witness.see_block(block)
+        self.misses.came(block)
 
     def _import(self, peer: Peer | None, block: Block, *, asked: bool) -> None:
         node = self.importer.add(block, executed=takes(self.producer.built, block), asked=asked)
@@ -357,11 +363,11 @@ class Engine:
                     self._block_received(peer, block)
                     moved = item not in self._waiting
 
-    def _refuse_block(self, peer: Peer | None, block: Block, refusal: Refusal) -> None:
+    def _refuse_block(self, peer: Peer | None, block: Block, refusal: Invalid) -> None:
         self.misses.refused(block, refusal.code)
         assert peer is not None, f"our own block {block.header.height} was refused: {refusal}"
-        self.core.note("warning", "block_refused", peer=peer, height=block.header.height, slot=block.header.slot, reason=str(refusal))
-        self.core.out(Disconnect(peer, Reason.INVALID_DATA, f"block {block.id.hex()}: {refusal}"[:200]))
+        text = f"block {block.header.height} of slot {block.header.slot}, {block.id.hex()}: {refusal}"[:200]
+        self.core.out(Disconnect(peer, Reason.INVALID_DATA, text, consequence_by_state(refusal)))
 
     def _certificate_received(self, peer: Peer, certificate: Certificate) -> None:
         if self.consensus.accept_certificate(certificate):

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias, TypeVar, assert_never
 
 from p2pchain.chain.block import Block, Envelope, Parts, decode_envelope, decode_parts, header_check
 from p2pchain.chain.compact import CompactForm
+from p2pchain.chain.consequences import Consequence, consequence_by_state, consequence_of
 from p2pchain.chain.crypto import SignatureCheck, Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.transaction import Transaction, decode_transaction, signature_checks, transaction_id
@@ -73,10 +74,19 @@ class Intake:
         """The event in a message; None where there is nothing to do.  `Invalid` where it is malformed."""
         try:
             return self._open(peer, message)
-        except Invalid:
-            if self._core.is_outgrown or (isinstance(message, _GOSSIP) and self._is_ahead(peer)):
+        except Invalid as refusal:
+            if self._core.is_outgrown or (isinstance(message, _GOSSIP) and self._may_be_right(peer, refusal)):
                 return None
             raise
+
+    def _may_be_right(self, peer: Peer, refusal: Invalid) -> bool:
+        """Whether by another version of the rules: then there is nothing to do, and nothing to hold against its sender."""
+        return consequence_of(refusal) is Consequence.NOBODY or self._is_ahead(peer)
+
+    def consequence(self, peer: Peer, message: Message, refusal: Invalid) -> Consequence:
+        """For the sender of a refused message: of who is ahead of this node nothing new can be proven, as above."""
+        judge = consequence_by_state if isinstance(message, _GOSSIP) and self._is_ahead(peer) else consequence_of
+        return judge(refusal)
 
     def _is_ahead(self, peer: Peer) -> bool:
         """Whether a peer claims final blocks that are missing here: between them and these a new version may lie."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from p2pchain.chain.block import Block
+from p2pchain.chain.block import Block, Envelope
 from p2pchain.chain.tree import Node
 from p2pchain.node.consensus import Consensus
 from p2pchain.node.core import Core
@@ -55,7 +55,7 @@ class Misses:
         self._final: set[int] = set()
         self.latest: deque[SlotMissed] = deque(maxlen=MISSES_MAX)
 
-    def came(self, block: Block) -> None:
+    def came(self, block: Block | Envelope) -> None:
         """A block with a good signature, whatever becomes of it."""
         if self._is_recent(block):
             self._arrived.setdefault((block.header.slot, block.header.producer), self._core.now_ms)
@@ -64,7 +64,7 @@ class Misses:
         if self._is_recent(block):
             self._refused.setdefault((block.header.slot, block.header.producer), code)
 
-    def _is_recent(self, block: Block) -> bool:
+    def _is_recent(self, block: Block | Envelope) -> bool:
         """Bounds what is kept to a few slots of those who may sign at all; whether the slot was their own is seen at the end."""
         now, header = self._core.slot, block.header
         return now - _DUE_MAX <= header.slot <= now + 1 and header.producer in self._consensus.known_voters()

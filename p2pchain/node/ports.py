@@ -6,9 +6,10 @@ The edges never see one another, only these.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from p2pchain.chain.consequences import Consequence
 from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId, TransactionId
@@ -97,6 +98,54 @@ class PeerRefusal(NamedTuple):
     times: int
 
 
+class PeerCounts(NamedTuple):
+    """What became of connections since the network began, and who is shut out now."""
+
+    refused_by_us: Mapping[str, int]
+    """By reason; all of them are there, zeros too."""
+    refused_by_peers: Mapping[str, int]
+    """By the reason that they gave; `other` where it is of no version that this node knows."""
+    bans: int
+    """Put on a node key for a lie."""
+    banned: int
+    """Node keys that are banned now."""
+    cooling: int
+    """Addresses that must wait now, because several banned keys came from them."""
+
+
+class BanView(NamedTuple):
+    """Somebody who is shut out, for people."""
+
+    who: str
+    """A node key in hex, or an address."""
+    kind: str
+    """`lie`, `violation`, `by_hand` or `address`."""
+    since_ms: int
+    until_ms: int
+    strikes: int
+    why: str
+    address: str
+    """Where the key was met; empty where it was not."""
+
+
+class BadPeerError(Exception):
+    """What an operator named is no peer that can be banned; one line."""
+
+
+class Gate(Protocol):
+    """Who is let in: for the operator alone."""
+
+    def banned(self) -> Sequence[BanView]: ...
+
+    async def ban(self, who: str, duration_ms: int, why: str) -> BanView:
+        """A node key in hex or an address; on disk when it returns.  `BadPeerError` where it is neither."""
+        ...
+
+    async def unban(self, who: str) -> bool:
+        """Whether there was anything to lift; on disk when it returns.  `BadPeerError` as above."""
+        ...
+
+
 class Network(Protocol):
     """What the loop calls; nothing here ever waits.  A peer whose outbox is full is disconnected."""
 
@@ -104,11 +153,13 @@ class Network(Protocol):
 
     def broadcast(self, message: Message, but: Collection[Peer]) -> None: ...
 
-    def disconnect(self, peer: Peer, reason: Reason, text: str) -> None: ...
+    def disconnect(self, peer: Peer, reason: Reason, text: str, consequence: Consequence) -> None: ...
 
     def peers(self) -> Sequence[PeerView]: ...
 
     def refusals(self) -> Sequence[PeerRefusal]: ...
+
+    def peer_counts(self) -> PeerCounts: ...
 
 
 class UnfinalBlock(NamedTuple):

@@ -40,7 +40,7 @@ from p2pchain.chain.votes import Subject, decode_certificate
 from p2pchain.node.condition import clock_offset_ms, describe_condition
 from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
-from p2pchain.node.ports import BookView, FinalBlock, Network, PeerRefusal, PeerView, Store
+from p2pchain.node.ports import BookView, FinalBlock, Network, PeerCounts, PeerRefusal, PeerView, Store
 from p2pchain.node.trial import Trial, try_out
 from p2pchain.node.views import (
     AccountView,
@@ -236,6 +236,9 @@ class Queries:
 
     def refusals(self) -> list[PeerRefusal]:
         return list(self._network.refusals())
+
+    def peer_counts(self) -> PeerCounts:
+        return self._network.peer_counts()
 
     def _view(self, at: At) -> tuple[View, Subject]:
         core = self._core

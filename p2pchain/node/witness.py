@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from p2pchain.chain.block import Block
+from p2pchain.chain.block import Block, Envelope
 from p2pchain.chain.evidence import Signed, SignedHeader, offence_of
 from p2pchain.chain.types import PublicKey
 from p2pchain.chain.votes import Ballot, Certificate
@@ -23,7 +23,8 @@ class Witness:
         self._core = core
         self._known_voters = known_voters
 
-    def see_block(self, block: Block) -> None:
+    def see_block(self, block: Block | Envelope) -> None:
+        """Whose header was verified, whether its transactions are here or not."""
         header = block.header
         if header.producer in self._known_voters():
             self._hear(header.slot, SignedHeader(header.producer, header.slot, block.header_raw, block.signature))

@@ -121,7 +121,8 @@ class NodeLoop:
                 return
             event = opened.finish(await self._verifier.verify(opened.checks))
         except Invalid as refusal:
-            raise ConnectionRefused(Reason.INVALID_DATA, f"{type(message).__name__}: {refusal}"[:200]) from None
+            text = f"{type(message).__name__}: {refusal}"[:200]
+            raise ConnectionRefused(Reason.INVALID_DATA, text, self.intake.consequence(peer, message, refusal)) from None
         await self._send.send(event)
 
     async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]:
@@ -177,7 +178,7 @@ class NodeLoop:
             try:
                 await self._open(peer, message)
             except ConnectionRefused as refused:
-                self._edges.network.disconnect(peer, refused.reason, refused.message)
+                self._edges.network.disconnect(peer, refused.reason, refused.message, refused.consequence)
 
     async def restore_pool(self) -> None:
         """Bring back what waited when the process ended; what no longer holds is dropped with its reason."""
@@ -262,7 +263,7 @@ class NodeLoop:
             case todo.Broadcast():
                 network.broadcast(outgoing.message, outgoing.but)
             case todo.Disconnect():
-                network.disconnect(outgoing.peer, outgoing.reason, outgoing.text)
+                network.disconnect(outgoing.peer, outgoing.reason, outgoing.text, outgoing.consequence)
             case todo.SendFinalBlocks():
                 found = self._edges.store.final_range(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
                 items = [part for block in found for part in (block.raw, block.certificate)]

@@ -27,6 +27,7 @@ MARKERS: dict[str, str] = {
     "pool_full": "a mempool refused a transaction because it was full",
     "contradiction_seen": "an honest node saw two contradicting ballots",
     "liar_disconnected": "an honest node closed its connection to a dishonest one",
+    "liar_banned": "an honest node found a lie of a dishonest one that costs a ban",
     "final_in_own_slot": "a block was final within its own slot",
     "block_fell_away": "a stored block fell away",
     **{byzantine_marker(name): f"a delegate acted as `{name}` says" for name in STRATEGIES},

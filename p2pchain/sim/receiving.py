@@ -52,9 +52,10 @@ class Receiving:
             opened = self._process.intake.open(Peer(connection.number), message)
             return None if opened is None else opened.finish(shared.memo.verify(opened.checks))
         except Invalid as refusal:
-            self._process.sending.refuse(connection, Reason.INVALID_DATA, str(refusal))
+            consequence = self._process.intake.consequence(Peer(connection.number), message, refusal)
+            self._process.sending.refuse(connection, Reason.INVALID_DATA, str(refusal), consequence)
         except ConnectionRefused as refusal:
-            self._process.sending.refuse(connection, refusal.reason, refusal.message)
+            self._process.sending.refuse(connection, refusal.reason, refusal.message, refusal.consequence)
         return None
 
     def open_submission(self, submission: Submission) -> Event:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from p2pchain.chain.consequences import Consequence
 from p2pchain.node import effects as e
 from p2pchain.sim.lane import Connection
 from p2pchain.sim.shared import Shared
@@ -40,7 +41,7 @@ class Sending:
                 self._emit([connections[outgoing.peer]] if outgoing.peer in connections else [], Blocks(outgoing.request, items))
             case e.Disconnect():
                 if outgoing.peer in connections:
-                    self.refuse(connections[outgoing.peer], outgoing.reason, outgoing.text)
+                    self.refuse(connections[outgoing.peer], outgoing.reason, outgoing.text, outgoing.consequence)
 
     def speak(self, target: int, frame: bytes) -> None:
         """What a strategy says on its own, to whoever is connected."""
@@ -48,9 +49,9 @@ class Sending:
         if connection is not None:
             self._transmit(connection, frame)
 
-    def refuse(self, connection: Connection, reason: Reason, text: str) -> None:
+    def refuse(self, connection: Connection, reason: Reason, text: str, consequence: Consequence) -> None:
         """End a connection because of what came over it."""
-        self._shared.watch.refused(self._process, connection.other(self._number), f"{reason.name.lower()}: {text}")
+        self._shared.watch.refused(self._process, connection.other(self._number), f"{reason.name.lower()}: {text}", consequence)
         self._shared.links.close(connection)
 
     def _emit(self, connections: list[Connection], message: Message) -> None:

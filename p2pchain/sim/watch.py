@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from p2pchain.chain.block import decode_header
+from p2pchain.chain.consequences import Consequence
 from p2pchain.chain.errors import Code
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.schedule import quorum
@@ -111,13 +112,16 @@ class Watch:
         if process.is_honest:
             self.report(process.number, [("S11", text)])
 
-    def refused(self, process: Process, other: int, text: str) -> None:
-        """A process closed its connection to another because of what it sent."""
+    def refused(self, process: Process, other: int, text: str, consequence: Consequence) -> None:
+        """A process closed its connection to another because of what it sent, and perhaps bans it."""
         self.trace.happened(self._agenda.now_ms, process.number, f"refuse {other}")
         if process.is_honest and self.honest(other):
-            self.report(process.number, [("honest_links", f"node {other} is honest and was disconnected: {text}")])
+            done = "banned" if consequence is Consequence.LIE else "disconnected"
+            self.report(process.number, [("honest_links", f"node {other} is honest and was {done}: {text}")])
         elif process.is_honest:
             self.markers.hit("liar_disconnected")
+            if consequence is Consequence.LIE:
+                self.markers.hit("liar_banned")
 
     def acted(self, node: int, strategy: str) -> None:
         """A dishonest node did what its strategy is for."""

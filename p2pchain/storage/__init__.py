@@ -9,6 +9,7 @@ address book alone is nothing that anybody relies on: its troubles are told and 
 from p2pchain.storage.address_book import AddressBookFile
 from p2pchain.storage.errors import DamagedStore, DiskFull, ForeignChain, HomeInUse, NewerFormat, StorageError, mapped
 from p2pchain.storage.journal import JournalFile
+from p2pchain.storage.kept_file import KeptFile
 from p2pchain.storage.reading import StoredChain, is_in_use, read_store
 from p2pchain.storage.room import Marks, require_room, tightest, volume_of
 from p2pchain.storage.sign_state import SignStateFile, guard
@@ -21,6 +22,7 @@ __all__ = [
     "ForeignChain",
     "HomeInUse",
     "JournalFile",
+    "KeptFile",
     "LmdbStore",
     "Marks",
     "NewerFormat",

@@ -40,31 +40,37 @@ def write_all(descriptor: int, content: bytes, path: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
+    """As `replace_whole`; `StorageError` where it fails."""
+    with mapped("writing", path):
+        replace_whole(path, content)
+
+
+def replace_whole(path: Path, content: bytes) -> None:
     """Write beside, sync, rename into place, sync the folder."""
     _write(path, content, FILE_MODE, Path.replace)
 
 
 def write_once(path: Path, content: bytes, mode: int) -> None:
-    """The same for a file that must not be there yet: `FileExistsError` where it is."""
+    """The same for a file that must not be there yet: `FileExistsError` where it is; `StorageError` where it fails."""
     if path.exists():
         raise FileExistsError(path)
-    _write(path, content, mode, lambda temporary, target: target.hardlink_to(temporary))
+    with mapped("writing", path):
+        _write(path, content, mode, lambda temporary, target: target.hardlink_to(temporary))
 
 
 def _write(path: Path, content: bytes, mode: int, name: Callable[[Path, Path], object]) -> None:
     temporary = path.with_name(f".{path.name}.new-{secrets.token_hex(4)}")
-    with mapped("writing", path):
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            try:
-                write_all(descriptor, content, path)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            name(temporary, path)
+            write_all(descriptor, content, path)
+            os.fsync(descriptor)
         finally:
-            temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
+            os.close(descriptor)
+        name(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 class ProcessLock:

@@ -77,7 +77,7 @@ def _decode_endpoints(value: Value) -> tuple[RecordEndpoint, ...]:
         raise Invalid(Code.MALFORMED, f"peer record has {len(listed)} endpoints, 1 to {ENDPOINTS_MAX} wanted", found=len(listed))
     endpoints = tuple(_decode_endpoint(each) for each in listed)
     if len(set(endpoints)) < len(endpoints):
-        raise Invalid(Code.MALFORMED, "peer record lists an endpoint twice")
+        raise Invalid(Code.MALFORMED, "peer record lists an endpoint twice, each once wanted")
     return endpoints
 
 

@@ -22,7 +22,7 @@ from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
-from p2pchain.node.ports import BookView, PeerRefusal, PeerView
+from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.room import Room
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
@@ -65,6 +65,9 @@ class FakeReads:
         self.connected: list[tuple[PeerView, Tips | None]] = []
         self.refused: list[PeerRefusal] = []
         self.address_book = BookView(0, 0, (), ())
+        self.counts = PeerCounts(
+            refused_by_us={"invalid_data": 2, "timeout": 0}, refused_by_peers={"other": 1}, bans=3, banned=2, cooling=1
+        )
         self.transactions: dict[bytes, TransactionView] = {}
         self.waiting: list[Transaction] = []
         self.pruned_below = 1
@@ -187,6 +190,9 @@ class FakeReads:
 
     def refusals(self) -> list[PeerRefusal]:
         return self.refused
+
+    def peer_counts(self) -> PeerCounts:
+        return self.counts
 
 
 class FakeInlet:

@@ -6,7 +6,7 @@ from tests.api.fakes import Node
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v2/status", "/v1/status/", "/v1/accounts/", "/v1/accounts/a/b", "/docs", "/%2e%2e/etc/passwd"]
+    "path", ["/", "/v1", "/v2/status", "/v1/status/", "/v1/accounts/", "/v1/accounts/a/b", "/docs/", "/%2e%2e/etc/passwd"]
 )
 async def test_an_unknown_path_is_not_found_in_the_error_form(node: Node, path: str) -> None:
     error = await node.refused(path, 404)

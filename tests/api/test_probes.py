@@ -95,6 +95,14 @@ async def test_metrics_are_zero_from_the_start(node: Node) -> None:
     assert all(name.startswith("p2pchain_") for name in found)
 
 
+async def test_what_became_of_connections_is_counted_by_reason_and_zeros_are_there(node: Node) -> None:
+    found = await scrape(node)
+    assert found['p2pchain_peer_refusals_total{by="us",reason="invalid_data"}'] == 2
+    assert found['p2pchain_peer_refusals_total{by="us",reason="timeout"}'] == 0
+    assert found['p2pchain_peer_refusals_total{by="peer",reason="other"}'] == 1
+    assert (found["p2pchain_peer_bans_total"], found["p2pchain_peers_banned"], found["p2pchain_addresses_cooling"]) == (3, 2, 1)
+
+
 async def test_metrics_add_up_what_is_published(node: Node) -> None:
     first, second = node.reads.grow(transfers=3), node.reads.grow(transfers=2)
     node.reads.head = node.reads.maker.extend(second)

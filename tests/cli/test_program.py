@@ -13,8 +13,9 @@ PROMISED = {
     "testnet": {"up", "status", "down", "stop", "start", "add", "bundle"},
     "keys": {"new", "list", "show", "import", "export"},
     "tx": {"transfer", "show"},
-    "delegate": {"come-back", "register", "retire", "vote-change"},
+    "delegate": {"come-back", "pause", "register", "resume", "retire", "vote-change"},
     "evidence": {"list", "submit"},
+    "peers": {"ban", "unban"},
     "recovery": {"inspect", "draft", "sign", "show", "install"},
     "config": {"check", "show"},
 }
@@ -65,6 +66,29 @@ def test_a_read_from_a_silent_node_fails_in_one_line(run: Run, verb: str) -> Non
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr.startswith("p2pchain: no answer from the node at http://127.0.0.1:1 (")
         assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "verb", ["peers --banned", "peers unban 203.0.113.9", "peers ban 203.0.113.9 --for 1h", "delegate pause", "delegate resume"]
+)
+def test_an_order_to_a_node_that_does_not_run_fails_in_one_line(run: Run, verb: str) -> None:
+    for options in ([], ["--json"]):
+        result = run(*verb.split(), *options)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("p2pchain: no answer from the node at ")
+        assert "run/admin.sock" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("duration", ["", "1", "h", "0s", "1w", "-1h", "1.5h", "9999999999s"])
+def test_a_duration_that_is_none_is_wrong_use(run: Run, duration: str) -> None:
+    assert run("peers", "ban", "203.0.113.9", "--for", duration).exit_code == 2
+
+
+def test_the_list_of_bans_is_not_asked_of_a_port(run: Run) -> None:
+    result = run("peers", "--banned", "--node", "http://127.0.0.1:1")
+    assert result.exit_code == 2
+    assert "no such list" in result.stderr
 
 
 def test_the_node_is_named_by_option_then_environment_then_home(run: Run) -> None:

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from tests.fuzz.target import Target
-from tests.fuzz.targets import addresses, answers, codec, conversation, documents, frames, links, messages, mind, reports, signed, stored
+from tests.fuzz.targets import (
+    addresses,
+    answers,
+    codec,
+    conversation,
+    documents,
+    frames,
+    links,
+    messages,
+    mind,
+    peers,
+    reports,
+    signed,
+    stored,
+)
 
 TARGETS: tuple[Target, ...] = (
     *codec.TARGETS,
@@ -13,6 +27,7 @@ TARGETS: tuple[Target, ...] = (
     *links.TARGETS,
     *stored.TARGETS,
     *addresses.TARGETS,
+    *peers.TARGETS,
     *documents.TARGETS,
     *answers.TARGETS,
     *reports.TARGETS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tracemalloc
 
@@ -14,6 +15,7 @@ from p2pchain.chain.codec import encode
 from p2pchain.chain.errors import Invalid, shown
 from p2pchain.chain.recovery_draft import draft
 from p2pchain.chain.transaction import decode_transaction
+from p2pchain.chain.types import ChainId
 from p2pchain.cli.evidence import read_evidence
 from p2pchain.cli.failures import Failure
 from p2pchain.cli.recovery_report import read_report
@@ -24,12 +26,15 @@ from p2pchain.config.toml import KEY_PARTS_MAX, TomlError, loads_toml
 from p2pchain.genesis_file import GenesisFileError, RecoveryFileError, loads_bundle, loads_recovery
 from p2pchain.keystore.errors import KeyFileError
 from p2pchain.keystore.key_file import decode_key_file
+from p2pchain.net.book.encoding import MAGIC, decode_book
 from p2pchain.storage.errors import DamagedStore
 from p2pchain.storage.layout import decode_progress, decode_record, decode_rows, header_of
+from p2pchain.wire.messages import CompactBlock
 from tests.fuzz.claims import REASON_LETTERS_MAX
 from tests.fuzz.registry import find
 from tests.fuzz.targets.documents import PATH
-from tests.vectors.world import SPEC
+from tests.vectors.peers import peer_record
+from tests.vectors.world import CHAIN_ID, SPEC
 
 LONG = b"\x00" * 400
 KEY = bytes(40)
@@ -216,3 +221,18 @@ def test_a_report_nested_too_deep_is_refused() -> None:
 def test_nothing_is_drafted_from_a_report_without_an_active_set(sets: object) -> None:
     with pytest.raises(Invalid, match="names no active set"):
         draft([read_report(report(sets=sets), PATH)[0]], {bytes(32)})
+
+
+def test_a_compact_block_with_more_places_than_transactions_says_what_was_wanted() -> None:
+    with pytest.raises(Invalid, match="has 0 transactions along, 1 wanted"):
+        CompactBlock.decode(encode((b"", b"", b"", bytes(6), bytes(2), ())))
+
+
+# --- the address book
+
+
+@pytest.mark.parametrize("source", ["", "seed.example.org", "1.2.3", "192.0.2.1 "])
+def test_a_book_whose_entry_was_told_by_no_address_is_refused(source: str) -> None:
+    content = encode((bytes(32), CHAIN_ID, encode(((),)), (encode((peer_record("node-1", ["192.0.2.1"]).raw, source, False, 0, 0, 0, 0)),)))
+    with pytest.raises(Invalid, match="an address is wanted"):
+        decode_book(MAGIC + hashlib.sha256(content).digest() + content, ChainId(CHAIN_ID))

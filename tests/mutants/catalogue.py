@@ -1,6 +1,6 @@
 """All mutants."""
 
-from tests.mutants import consensus, discovery, governing, language, ledger, node
+from tests.mutants import consensus, discovery, governing, language, ledger, node, standing
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -10,4 +10,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *language.MUTANTS,
     *node.MUTANTS,
     *discovery.MUTANTS,
+    *standing.MUTANTS,
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import structlog
@@ -16,6 +18,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.types import ZERO_HASH, BlockId, ChainId, Height, Slot
 from p2pchain.chain.votes import Subject
+from p2pchain.net.ban_list import BanList
 from p2pchain.net.endpoint import parse_endpoint
 from p2pchain.net.keeping import BookFile
 from p2pchain.net.network import PeerNetwork
@@ -156,14 +159,38 @@ class Node:
         self.stopped.set()
 
 
+class MemoryFile:
+    """A `BanFile` without a disk."""
+
+    def __init__(self, pulse: Pulse | None = None) -> None:
+        self._pulse = pulse
+        self.content: bytes | None = None
+        self.aside: bytes | None = None
+
+    def load(self) -> bytes | None:
+        return self.content
+
+    def save(self, content: bytes) -> None:
+        self.content = content
+        if self._pulse is not None:
+            trio.from_thread.run_sync(self._pulse.beat)
+
+    def set_aside(self) -> Path:
+        self.aside, self.content = self.content, None
+        return Path("aside")
+
+
 class World:
     """The nodes of one test, what they log, and a way to wait for it."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.nursery = nursery
         self.pulse = Pulse()
+        self.now_ms = NOW_MS
+        self.files: defaultdict[int, MemoryFile] = defaultdict(lambda: MemoryFile(self.pulse))
+        """The lists of bans, by the number of their node: they outlive it."""
         self.logs: list[EventDict] = []
-        self.clock: Callable[[], int] = lambda: NOW_MS
+        self.clock: Callable[[], int] = lambda: self.now_ms
         self.book_files: dict[int, BookFile] = {}
         self.logger: FilteringBoundLogger = structlog.wrap_logger(
             structlog.PrintLogger(), processors=[add_log_level, self._log], wrapper_class=structlog.make_filtering_bound_logger(0)
@@ -179,8 +206,15 @@ class World:
         }
         settings = NetworkSettings(**(values | changes))  # type: ignore[arg-type]
         inlet = Recorder(self.pulse)
+        bans = BanList(self.files[number], lambda: self.now_ms, settings.named_keys.__contains__, self.logger)
         network = PeerNetwork(
-            settings, inlet=inlet, clock=self.clock, random=Random(number), logger=self.logger, book_file=self.book_files.get(number)
+            settings,
+            inlet=inlet,
+            clock=self.clock,
+            random=Random(number),
+            logger=self.logger,
+            bans=bans,
+            book_file=self.book_files.get(number),
         )
         return Node(settings, inlet, network, trio.CancelScope(), trio.Event())
 

@@ -5,19 +5,11 @@ from p2pchain.badpeers.catalogue import CATALOGUE
 from p2pchain.badpeers.targets import Target
 from p2pchain.net import log_budget
 from p2pchain.net.endpoint import parse_endpoint
-from p2pchain.net.log_budget import LINES_AT_ONCE, LINES_PER_MINUTE, LogBudget
 from tests.net.fakes import CHAIN, World
 
 
-def test_so_many_lines_at_once_and_then_so_many_a_minute() -> None:
-    budget = LogBudget()
-    assert sum(budget.take(1_000.0) for _ in range(10_000)) == LINES_AT_ONCE
-    assert sum(budget.take(1_000.0 + second / 10) for second in range(600)) == LINES_PER_MINUTE - 1
-    assert sum(budget.take(100_000.0) for _ in range(10_000)) == LINES_AT_ONCE
-
-
 async def test_who_comes_and_goes_without_end_does_not_fill_the_log(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_budget, "LINES_AT_ONCE", 10)
+    monkeypatch.setattr(log_budget, "BURST", 10)
     node = await world.start(1)
     report = await run_campaign(CATALOGUE["churn"](), Target(*parse_endpoint(node.address)), CHAIN, Size(1.0, 3))
     assert report.findings == []

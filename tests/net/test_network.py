@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import memory_stream_pair
 
+from p2pchain.chain.consequences import Consequence
 from p2pchain.chain.types import ChainId
 from p2pchain.net.dial import Dialler
 from p2pchain.net.endpoint import PeerAddress, parse_endpoint
@@ -107,7 +108,7 @@ async def test_host_names_are_resolved(world: World) -> None:
 async def test_what_is_said_to_a_peer_that_is_gone_is_dropped(world: World) -> None:
     one = await world.start(1)
     one.network.send(Peer(99), Status(TIPS))
-    one.network.disconnect(Peer(99), Reason.INVALID_DATA, "never met")
+    one.network.disconnect(Peer(99), Reason.INVALID_DATA, "never met", Consequence.LIE)
     one.network.broadcast(Status(TIPS), ())
     assert one.network.peers() == []
 
@@ -177,7 +178,15 @@ async def test_a_peer_named_by_its_key_is_not_dialled_while_it_is_connected(worl
     def enter(_stream: trio.SocketStream, _address: PeerAddress, _came_from: str) -> Session:
         raise AssertionError
 
-    dialler = Dialler(settings, enter=enter, find=find, is_connected=lambda: True, random=Random(1), logger=world.logger)
+    dialler = Dialler(
+        settings,
+        enter=enter,
+        find=find,
+        is_connected=lambda: True,
+        is_banned=lambda _key: False,
+        random=Random(1),
+        logger=world.logger,
+    )
     nursery.start_soon(dialler.run)
     await trio.testing.wait_all_tasks_blocked()
     assert present.ended.statistics().tasks_waiting == 1, "it waits until the connection is over"
@@ -275,7 +284,7 @@ async def test_a_disconnect_by_the_node_says_goodbye(world: World) -> None:
     async with stranger.stream:
         await stranger.shake_hands()
         await one.joined()
-        one.network.disconnect(one.peer(), Reason.INVALID_DATA, "enough")
+        one.network.disconnect(one.peer(), Reason.INVALID_DATA, "enough", Consequence.NOBODY)
         assert one.network.peers() == []
         assert await stranger.hear_goodbye() == (Reason.INVALID_DATA, "enough")
         await stranger.until_closed()

@@ -15,7 +15,7 @@ from p2pchain.net.refusals import REFUSALS_MAX, Refusals, reason_name
 from p2pchain.net.settings import BATCH_BYTES, HANDSHAKES_MAX, HANDSHAKES_PER_GROUP_MAX, OUTBOX_FRAMES_MAX
 from p2pchain.node.ports import PeerRefusal
 from p2pchain.wire.connection import Connection
-from p2pchain.wire.errors import RemoteViolation
+from p2pchain.wire.errors import Reason, RemoteViolation
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.messages import (
     PART_BYTES,
@@ -30,6 +30,7 @@ from p2pchain.wire.messages import (
     Goodbye,
     Message,
     Part,
+    Peers,
     Ping,
     Status,
     Transactions,
@@ -147,7 +148,7 @@ async def test_taking_waits_for_a_frame_and_a_cancelled_wait_loses_none(nursery:
 
 def test_every_message_has_its_lane_and_only_transactions_and_answers_may_wait() -> None:
     late: set[type] = {type(message) for message in SAMPLES if lane_of(message) >= Lane.TRANSACTIONS}
-    assert late == {Transactions, Announcement, GetTransactions, Blocks, Part}
+    assert late == {Transactions, Announcement, GetTransactions, Blocks, Peers, Part}
     blocks: set[type] = {type(message) for message in SAMPLES if lane_of(message) is Lane.BLOCKS}
     assert blocks == {BlockMessage, CompactBlock, BlockTransactions}
 
@@ -252,12 +253,10 @@ def test_the_processes_of_this_machine_are_not_one_network(host: str) -> None:
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 
-def test_a_refusal_is_new_once_for_each_address_and_reason_and_counted() -> None:
+def test_refusals_are_listed_once_for_each_address_and_reason_and_counted() -> None:
     refusals = Refusals()
-    assert refusals.note(refusal("a"))
-    assert refusals.note(refusal("b"))
-    assert refusals.note(refusal("a", "self"))
-    assert not refusals.note(refusal("a"))
+    for address, reason in (("a", "wrong_chain"), ("b", "wrong_chain"), ("a", "self"), ("a", "wrong_chain")):
+        refusals.note(refusal(address, reason), by_us=True)
     assert [(noted.address, noted.reason, noted.times) for noted in refusals.listed()] == [
         ("b", "wrong_chain", 1),
         ("a", "self", 1),
@@ -268,8 +267,19 @@ def test_a_refusal_is_new_once_for_each_address_and_reason_and_counted() -> None
 def test_the_list_is_bounded_and_forgets_the_oldest() -> None:
     refusals = Refusals()
     for number in range(1_000):
-        refusals.note(refusal(str(number)))
+        refusals.note(refusal(str(number)), by_us=True)
     assert [noted.address for noted in refusals.listed()] == [str(number) for number in range(1_000 - REFUSALS_MAX, 1_000)]
+
+
+def test_every_reason_is_counted_from_zero_and_what_a_peer_makes_up_adds_no_reason() -> None:
+    refusals = Refusals()
+    assert set(refusals.by_us) == {reason.name.lower() for reason in Reason}
+    assert set(refusals.by_us.values()) == set(refusals.by_peers.values()) == {0}
+    names = len(refusals.by_peers)
+    refusals.note(refusal("a"), by_us=True)
+    for number in range(max(Reason) + 1, 256):
+        refusals.note(refusal("a", reason_name(number)), by_us=False)
+    assert (refusals.by_us["wrong_chain"], refusals.by_peers["other"], len(refusals.by_peers)) == (1, 255 - max(Reason), names)
 
 
 def test_reasons_of_later_versions_have_a_name_too() -> None:

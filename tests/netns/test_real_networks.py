@@ -107,7 +107,7 @@ def test_a_node_follows_over_a_slow_link_and_comes_back_after_it_was_cut(delegat
     first, port = delegates.nodes["node-1"], 30_001
     link = delegates.slow_link(first, port, Line(delay_ms=100, bytes_per_s=200_000))
     machine = delegates.lab.add_machine("far")
-    with running(delegates.add_observer(machine, p2p__persistent_peers=(f"{SWITCH_ADDRESS}:{port}",))) as node:
+    with running(delegates.add_observer(machine, p2p__persistent_peers=(f"{SWITCH_ADDRESS}:{port}",), p2p__exchange=False)) as node:
         assert follows(node, first)
         link.give(json.dumps({"is_cut": True}))
         wait_until(lambda: node.peers() == {}, FOLLOW_S, "the link is lost")

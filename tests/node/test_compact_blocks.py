@@ -248,6 +248,14 @@ def test_what_never_becomes_whole_is_forgotten() -> None:
     assert world.node.running.core.lacking == {}
 
 
+def test_a_second_header_for_one_slot_convicts_though_its_transactions_never_come() -> None:
+    world = Receiver()
+    first, second = made_block(world, 2), made_block(world, 3)
+    world.hear(1, compact(first))
+    world.hear(2, compact(second))
+    assert world.node.contradictions == 1
+
+
 # --- answering, and the form itself ---------------------------------------------------------------------------------
 
 

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from p2pchain.chain.block import decode_envelope
+from p2pchain.chain.block import decode_envelope, decode_header
 from p2pchain.chain.terms import load_terms
 from p2pchain.chain.votes import Kind
 from p2pchain.node.condition import describe_condition
 from p2pchain.node.effects import ProtocolOutgrown
-from p2pchain.wire.messages import BallotMessage, BlockMessage, Blocks, Message
+from p2pchain.wire.messages import BallotMessage, BlockMessage, Blocks, CompactBlock, Message
 from tests.fakes.world import SimNode, World
 from tests.node.test_changing_terms import NOTICE, SLOT_MS, assert_alive, change, genesis, go_on, vote
 
@@ -139,7 +139,6 @@ def test_blocks_beyond_are_refused_as_nobodys_fault_and_fetched_from_nobody() ->
     world.run(20 * SLOT_MS)
     assert_ended_before(old, height)
     assert all(not node.disconnects for node in world.nodes)
-    assert not [note for node in world.nodes for note in node.noted if note.event in ("block_refused", "answer_refused")]
 
 
 class Unreadable:
@@ -156,6 +155,8 @@ class Unreadable:
             pass
         elif isinstance(message, BlockMessage) and self._is_new(message.raw):
             message = BlockMessage(b"\x94" + message.raw)
+        elif isinstance(message, CompactBlock) and decode_header(message.header).height >= self._height:
+            message = message._replace(header=b"\x94" + message.header)
         elif isinstance(message, Blocks):
             items = [b"\x94" + raw if raw and place % 2 == 0 and self._is_new(raw) else raw for place, raw in enumerate(message.items)]
             message = Blocks(message.request, items)

@@ -12,7 +12,7 @@ from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import decode_ballot
 from p2pchain.node.effects import BlockFinal, Effects, HeadChanged, Publication
 from p2pchain.node.events import Event
-from p2pchain.node.ports import BookView, PeerRefusal, PeerView
+from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.queries import Queries
 from p2pchain.wire.framing import encode_frame
 from p2pchain.wire.messages import BallotMessage
@@ -34,6 +34,9 @@ class NoNetwork:
 
     def refusals(self) -> list[PeerRefusal]:
         return []
+
+    def peer_counts(self) -> PeerCounts:
+        return PeerCounts({}, {}, 0, 0, 0)
 
 
 class Watched(SimNode):

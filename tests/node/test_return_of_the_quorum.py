@@ -6,7 +6,7 @@ import pytest
 
 from p2pchain.chain.tree import CERTIFIED_FACTOR
 from p2pchain.chain.votes import Kind, decode_certificate
-from p2pchain.wire.messages import BallotMessage, BlockMessage, CertificateMessage, Message
+from p2pchain.wire.messages import BallotMessage, BlockMessage, CertificateMessage, CompactBlock, Message
 from tests.fakes.world import World, make_genesis
 
 SLOT_MS = 500
@@ -131,7 +131,7 @@ def test_with_locks_on_different_certified_blocks(seed: int) -> None:
             return True
         if isinstance(message, BallotMessage):
             return message.ballot.kind is Kind.CONFIRM or target != told["at"]
-        return isinstance(message, BlockMessage) and source == told["at"]
+        return isinstance(message, BlockMessage | CompactBlock) and source == told["at"]
 
     world.drops = is_hidden
     for slot in range(12):

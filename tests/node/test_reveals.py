@@ -44,7 +44,7 @@ def test_blocks_that_were_orphaned_do_not_bind_their_producers() -> None:
     assert producers(world, 12) == {0, 1, 2, 3}
     world.check()
     assert not any(node.disconnects for node in world.nodes)
-    assert not any(noted.event in ("reveal_unknown", "block_refused") for node in world.nodes for noted in node.noted)
+    assert not any(noted.event == "reveal_unknown" for node in world.nodes for noted in node.noted)
 
 
 def test_a_restart_needs_no_memory_of_what_was_committed_to() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from p2pchain.chain.consequences import Consequence
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.reveal import RevealSecret
@@ -12,7 +13,7 @@ from p2pchain.chain.voting import SignState
 from p2pchain.node.effects import Commit, Publication
 from p2pchain.node.engine import Engine, Identity
 from p2pchain.node.events import Peer
-from p2pchain.node.ports import PeerRefusal, PeerView
+from p2pchain.node.ports import PeerCounts, PeerRefusal, PeerView
 from p2pchain.runtime.loop import Edges, NodeLoop
 from p2pchain.runtime.signing import SigningDesk
 from p2pchain.wire.errors import Reason
@@ -57,7 +58,7 @@ class RecordingNetwork:
         kind = f" {message.ballot.kind.name}" if isinstance(message, BallotMessage) else ""
         self._recorder.note(f"broadcast {type(message).__name__}{kind}")
 
-    def disconnect(self, peer: Peer, reason: Reason, text: str) -> None:
+    def disconnect(self, peer: Peer, reason: Reason, text: str, consequence: Consequence) -> None:
         self._recorder.disconnected.append((peer, reason))
 
     def peers(self) -> Sequence[PeerView]:
@@ -65,6 +66,9 @@ class RecordingNetwork:
 
     def refusals(self) -> Sequence[PeerRefusal]:
         return []
+
+    def peer_counts(self) -> PeerCounts:
+        return PeerCounts({}, {}, 0, 0, 0)
 
 
 class RecordingStates:

@@ -17,6 +17,8 @@ OF_SEVEN = range(2)
 FINAL_MIN = 12
 PROVABLE = ("bad_state_root", "bad_transactions", "certificate_forger", "malformed_frames", "wrong_slot_blocks")
 """What an honest node can tell from an honest peer's doings at once."""
+BY_STATE = ("bad_state_root",)
+"""Of these what only its own state tells it: it parts with the peer and bans nobody."""
 CONTRADICTING = ("double_vote", "two_faced", "vote_wrong_height")
 
 
@@ -33,6 +35,7 @@ def test_a_strategy_acts_and_neither_splits_nor_stops_the_chain(strategy: str) -
     assert all(result.markers[byzantine_marker(strategy)] for result in results), "it did nothing"
     if strategy in PROVABLE:
         assert sum(result.markers["liar_disconnected"] for result in results) > 0
+        assert (sum(result.markers["liar_banned"] for result in results) > 0) == (strategy not in BY_STATE)
 
 
 @pytest.mark.parametrize("strategy", ["equivocate", "lie_in_sync", "old_certificate", "hide_certificate", "crash_loop"])

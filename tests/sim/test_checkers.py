@@ -7,7 +7,7 @@ import pytest
 
 from p2pchain.chain import transition, tree, voting
 from p2pchain.chain.coins import credit
-from p2pchain.node import consensus
+from p2pchain.node import consensus, gossip
 from p2pchain.node.effects import Commit
 from p2pchain.sim import machine_faults
 from p2pchain.sim.options import Options
@@ -15,6 +15,7 @@ from p2pchain.sim.process import Process
 from p2pchain.sim.run import Result, run
 from p2pchain.sim.scene import Scene
 from p2pchain.sim.store import Ledger
+from p2pchain.wire.messages import Transactions
 
 
 def names(result: Result) -> set[str]:
@@ -122,3 +123,13 @@ def break_fault(monkeypatch: pytest.MonkeyPatch, name: str, plan: Callable[[Scen
     from p2pchain.sim.faults import FAULTS  # noqa: PLC0415
 
     monkeypatch.setitem(FAULTS, name, FAULTS[name]._replace(plan=plan))
+
+
+def test_an_honest_node_that_passes_on_what_nobody_could_believe_is_told_of_as_banned(monkeypatch: pytest.MonkeyPatch) -> None:
+    def garbled(items: list[bytes]) -> list[Transactions]:
+        return [Transactions([item[:-1] + bytes([item[-1] ^ 1]) for item in items])]
+
+    monkeypatch.setattr(gossip, "batches", garbled)
+    found = [each for each in play(0).violations if each.invariant == "honest_links"]
+    assert found
+    assert all("was banned: invalid_data: bad_signature" in each.text for each in found)

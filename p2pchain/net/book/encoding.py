@@ -7,10 +7,11 @@ node writes the file, and the sum tells damage.
 from __future__ import annotations
 
 import hashlib
+from ipaddress import ip_address
 
-from p2pchain.chain.codec import decode_array, decode_byte_strings, encode, require_array, require_bytes, require_int, require_text
-from p2pchain.chain.errors import Code, Invalid
-from p2pchain.chain.types import KEY_BYTES, ChainId
+from p2pchain.chain.codec import Value, decode_array, decode_byte_strings, encode, require_array, require_bytes, require_int, require_text
+from p2pchain.chain.errors import Code, Invalid, shown
+from p2pchain.chain.types import HASH_BYTES, KEY_BYTES, ChainId
 from p2pchain.net.book.book import ANCHORS_MAX, ENTRIES_MAX, AddressBook
 from p2pchain.net.book.entry import Entry
 from p2pchain.wire.peer_record import RECORD_BYTES_MAX, decode_record
@@ -37,8 +38,9 @@ def decode_book(data: bytes, chain_id: ChainId) -> AddressBook:
         raise Invalid(Code.MALFORMED, f"address book of {len(data)} bytes has another sum than it says: it is damaged")
     heads, items = decode_byte_strings(content, what="address book", heads=3, bytes_max=FILE_BYTES_MAX, items_max=ENTRIES_MAX)
     salt = require_bytes(heads[0], what="address book salt", size=SALT_BYTES)
-    if heads[1] != chain_id:
-        raise Invalid(Code.WRONG_CHAIN, f"address book is of chain {heads[1].hex()}, this node on {chain_id.hex()}")
+    found = require_bytes(heads[1], what="address book chain id", size=HASH_BYTES)
+    if found != chain_id:
+        raise Invalid(Code.WRONG_CHAIN, f"address book is of chain {found.hex()}, this node on {chain_id.hex()}")
     anchors = require_array(decode_array(heads[2], what="anchors", fields=1)[0], what="anchors")
     if len(anchors) > ANCHORS_MAX:
         raise Invalid(Code.OVERSIZED, f"address book has {len(anchors)} anchors, at most {ANCHORS_MAX} allowed")
@@ -55,12 +57,22 @@ def _decode_entry(raw: bytes) -> Entry:
     record, source, is_tried, *numbers = decode_array(raw, what="address book entry", fields=7, bytes_max=_ENTRY_BYTES_MAX)
     if type(is_tried) is not bool:
         raise Invalid(Code.MALFORMED, "address book entry does not say whether it is among the tried")
-    entry = Entry(decode_record(require_bytes(record, what="address book record")), require_text(source, what="source", size_max=45))
+    entry = Entry(decode_record(require_bytes(record, what="address book record")), _decode_source(source))
     met_at, entry.met_ms, entry.tried_ms, entry.failures = (
         require_int(number, what=f"address book {name}") for number, name in zip(numbers, _NUMBERS, strict=True)
     )
     if met_at > len(entry.record.endpoints):
-        raise Invalid(Code.MALFORMED, f"address book entry was met at endpoint {met_at} of {len(entry.record.endpoints)}")
+        most = len(entry.record.endpoints)
+        raise Invalid(Code.MALFORMED, f"address book entry was met at endpoint {met_at}, at most {most} wanted")
     entry.met_at = entry.record.endpoints[met_at - 1] if met_at else None
     entry.place = (is_tried, 0, 0)
     return entry
+
+
+def _decode_source(value: Value) -> str:
+    source = require_text(value, what="address book source", size_max=45)
+    try:
+        ip_address(source)
+    except ValueError:
+        raise Invalid(Code.MALFORMED, f"address book source is {shown(source)}, an address is wanted") from None
+    return source

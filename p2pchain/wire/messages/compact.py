@@ -49,7 +49,7 @@ class CompactBlock(_CompactBlock):
         places = decode_places(joined, what="compact block")
         if len(places) != len(items) or (places and places[-1] >= count):
             raise Invalid(
-                Code.MALFORMED, f"compact block of {count} transactions has {len(items)} along, and {len(places)} places for them"
+                Code.MALFORMED, f"compact block of {count} has {len(items)} transactions along, {len(places)} wanted, a place for each"
             )
         return cls(header, signature, certificate, ids, places, items)
 
