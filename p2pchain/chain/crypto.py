@@ -33,6 +33,7 @@ class Domain(Enum):
     CERTIFICATE = b"p2pchain/certificate/1"
     STATE = b"p2pchain/state/1"
     SEED = b"p2pchain/seed/1"
+    SET = b"p2pchain/set/1"
     SHUFFLE = b"p2pchain/shuffle/1"
     DELEGATE_KEY = b"p2pchain/delegate-key/1"
     NODE_LINK = b"p2pchain/node-link/1"

@@ -21,11 +21,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from p2pchain.chain.actions.delegate import candidate_ids
+from p2pchain.chain.active_set import ActiveSet, seat, set_of_globals
 from p2pchain.chain.crypto import Domain, digest
 from p2pchain.chain.params import Params
 from p2pchain.chain.state import CANDIDATES, DELEGATES, GLOBALS, ActiveDelegate, Globals, Ledger, View
 from p2pchain.chain.terms import Terms, load_terms
-from p2pchain.chain.types import PublicKey, Round, Slot
+from p2pchain.chain.types import Hash, Round, Slot
 
 
 class Turn(NamedTuple):
@@ -39,7 +40,7 @@ class Turn(NamedTuple):
 class Schedule:
     """What rules above one block: who leads each later slot, who votes, and by which terms."""
 
-    __slots__ = ("_orders", "active", "keys", "round", "seed", "start_slot", "terms")
+    __slots__ = ("_orders", "active", "active_set", "keys", "round", "seed", "set_id", "start_slot", "terms")
 
     _ORDERS_MAX = 4
     """Orders kept: callers ask for the current round and the next."""
@@ -51,7 +52,9 @@ class Schedule:
         self.start_slot = totals.round_start_slot
         self.seed = totals.seed
         self.active = totals.active
-        self.keys = frozenset(PublicKey(member.consensus_key) for member in totals.active)
+        self.active_set: ActiveSet = set_of_globals(totals)
+        self.set_id: Hash = self.active_set.id
+        self.keys = frozenset(self.active_set.keys)
         self._orders: dict[int, list[ActiveDelegate]] = {}
 
     @classmethod
@@ -128,9 +131,9 @@ def limit_turnover(totals: Globals, elected: tuple[ActiveDelegate, ...], height:
     """
     newcomers = {member.consensus_key for member in elected} - {member.consensus_key for member in totals.active}
     if not newcomers:
-        return totals._replace(active=elected)
+        return seat(totals, elected, height)
     turnover = max(totals.turnover, height) + NEWCOMER_BLOCKS * len(newcomers)
-    return totals._replace(active=elected, turnover=turnover) if turnover <= height + TURNOVER_BLOCKS_MAX else totals
+    return seat(totals, elected, height)._replace(turnover=turnover) if turnover <= height + TURNOVER_BLOCKS_MAX else totals
 
 
 def next_seed(seed: bytes, slot: int, reveal: bytes) -> bytes:

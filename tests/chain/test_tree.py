@@ -62,6 +62,7 @@ class Garden:
             Hash(bytes(32)),
             Hash(bytes(32)),
             Hash(bytes(32)),
+            Hash(bytes(32)),
         )
         return Block(BlockId(next(numbers).to_bytes(32, "big")), header, b"", Signature(bytes(64)), certificate, (), b"")
 

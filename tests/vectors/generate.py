@@ -193,7 +193,7 @@ def invalid_blocks_file() -> Json:
         ("with another certificate", encode_block(head, signature, other.raw, items), "wrong_certificate"),
         ("signature of 63 bytes", encode_block(head, signature[:-1], votes, items), "malformed"),
         ("one byte too many", second.raw + b"\x00", "non_canonical"),
-        ("a header of version 2", encode_block(b"\x9a\x02" + first.header_raw[2:], signature, b"", []), "wrong_version"),
+        ("a header of version 2", encode_block(b"\x9b\x02" + first.header_raw[2:], signature, b"", []), "wrong_version"),
         ("a transaction as an array", encode((head, signature, votes, [[b""]])), "malformed"),
     ]
     return {"blocks": [{"name": name, "raw": raw.hex(), "code": code} for name, raw, code in cases]}
