@@ -24,7 +24,8 @@ from p2pchain.chain.actions import KINDS
 from p2pchain.chain.address import decode_address, decode_bech32m, encode_address, encode_bech32m
 from p2pchain.chain.block import Block, decode_envelope
 from p2pchain.chain.codec import decode
-from p2pchain.chain.crypto import Domain, KeySigner, merkle_root, verify_batch
+from p2pchain.chain.crypto import Domain, KeySigner, verify_batch
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params

@@ -15,7 +15,6 @@ from p2pchain.chain.crypto import (
     digest,
     is_valid_key,
     is_valid_signature,
-    merkle_root,
     signed_message,
     verify_batch,
 )

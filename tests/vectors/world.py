@@ -15,7 +15,8 @@ from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.block import Block, Header, decode_envelope, encode_block, encode_header
-from p2pchain.chain.crypto import Domain, KeySigner, merkle_root
+from p2pchain.chain.crypto import Domain, KeySigner
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.evidence import encode_ballot_statement, encode_header_statement, in_order
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.params import Params
