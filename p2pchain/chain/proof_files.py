@@ -42,7 +42,7 @@ def decode_proof(data: bytes) -> Proof:
             _finality(headers, certificate),
             require_bytes(transaction, what="proof transaction"),
             require_int(position, what="proof position"),
-            require_int(count, what="proof.total"),
+            require_int(total, what="proof total"),
             _byte_strings(path, "proof path"),
         )
     raise Invalid(Code.MALFORMED, f"proof is of kind {shown(kind)}, {ROW} or {TRANSACTION} wanted")

@@ -207,6 +207,10 @@ class Store(Protocol):
         """A state row as of the last final block."""
         ...
 
+    def node(self, place: bytes, /) -> bytes | None:
+        """A node of the state's trie as of the last final block."""
+        ...
+
     def stage(self, commit: Commit) -> None:
         """Prepare one batch: short work, in the thread of the loop.  Errors as of `sync`."""
         ...

@@ -3,13 +3,17 @@
 Once per `flush_blocks` final blocks the layers become a batch, of which each later commit writes its share: a range of
 keys, across all layers.  Ranges, so that a page is written once a batch; shares, so that no single commit stalls the
 node.  Until a batch is written whole it stays readable here.  An overlay never changes: what is new is a new overlay.
+
+The nodes of the state's trie go the same way as the rows.  They are named so that children sort before their parent: a
+node on disk that is newer than the height to which all is flushed has newer children below it, never older ones.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from p2pchain.chain.types import TransactionId
@@ -31,14 +35,40 @@ class Layer(NamedTuple):
 
     blocks: int
     size: int
-    """Bytes of its rows, encoded."""
+    """Bytes of its rows, encoded, and of its nodes."""
     rows: Mapping[bytes, bytes]
     """In key order."""
+    nodes: Mapping[bytes, bytes]
+    """Of the trie, in the order of their places."""
     places: tuple[Mapping[TransactionId, Place], ...]
     """Where its transactions are: of each block one, newest first, in order of the ids."""
 
     def place(self, item: TransactionId) -> Place | None:
         return next((block[item] for block in self.places if item in block), None)
+
+
+class Runs(NamedTuple):
+    """What layers say of one kind of thing, divided into ranges of keys."""
+
+    maps: tuple[Mapping[bytes, bytes], ...]
+    """Newest first."""
+    keys: tuple[Sequence[bytes], ...]
+    """Of each, sorted."""
+    ends: Sequence[bytes]
+    """Where each range but the last ends."""
+
+    @classmethod
+    def of(cls, maps: Iterable[Mapping[bytes, bytes]], parts: int) -> Runs:
+        maps = tuple(maps)
+        keys = tuple(list(run) for run in maps)
+        return cls(maps, keys, _ends(keys, parts))
+
+    def between(self, first: int, end: int) -> dict[bytes, bytes]:
+        """The newest of each key in the ranges from `first` to below `end`, in key order."""
+        found: dict[bytes, bytes] = {}
+        for run, keys in zip(reversed(self.maps), reversed(self.keys), strict=True):
+            found.update((key, run[key]) for key in _between(keys, self.ends, first, end))
+        return dict(sorted(found.items()))
 
 
 class Batch(NamedTuple):
@@ -47,13 +77,11 @@ class Batch(NamedTuple):
     height: int
     """The last block in them: once all is written, rows and index follow the log up to here."""
     layers: tuple[Layer, ...]
-    keys: tuple[Sequence[bytes], ...]
-    """Of each layer, sorted."""
+    rows: Runs
+    nodes: Runs
     places: tuple[Mapping[TransactionId, Place], ...]
     ids: tuple[Sequence[TransactionId], ...]
     """Of each block, sorted."""
-    key_ends: Sequence[bytes]
-    """Where each range but the last ends."""
     id_ends: Sequence[TransactionId]
     parts: int
     done: int = 0
@@ -65,10 +93,11 @@ class Batch(NamedTuple):
 
     def rows_until(self, end: int) -> dict[bytes, bytes]:
         """What the ranges up to `end` write, in key order."""
-        found: dict[bytes, bytes] = {}
-        for layer, keys in zip(reversed(self.layers), reversed(self.keys), strict=True):
-            found.update((key, layer.rows[key]) for key in _between(keys, self.key_ends, self.done, end))
-        return dict(sorted(found.items()))
+        return self.rows.between(self.done, end)
+
+    def nodes_until(self, end: int) -> dict[bytes, bytes]:
+        """The same of nodes."""
+        return self.nodes.between(self.done, end)
 
     def places_until(self, end: int) -> list[tuple[TransactionId, Place]]:
         """The index entries in the ranges up to `end`, in order of the ids."""
@@ -104,24 +133,41 @@ class Overlay(NamedTuple):
             layers = (merge(newer, older), *rest)
         return self._replace(layers=layers)
 
+    def node(self, place: bytes) -> bytes | None:
+        """The node that is not on disk yet."""
+        return next((layer.nodes[place] for layer in self.readable() if place in layer.nodes), None)
+
+    def with_nodes(self, nodes: Mapping[bytes, bytes]) -> Overlay:
+        """With the nodes that follow from all layers together, where these have none."""
+        newest, *rest = self.layers
+        return self._replace(layers=(newest._replace(nodes=nodes, size=newest.size + bytes_of(nodes)), *rest))
+
     def with_batch(self, height: int, parts: int) -> Overlay:
         """Begin to write all layers, in so many parts; the overlay has no batch yet."""
         assert self.batch is None, "one batch at a time"
-        keys = tuple(list(layer.rows) for layer in self.layers)
+        rows = Runs.of((layer.rows for layer in self.layers), parts)
+        nodes = Runs.of((layer.nodes for layer in self.layers), parts)
         places = tuple(block for layer in self.layers for block in layer.places)
         ids = tuple(list(block) for block in places)
-        return Overlay((), Batch(height, self.layers, keys, places, ids, _ends(keys, parts), _ends(ids, parts), parts))
+        return Overlay((), Batch(height, self.layers, rows, nodes, places, ids, _ends(ids, parts), parts))
 
 
-def layer_of(height: int, rows: Mapping[bytes, bytes], size: int, ids: Sequence[TransactionId]) -> Layer:
-    """The layer of one final block."""
+def layer_of(
+    height: int, rows: Mapping[bytes, bytes], size: int, ids: Sequence[TransactionId], nodes: Mapping[bytes, bytes] = MappingProxyType({})
+) -> Layer:
+    """The layer of one final block; `size` is that of its rows."""
     places = dict(zip(ids, zip(repeat(height), range(len(ids)), strict=False), strict=True))
-    return Layer(1, size, _in_order(rows), (_in_order(places),))
+    return Layer(1, size + bytes_of(nodes), _in_order(rows), nodes, (_in_order(places),))
 
 
 def merge(newer: Layer, older: Layer) -> Layer:
     rows = _in_order({**older.rows, **newer.rows})
-    return Layer(newer.blocks + older.blocks, newer.size + older.size, rows, newer.places + older.places)
+    nodes = _in_order({**older.nodes, **newer.nodes})
+    return Layer(newer.blocks + older.blocks, newer.size + older.size, rows, nodes, newer.places + older.places)
+
+
+def bytes_of(nodes: Mapping[bytes, bytes]) -> int:
+    return sum(map(len, nodes.values()))
 
 
 def _in_order(items: Mapping[Key, Value]) -> dict[Key, Value]:

@@ -25,6 +25,7 @@ from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered
 from p2pchain.node.room import Room
 from p2pchain.storage.durable import ProcessLock, make_folder
 from p2pchain.storage.environment import BYTES_MAX, MAP_BYTES_MIN, NAME, Environment, Transaction, create, remove_leftovers, require_chain
+from p2pchain.storage.environment import Database as LmdbDatabase
 from p2pchain.storage.errors import DamagedStore, StorageError, mapped
 from p2pchain.storage.layout import (
     META_PROGRESS,
@@ -61,7 +62,7 @@ class LmdbStore:
         self._environment = environment
         self._lock = lock
         self._settings = settings
-        self._rows = environment.rows
+        self._rows, self._nodes = environment.rows, environment.nodes
         self._databases = {
             Database.BLOCKS: environment.blocks,
             Database.CERTIFICATES: environment.certificates,
@@ -105,11 +106,20 @@ class LmdbStore:
                     return data
             with self._reading:
                 if view is self._view:
-                    try:
-                        return view.txn.get(key, db=self._rows)
-                    except lmdb.Error as error:
-                        self._failure = f"reading failed: {error}"
-                        raise StorageError(f"{self._folder}: {self._failure}") from error
+                    return self._on_disk(view, key, self._rows)
+
+    def node(self, place: bytes, /) -> bytes | None:
+        if self._failure:
+            self._refuse()
+        while True:
+            view = self._view
+            for layer in view.node_layers:
+                node = layer.get(place)
+                if node is not None:
+                    return node
+            with self._reading:
+                if view is self._view:
+                    return self._on_disk(view, place, self._nodes)
 
     def recovered(self) -> Recovered:
         schedule = Schedule.load(self)
@@ -173,7 +183,7 @@ class LmdbStore:
             self._refuse()
         assert self._staged is None, "one commit at a time"
         with self._fatal():
-            planned = plan(self._view.memory, commit, self._settings.flush_blocks)
+            planned = plan(self._view.memory, commit, self._settings.flush_blocks, self._flushed_node)
             require_room(volume_of(self._folder, self._settings.marks))
             self._staged = planned, self._filled(planned)
 
@@ -239,8 +249,9 @@ class LmdbStore:
             self._fill_share(txn, planned.share, planned.memory.progress)
 
     def _fill_share(self, txn: Transaction, share: Share, progress: Progress) -> None:
-        with txn.cursor(db=self._rows) as cursor:
-            cursor.putmulti(share.rows.items())
+        for run, into in ((share.rows, self._rows), (share.nodes, self._nodes)):
+            with txn.cursor(db=into) as cursor:
+                cursor.putmulti(run.items())
         database = self._environment.transactions
         for item, place in share.places:
             key, location = index_key(progress.generation, item), encode_location(place)
@@ -261,7 +272,19 @@ class LmdbStore:
     # --- shared by reads ---
 
     def _new_view(self, memory: Memory) -> View:
-        return View(self._environment, memory, tuple(layer.rows for layer in memory.overlay.readable()), self._environment.lmdb.begin())
+        return View.of(self._environment, memory, self._environment.lmdb.begin())
+
+    def _on_disk(self, view: View, key: bytes, database: LmdbDatabase) -> bytes | None:
+        """The caller holds `_reading`: hot, so no context manager."""
+        try:
+            return view.txn.get(key, db=database)
+        except lmdb.Error as error:
+            self._failure = f"reading failed: {error}"
+            raise StorageError(f"{self._folder}: {self._failure}") from error
+
+    def _flushed_node(self, place: bytes) -> bytes | None:
+        """Without what is in memory; the map does not grow meanwhile, for a commit is what makes it grow."""
+        return self._on_disk(self._view, place, self._nodes)
 
     @contextmanager
     def _shown(self) -> Iterator[View]:

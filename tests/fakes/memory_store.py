@@ -21,6 +21,7 @@ class MemoryStore:
     def __init__(self, genesis: Genesis) -> None:
         changes = genesis.changes()
         self.rows = dict(changes.rows)
+        self.nodes = dict(changes.nodes)
         self.unfinal: dict[BlockId, StoredBlock] = {}
         self.certificates: dict[BlockId, bytes] = {}
         self.final: list[FinalBlock] = []
@@ -32,6 +33,9 @@ class MemoryStore:
 
     def get(self, key: bytes, /) -> bytes | None:
         return self.rows.get(key)
+
+    def node(self, place: bytes, /) -> bytes | None:
+        return self.nodes.get(place)
 
     def stage(self, commit: Commit) -> None:
         self._staged = commit
@@ -94,6 +98,7 @@ class MemoryStore:
         header = block.header
         assert header.height == self._subject.height + 1, "blocks become final one after the other"
         self.rows.update(changes.rows)
+        self.nodes.update(changes.nodes)
         self.final.append(FinalBlock(block.raw, b"", failures_in(changes.rows)))
         self.heights[block.id] = header.height
         for position, transaction in enumerate(block.transactions):
