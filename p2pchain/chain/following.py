@@ -15,7 +15,7 @@ from typing import NamedTuple
 from p2pchain.chain.active_set import ActiveSet, decode_set
 from p2pchain.chain.block import Header, block_id, decode_header
 from p2pchain.chain.errors import Code, Invalid
-from p2pchain.chain.finality_proof import FinalityProof, verify_finality
+from p2pchain.chain.finality_proof import FinalityProof, last_subject, verify_finality
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.types import ChainId, Height, Slot
 from p2pchain.chain.votes import Subject
@@ -78,6 +78,14 @@ def follow_all(point: Point, steps: Sequence[Step], chain_id: ChainId) -> Point:
     for step in steps:
         point = follow(point, step, chain_id)
     return point
+
+
+def header_under(point: Point, proof: FinalityProof) -> Header:
+    """The header that a proof speaks of, where the proof ends at a block that is known to be final: its certificate adds nothing."""
+    last, known = last_subject(proof.headers), point.subject
+    if last != known:
+        raise _bad(f"the proof ends at block {last.height}:{last.block.hex()}, {known.height}:{known.block.hex()} is final")
+    return decode_header(proof.headers[0])
 
 
 def _validate_place(point: Point, header: Header) -> None:

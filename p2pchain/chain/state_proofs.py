@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from p2pchain.chain.block import Header
 from p2pchain.chain.errors import Code, Invalid
 from p2pchain.chain.finality_proof import FinalHeader, FinalityProof, verify_finality
 from p2pchain.chain.state import ACCOUNTS, GLOBALS, Account, Globals
@@ -48,12 +49,17 @@ class ProvenAccount(NamedTuple):
 def verify_row_proof(proof: RowProof, chain_id: ChainId, sets: Iterable[Collection[PublicKey]]) -> ProvenRow:
     """What the proof shows; `Invalid` where it shows nothing."""
     at = verify_finality(proof.finality, chain_id, sets)
-    found = committed_value(at.header.state_root, proof.key, proof.nodes)
+    validate_row(proof, at.header)
+    return ProvenRow(at, proof.key, proof.value)
+
+
+def validate_row(proof: RowProof, header: Header) -> None:
+    """`Invalid` unless the row is part of the state that this header, which is known to be final, commits to."""
+    found = committed_value(header.state_root, proof.key, proof.nodes)
     wanted = None if proof.value is None else value_hash(proof.value)
     if found != wanted:
-        text = f"state proof: row {proof.key.hex()} is not what block {at.header.height} commits to"
+        text = f"state proof: row {proof.key.hex()} is not what block {header.height} commits to"
         raise Invalid(Code.BAD_PROOF, text, found=found, wanted=wanted)
-    return ProvenRow(at, proof.key, proof.value)
 
 
 def verify_account_proof(proof: RowProof, account: bytes, chain_id: ChainId, sets: Iterable[Collection[PublicKey]]) -> ProvenAccount:

@@ -11,6 +11,7 @@ from p2pchain.chain.proof_files import PROOF_BYTES_MAX, Proof, decode_proof
 from p2pchain.chain.types import ChainId
 from p2pchain.client.errors import NodeError, NodeUnreachableError
 from p2pchain.client.http_door import HttpDoor
+from p2pchain.client.light.bundle import Base
 from p2pchain.client.light.errors import NodeFailedError
 from p2pchain.client.light.reading import ShapeError, bytes_of, list_of, object_of, step_of, whole_of
 
@@ -56,13 +57,14 @@ class LightNode:
 
         return self._asked(what, read)
 
-    def point(self, trusted: tuple[int, bytes]) -> Point:
-        """The point at a trusted height and hash."""
+    def point(self, trusted: tuple[int, bytes]) -> tuple[Base, Point]:
+        """The point at a trusted height and hash, and the bytes that show it."""
         self._require_chain()
 
-        def read() -> Point:
+        def read() -> tuple[Base, Point]:
             answer = object_of(self._door.get_at_most(f"/v1/proofs/{trusted[0]}", ANSWER_BYTES_MAX), "answer")
-            return checkpoint(bytes_of(answer.get("header"), "header"), bytes_of(answer.get("set"), "set"), trusted)
+            base = Base(bytes_of(answer.get("header"), "header"), bytes_of(answer.get("set"), "set"))
+            return base, checkpoint(base.header, base.active, trusted)
 
         return self._asked(f"the trusted block {trusted[0]}", read)
 

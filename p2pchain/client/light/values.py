@@ -59,37 +59,38 @@ class ProvenTransaction:
 
 
 def final_of(subject: Subject, genesis: Genesis, now_ms: int, warnings: tuple[str, ...] = ()) -> Final:
-    spec = genesis.spec()
-    time_ms = genesis.genesis_ms if subject.slot == 0 else spec.slot_start_ms(subject.slot)
-    return Final(subject.height, subject.slot, subject.block.hex(), time_ms, (now_ms - time_ms) / 1000, warnings)
+    age = age_ms(subject, genesis, now_ms)
+    return Final(subject.height, subject.slot, subject.block.hex(), now_ms - age, age / 1000, warnings)
+
+
+def age_ms(subject: Subject, genesis: Genesis, now_ms: int) -> int:
+    """How long ago the slot of a block began."""
+    return now_ms - (genesis.spec().slot_start_ms(subject.slot) if subject.slot else genesis.genesis_ms)
 
 
 def freshness(subject: Subject, genesis: Genesis, now_ms: int) -> tuple[str, ...]:
     """What is to be said of the age of the newest final block."""
     params = genesis.params
-    age_ms = now_ms - final_of(subject, genesis, now_ms).time_ms
+    age = age_ms(subject, genesis, now_ms)
     stale_ms = max(STALE_MS_MIN, STALE_HEARTBEATS * params.heartbeat_slots * params.slot_ms)
-    if age_ms > stale_ms:
-        return (
-            f"the newest block that was proven final is {_duration(age_ms)} old, at most {_duration(stale_ms)} is usual:"
-            " the network stands still, or the nodes asked hide what is newer",
-        )
-    if age_ms < -AHEAD_SLOTS * params.slot_ms:
-        return (f"the newest final block is {_duration(-age_ms)} ahead of this machine's clock: set the clock",)
+    if age > stale_ms:
+        found, usual = _duration(age), _duration(stale_ms)
+        what = "the network stands still, or the nodes asked hide what is newer"
+        return (f"the newest block that was proven final is {found} old, at most {usual} is usual: {what}",)
+    if age < -AHEAD_SLOTS * params.slot_ms:
+        return (f"the newest final block is {_duration(-age)} ahead of this machine's clock: set the clock",)
     return ()
 
 
-def trust_age(trusted: Subject, genesis: Genesis, now_ms: int) -> tuple[str, ...]:
-    """What is to be said of the age of the point that everything rests on (weak subjectivity)."""
-    params = genesis.params
-    age_ms, most_ms = now_ms - final_of(trusted, genesis, now_ms).time_ms, params.unbonding_slots * params.slot_ms
-    if age_ms <= most_ms:
+def trust_age(gap_ms: int, genesis: Genesis) -> tuple[str, ...]:
+    """What is to be said where the chain was followed from a point of long ago (weak subjectivity)."""
+    most_ms = genesis.params.unbonding_slots * genesis.params.slot_ms
+    if gap_ms <= most_ms:
         return ()
-    return (
-        f"the trusted point (height {trusted.height}) is {_duration(age_ms)} old, and stake is free {_duration(most_ms)} after it is taken out:"
-        " who was a delegate then may have nothing to lose now; compare the hash of a newer final block with somebody you trust,"
-        " and give it as HEIGHT:HASH",
-    )
+    found, most = _duration(gap_ms), _duration(most_ms)
+    why = f"the chain was followed from a point that was {found} old, and stake is free after {most}"
+    what = "whoever was a delegate then may have nothing to lose any more: compare the hash with somebody you trust"
+    return (f"{why}: {what}",)
 
 
 def _duration(ms: int) -> str:
