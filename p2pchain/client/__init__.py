@@ -6,6 +6,23 @@ or a `NodeUnreachableError` (no answer).
 """
 
 from p2pchain.client.errors import ClientError, NodeError, NodeUnreachableError, NotInTimeError
+from p2pchain.client.light.errors import ConflictError, NodeFailedError, TrustError, UnprovenError
+from p2pchain.client.light.light_client import LightClient
+from p2pchain.client.light.values import Final, ProvenAccount, ProvenTransaction
 from p2pchain.client.node_client import NodeClient
 
-__all__ = ["ClientError", "NodeClient", "NodeError", "NodeUnreachableError", "NotInTimeError"]
+__all__ = [
+    "ClientError",
+    "ConflictError",
+    "Final",
+    "LightClient",
+    "NodeClient",
+    "NodeError",
+    "NodeFailedError",
+    "NodeUnreachableError",
+    "NotInTimeError",
+    "ProvenAccount",
+    "ProvenTransaction",
+    "TrustError",
+    "UnprovenError",
+]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
-from p2pchain.chain.actions.stake import Stake, Unstake
 from p2pchain.chain.active_set import decode_set, encode_set
 from p2pchain.chain.block import block_id, decode_header, encode_header
 from p2pchain.chain.crypto import Domain
@@ -15,32 +12,16 @@ from p2pchain.chain.following import Point, Step, checkpoint, follow, follow_all
 from p2pchain.chain.types import ChainId, Hash, Height
 from p2pchain.chain.votes import Kind, Subject, decode_certificate, encode_subject, make_certificate
 from p2pchain.node.proving import Steps, show_point, show_steps
+from tests.fakes.light_network import GENESIS, block_at, chain
 from tests.fakes.memory_store import MemoryStore
-from tests.fakes.world import World, make_genesis, signer
+from tests.fakes.world import signer
 
-SLOT_MS = 500
-GENESIS = make_genesis(4, registered=6)
 CHAIN_ID = ChainId(GENESIS.chain_id)
 START = genesis_point(GENESIS)
 
 
-def delegate(number: int) -> bytes:
-    return signer(2000 + number).public_key
-
-
-@cache
 def disk() -> MemoryStore:
-    """A chain in which 2 to 5 vote, then 0, 1, 4 and 5, then 1, 3, 4 and 5."""
-    world = World(GENESIS, 6)
-    world.start()
-    for actions in ([], [Stake(delegate(0), 10**10), Stake(delegate(1), 10**10)], [Unstake(delegate(0), 10**10)]):
-        if actions:
-            world.nodes[0].act(0, *actions)
-        for _ in range(10):
-            world.nodes[0].submit(world.nodes[0].transfer(1, 2, 1))
-            world.run(SLOT_MS)
-    world.check()
-    return world.nodes[0].disk
+    return chain().disk
 
 
 def final_height() -> int:
@@ -54,7 +35,7 @@ def shown(from_height: int = 0, to_height: int | None = None, limit: int = 64) -
 
 
 def block_of(height: int) -> bytes:
-    return next(block for block, found in disk().heights.items() if found == height)
+    return block_at(disk(), height)
 
 
 def changing_step() -> tuple[Point, Step]:
