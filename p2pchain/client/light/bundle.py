@@ -16,6 +16,7 @@ from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.proof_files import Proof, decode_proof, encode_proof
 from p2pchain.chain.types import ChainId
 from p2pchain.client.answers import Json
+from p2pchain.client.errors import ClientError
 from p2pchain.client.light.errors import TrustError
 from p2pchain.client.light.reading import ShapeError, bytes_of, list_of, object_of, step_json, step_of, whole_of
 
@@ -28,7 +29,7 @@ Trusted = tuple[int, bytes]
 """Height and block id."""
 
 
-class BundleError(Exception):
+class BundleError(ClientError):
     """A file that proves nothing; one line."""
 
 
