@@ -21,12 +21,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from p2pchain.chain.actions.delegate import candidate_ids
-from p2pchain.chain.active_set import ActiveSet, seat, set_of_globals
+from p2pchain.chain.active_set import seat, set_of_globals
 from p2pchain.chain.crypto import Domain, digest
 from p2pchain.chain.params import Params
 from p2pchain.chain.state import CANDIDATES, DELEGATES, GLOBALS, ActiveDelegate, Globals, Ledger, View
 from p2pchain.chain.terms import Terms, load_terms
-from p2pchain.chain.types import Hash, Round, Slot
+from p2pchain.chain.types import Round, Slot
 
 
 class Turn(NamedTuple):
@@ -45,16 +45,19 @@ class Schedule:
     _ORDERS_MAX = 4
     """Orders kept: callers ask for the current round and the next."""
 
-    def __init__(self, totals: Globals, terms: Terms) -> None:
+    def __init__(self, totals: Globals, terms: Terms, below: Schedule | None = None) -> None:
+        """`below` is the schedule that the block itself was made by: as a rule its set goes on, and need not be hashed again."""
         self.terms = terms
         """Version and parameters that judge the blocks above."""
         self.round = totals.round
         self.start_slot = totals.round_start_slot
         self.seed = totals.seed
         self.active = totals.active
-        self.active_set: ActiveSet = set_of_globals(totals)
-        self.set_id: Hash = self.active_set.id
-        self.keys = frozenset(self.active_set.keys)
+        if below is not None and below.active_set.number == totals.set_number:
+            self.active_set, self.set_id, self.keys = below.active_set, below.set_id, below.keys
+        else:
+            self.active_set = set_of_globals(totals)
+            self.set_id, self.keys = self.active_set.id, frozenset(self.active_set.keys)
         self._orders: dict[int, list[ActiveDelegate]] = {}
 
     @classmethod

@@ -165,7 +165,7 @@ def _end_block(ledger: Ledger, parent: Parent, place: Place, draft: Draft, fees:
     governors = [member.account for member in parent.schedule.active]
     terms = settle_changes(ledger, parent.schedule.terms, place.height, active=governors, needed=quorum(len(governors)))
     ledger.keep()
-    return Schedule(totals, terms)
+    return Schedule(totals, terms, parent.schedule)
 
 
 def _minted(ledger: Ledger, producer: bytes, most: int) -> int:
