@@ -21,12 +21,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from p2pchain.chain.actions.delegate import candidate_ids
-from p2pchain.chain.active_set import seat, set_of_globals
+from p2pchain.chain.active_set import ActiveSet, seat, set_of_globals
 from p2pchain.chain.crypto import Domain, digest
 from p2pchain.chain.params import Params
 from p2pchain.chain.state import CANDIDATES, DELEGATES, GLOBALS, ActiveDelegate, Globals, Ledger, View
 from p2pchain.chain.terms import Terms, load_terms
-from p2pchain.chain.types import Round, Slot
+from p2pchain.chain.types import Hash, PublicKey, Round, Slot
 
 
 class Turn(NamedTuple):
@@ -53,11 +53,10 @@ class Schedule:
         self.start_slot = totals.round_start_slot
         self.seed = totals.seed
         self.active = totals.active
-        if below is not None and below.active_set.number == totals.set_number:
-            self.active_set, self.set_id, self.keys = below.active_set, below.set_id, below.keys
-        else:
-            self.active_set = set_of_globals(totals)
-            self.set_id, self.keys = self.active_set.id, frozenset(self.active_set.keys)
+        goes_on = below is not None and below.active_set.number == totals.set_number
+        self.active_set: ActiveSet = below.active_set if below is not None and goes_on else set_of_globals(totals)
+        self.set_id: Hash = below.set_id if below is not None and goes_on else self.active_set.id
+        self.keys: frozenset[PublicKey] = frozenset(self.active_set.keys)
         self._orders: dict[int, list[ActiveDelegate]] = {}
 
     @classmethod

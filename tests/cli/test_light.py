@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from p2pchain.chain.block import decode_header, encode_header
+from p2pchain.chain.proof_files import decode_proof, encode_proof
 from p2pchain.chain.state import ACCOUNTS
+from p2pchain.chain.state_proofs import RowProof
+from p2pchain.chain.trie.path import nodes_to
 from p2pchain.client.answers import Json
 from p2pchain.genesis_file import dumps_genesis
 from tests.cli.conftest import Run
@@ -96,7 +100,18 @@ def with_a_bit_flipped(fields: Json) -> str:
     return json.dumps(fields | {"proof": proof.hex()})
 
 
-@pytest.mark.parametrize("spoil", [cut, without_steps, without_a_step, of_another_format, with_a_bit_flipped])
+def over_a_state_of_its_own(fields: Json) -> str:
+    """True steps, and a true proof of a balance in a ledger that nobody confirmed."""
+    thief = GENESIS.changes()
+    proof = decode_proof(bytes.fromhex(fields["proof"]))
+    assert isinstance(proof, RowProof)
+    header = encode_header(decode_header(proof.finality.headers[-1])._replace(state_root=thief.state_root))
+    finality = proof.finality._replace(headers=(header,))
+    forged = RowProof(finality, proof.key, thief.rows[proof.key], nodes_to(thief.node, proof.key))
+    return json.dumps(fields | {"proof": encode_proof(forged).hex()})
+
+
+@pytest.mark.parametrize("spoil", [cut, without_steps, without_a_step, of_another_format, with_a_bit_flipped, over_a_state_of_its_own])
 def test_a_file_that_was_altered_proves_nothing_and_the_line_says_why(
     run: Run, honest: LightFake, genesis: Path, spoil: Callable[[Json], str]
 ) -> None:
