@@ -4,8 +4,9 @@ Once per `flush_blocks` final blocks the layers become a batch, of which each la
 keys, across all layers.  Ranges, so that a page is written once a batch; shares, so that no single commit stalls the
 node.  Until a batch is written whole it stays readable here.  An overlay never changes: what is new is a new overlay.
 
-The nodes of the state's trie go the same way as the rows.  They are named so that children sort before their parent: a
-node on disk that is newer than the height to which all is flushed has newer children below it, never older ones.
+The nodes of the state's trie go the same way, but lie in one map and not in layers: blocks make the same nodes over and over, and they
+are large.  They are named so that children sort before their parent: a node on disk that is newer than the height to which all is
+flushed has newer children below it, never older ones.
 """
 
 from __future__ import annotations
@@ -35,11 +36,9 @@ class Layer(NamedTuple):
 
     blocks: int
     size: int
-    """Bytes of its rows, encoded, and of its nodes."""
+    """Bytes of its rows, encoded."""
     rows: Mapping[bytes, bytes]
     """In key order."""
-    nodes: Mapping[bytes, bytes]
-    """Of the trie, in the order of their places."""
     places: tuple[Mapping[TransactionId, Place], ...]
     """Where its transactions are: of each block one, newest first, in order of the ids."""
 
@@ -111,6 +110,9 @@ class Overlay(NamedTuple):
     """Layers, newest first, then the batch."""
 
     layers: tuple[Layer, ...] = ()
+    nodes: Mapping[bytes, bytes] = MappingProxyType({})
+    """Of the trie, all that the blocks in the layers made."""
+    nodes_size: int = 0
     batch: Batch | None = None
 
     @property
@@ -119,11 +121,16 @@ class Overlay(NamedTuple):
 
     @property
     def size(self) -> int:
-        return sum(layer.size for layer in self.layers)
+        return self.nodes_size + sum(layer.size for layer in self.layers)
 
     def readable(self) -> tuple[Layer, ...]:
         """Every layer that a read must ask before the disk, newest first."""
         return self.layers if self.batch is None else (*self.layers, *self.batch.layers)
+
+    @property
+    def node_maps(self) -> tuple[Mapping[bytes, bytes], ...]:
+        """As `readable`, of nodes."""
+        return (self.nodes,) if self.batch is None else (self.nodes, *self.batch.nodes.maps)
 
     def with_layer(self, layer: Layer) -> Overlay:
         """Add a final block."""
@@ -135,39 +142,33 @@ class Overlay(NamedTuple):
 
     def node(self, place: bytes) -> bytes | None:
         """The node that is not on disk yet."""
-        return next((layer.nodes[place] for layer in self.readable() if place in layer.nodes), None)
+        return next((nodes[place] for nodes in self.node_maps if place in nodes), None)
 
     def with_nodes(self, nodes: Mapping[bytes, bytes]) -> Overlay:
-        """With the nodes that follow from all layers together, where these have none."""
-        newest, *rest = self.layers
-        return self._replace(layers=(newest._replace(nodes=nodes, size=newest.size + bytes_of(nodes)), *rest))
+        """Add the nodes of a final block, or of all blocks together."""
+        known = self.nodes
+        grown = sum(len(node) - len(known.get(place, b"")) for place, node in nodes.items())
+        return self._replace(nodes={**known, **nodes}, nodes_size=self.nodes_size + grown)
 
     def with_batch(self, height: int, parts: int) -> Overlay:
         """Begin to write all layers, in so many parts; the overlay has no batch yet."""
         assert self.batch is None, "one batch at a time"
         rows = Runs.of((layer.rows for layer in self.layers), parts)
-        nodes = Runs.of((layer.nodes for layer in self.layers), parts)
+        nodes = Runs.of([_in_order(self.nodes)], parts)
         places = tuple(block for layer in self.layers for block in layer.places)
         ids = tuple(list(block) for block in places)
-        return Overlay((), Batch(height, self.layers, rows, nodes, places, ids, _ends(ids, parts), parts))
+        return Overlay(batch=Batch(height, self.layers, rows, nodes, places, ids, _ends(ids, parts), parts))
 
 
-def layer_of(
-    height: int, rows: Mapping[bytes, bytes], size: int, ids: Sequence[TransactionId], nodes: Mapping[bytes, bytes] = MappingProxyType({})
-) -> Layer:
-    """The layer of one final block; `size` is that of its rows."""
+def layer_of(height: int, rows: Mapping[bytes, bytes], size: int, ids: Sequence[TransactionId]) -> Layer:
+    """The layer of one final block."""
     places = dict(zip(ids, zip(repeat(height), range(len(ids)), strict=False), strict=True))
-    return Layer(1, size + bytes_of(nodes), _in_order(rows), nodes, (_in_order(places),))
+    return Layer(1, size, _in_order(rows), (_in_order(places),))
 
 
 def merge(newer: Layer, older: Layer) -> Layer:
     rows = _in_order({**older.rows, **newer.rows})
-    nodes = _in_order({**older.nodes, **newer.nodes})
-    return Layer(newer.blocks + older.blocks, newer.size + older.size, rows, nodes, newer.places + older.places)
-
-
-def bytes_of(nodes: Mapping[bytes, bytes]) -> int:
-    return sum(map(len, nodes.values()))
+    return Layer(newer.blocks + older.blocks, newer.size + older.size, rows, newer.places + older.places)
 
 
 def _in_order(items: Mapping[Key, Value]) -> dict[Key, Value]:

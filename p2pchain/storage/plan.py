@@ -19,8 +19,8 @@ from p2pchain.storage.errors import DamagedStore
 from p2pchain.storage.layout import Progress, block_key, certificate_key, encode_record, height_key, transaction_ids
 from p2pchain.storage.overlay import Overlay, Place, layer_of
 
-BATCH_BYTES = 32 << 20
-"""Of encoded rows and nodes: a batch begins with so many, though of fewer blocks: three full blocks at a million accounts."""
+BATCH_BYTES = 80 << 20
+"""Of encoded rows and nodes: a batch begins with so many, though of fewer blocks: twenty full ones at a million accounts make as many."""
 OVERLAY_BYTES_MAX = 2 * BATCH_BYTES
 """Beyond it a batch is written in one go, however long that takes."""
 GENERATION_ENTRIES_MAX = 1 << 17
@@ -107,7 +107,8 @@ def plan(memory: Memory, commit: Commit, flush_blocks: int, read_node: NodeReade
         # the block above carries these votes or newer ones; the confirms are what proves a final block
         deletes.append((Database.CERTIFICATES, certificate_key(block.key, Kind.VOTE)))
         nodes = block.changes.nodes or _nodes(block, root, overlay, read_node)
-        overlay = overlay.with_layer(layer_of(block.subject.height, block.changes.rows, block.size, block.transaction_ids(), nodes))
+        overlay = overlay.with_layer(layer_of(block.subject.height, block.changes.rows, block.size, block.transaction_ids()))
+        overlay = overlay.with_nodes(nodes)
         final, root = block.subject, block.changes.state_root
     made_final = frozenset(commit.final)
     for certificate in commit.confirms:

@@ -31,7 +31,7 @@ class StoredChain:
         return self._first(key, self._view.layers, self._view.environment.rows)
 
     def node(self, place: bytes, /) -> bytes | None:
-        return self._first(place, self._view.node_layers, self._view.environment.nodes)
+        return self._first(place, self._view.node_maps, self._view.environment.nodes)
 
     def recovered(self) -> Recovered:
         memory = self._view.memory

@@ -113,8 +113,8 @@ class LmdbStore:
             self._refuse()
         while True:
             view = self._view
-            for layer in view.node_layers:
-                node = layer.get(place)
+            for nodes in view.node_maps:
+                node = nodes.get(place)
                 if node is not None:
                     return node
             with self._reading:

@@ -32,14 +32,14 @@ class View(NamedTuple):
     memory: Memory
     layers: tuple[Mapping[bytes, bytes], ...]
     """Rows that are not on disk yet, newest first."""
-    node_layers: tuple[Mapping[bytes, bytes], ...]
+    node_maps: tuple[Mapping[bytes, bytes], ...]
     """The same of nodes."""
     txn: Transaction
 
     @classmethod
     def of(cls, environment: Environment, memory: Memory, txn: Transaction) -> View:
-        layers = memory.overlay.readable()
-        return cls(environment, memory, tuple(layer.rows for layer in layers), tuple(layer.nodes for layer in layers), txn)
+        overlay = memory.overlay
+        return cls(environment, memory, tuple(layer.rows for layer in overlay.readable()), overlay.node_maps, txn)
 
     def unfinal(self) -> list[UnfinalBlock]:
         blocks = sorted(self.memory.unfinal.values(), key=lambda block: block.subject.height)

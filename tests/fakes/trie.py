@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from p2pchain.chain.trie.nodes import CHILDREN, ROOT_PLACE, Node, NodeReader, child_hash, is_branch, node_hash, place_of
+from p2pchain.chain.trie.nodes import CHILDREN, EMPTY, ROOT_PLACE, Node, NodeReader, child_hash, is_branch, node_hash, place_of
 from p2pchain.chain.types import ZERO_HASH
 
 
 def reachable(read: NodeReader) -> dict[bytes, Node]:
     """The nodes by their places; each is what its parent says that it is."""
     found: dict[bytes, Node] = {}
+    if (read(ROOT_PLACE) or EMPTY) == EMPTY:
+        return found
     waiting: list[tuple[bytes, int, bytes, bytes | None]] = [(ROOT_PLACE, 0, bytes(32), None)]
     while waiting:
         place, depth, path, name = waiting.pop()

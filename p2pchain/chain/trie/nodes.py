@@ -10,8 +10,8 @@ The empty trie has the zero hash.  A node's place is its depth in half bytes and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from typing import TypeAlias, cast
 
 from p2pchain.chain.crypto import Domain
 from p2pchain.chain.types import HASH_BYTES, ZERO_HASH, Hash
@@ -48,9 +48,15 @@ def value_hash(value: bytes) -> bytes:
     return _sha256(_VALUE + value).digest()
 
 
+def hashed(rows: Iterable[tuple[bytes, bytes | None]]) -> dict[bytes, bytes | None]:
+    """Path and value hash of rows, None for those that are to go: `path_of` and `value_hash` of each, and written out for speed."""
+    sha256, key_prefix, value_prefix = _sha256, _KEY, _VALUE
+    return {sha256(key_prefix + key).digest(): None if value is None else sha256(value_prefix + value).digest() for key, value in rows}
+
+
 def node_hash(node: Node) -> Hash:
     """Zero for the empty bucket: there is one empty trie."""
-    return ZERO_HASH if node == EMPTY else Hash(_sha256(_NODE + node).digest())
+    return ZERO_HASH if node == EMPTY else cast("Hash", _sha256(_NODE + node).digest())
 
 
 def is_branch(node: Node) -> bool:
