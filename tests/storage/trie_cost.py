@@ -108,10 +108,7 @@ class Chain:
             self._tip,
             PublicKey(bytes(32)),
             self._root,
-            ZERO_HASH,
-            ZERO_HASH,
-            ZERO_HASH,
-            ZERO_HASH,
+            *[ZERO_HASH] * 5,
         )
         block = decode_envelope(encode_block(encode_header(header), bytes(64), b"", [])).with_transactions([])
         self._tip = block.id
