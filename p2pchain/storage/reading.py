@@ -5,7 +5,7 @@ LMDB gives a reader one consistent state, as of the last commit of the node that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId
 from p2pchain.node.ports import FinalBlock, Recovered
 from p2pchain.storage.durable import ProcessLock
-from p2pchain.storage.environment import NAME, Database, Environment, require_chain
+from p2pchain.storage.environment import NAME, Environment, require_chain
 from p2pchain.storage.errors import HomeInUse, StorageError, mapped
 from p2pchain.storage.recovery import load_memory
 from p2pchain.storage.view import View
@@ -28,10 +28,10 @@ class StoredChain:
         self._view = view
 
     def get(self, key: bytes, /) -> bytes | None:
-        return self._first(key, self._view.layers, self._view.environment.rows)
+        return self._view.row(key)
 
     def node(self, place: bytes, /) -> bytes | None:
-        return self._first(place, self._view.node_maps, self._view.environment.nodes)
+        return self._view.node(place)
 
     def recovered(self) -> Recovered:
         memory = self._view.memory
@@ -42,10 +42,6 @@ class StoredChain:
 
     def final_height(self, block: BlockId) -> int | None:
         return self._view.final_height(block)
-
-    def _first(self, key: bytes, layers: Sequence[Mapping[bytes, bytes]], database: Database) -> bytes | None:
-        data = next((layer[key] for layer in layers if key in layer), None)
-        return self._view.txn.get(key, db=database) if data is None else data
 
 
 @contextmanager

@@ -19,9 +19,11 @@ import lmdb
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.tree import Root
+from p2pchain.chain.trie.path import nodes_to
+from p2pchain.chain.trie.update import MissingNodeError
 from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.node.effects import Commit
-from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered
+from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered, RowWithPath
 from p2pchain.node.room import Room
 from p2pchain.storage.durable import ProcessLock, make_folder
 from p2pchain.storage.environment import BYTES_MAX, MAP_BYTES_MIN, NAME, Environment, Transaction, create, remove_leftovers, require_chain
@@ -159,6 +161,13 @@ class LmdbStore:
     def transaction(self, item: TransactionId) -> Location | None:
         with self._shown() as view:
             return view.transaction(item)
+
+    def row_with_path(self, key: bytes) -> RowWithPath:
+        with self._shown() as view:
+            try:
+                return RowWithPath(view.memory.final.height, view.row(key), nodes_to(view.node, key))
+            except MissingNodeError as error:
+                raise DamagedStore(f"the state in {self._environment.path} is incomplete ({error}); sync again") from error
 
     def room(self) -> Room:
         """What is left on the volume, or below `bytes_max`, whichever runs out first."""

@@ -9,10 +9,11 @@ from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.outcomes import failures_in
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.tree import Root
+from p2pchain.chain.trie.path import nodes_to
 from p2pchain.chain.types import BlockId, Hash, Height, Slot, TransactionId
 from p2pchain.chain.votes import Subject
 from p2pchain.node.effects import Commit, StoredBlock
-from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered, UnfinalBlock
+from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered, RowWithPath, UnfinalBlock
 
 
 class MemoryStore:
@@ -92,6 +93,9 @@ class MemoryStore:
 
     def transaction(self, item: TransactionId) -> Location | None:
         return self.locations.get(item)
+
+    def row_with_path(self, key: bytes) -> RowWithPath:
+        return RowWithPath(self._subject.height, self.rows.get(key), nodes_to(self.node, key))
 
     def _finalise(self, stored: StoredBlock) -> None:
         block, changes = stored

@@ -1,7 +1,8 @@
 """What the state root costs: `python -m tests.storage.trie_cost --accounts 1000000`.
 
-Blocks of transfers between accounts drawn at random, each made final at once in a real store, as a node does it: the new root from the nodes in
-memory and on disk, then the commit, which writes its share of earlier blocks' rows and nodes.  CPU time of the process, per transfer.
+Blocks of transfers between accounts drawn at random, each made final at once in a real store, as a node does it: the new
+root from the nodes in memory and on disk, then the commit, which writes its share of earlier blocks' rows and nodes.  CPU
+time of the process, per transfer.
 """
 
 from __future__ import annotations
@@ -102,14 +103,8 @@ class Chain:
         return Costs(root_s / transfers * 1e6, commit_s / transfers * 1e6, sum(map(len, updated.nodes.values())))
 
     def _block(self) -> Block:
-        header = Header(
-            Height(self._height),
-            Slot(self._height),
-            self._tip,
-            PublicKey(bytes(32)),
-            self._root,
-            *[ZERO_HASH] * 5,
-        )
+        place = Height(self._height), Slot(self._height), self._tip, PublicKey(bytes(32))
+        header = Header(*place, self._root, *[ZERO_HASH] * 5)
         block = decode_envelope(encode_block(encode_header(header), bytes(64), b"", [])).with_transactions([])
         self._tip = block.id
         return block
