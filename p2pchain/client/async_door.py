@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import suppress
 from typing import TypeVar
 
+import anyio
 import httpx2
 
 from p2pchain.client.calls import MSGPACK, Call
 from p2pchain.client.errors import NodeUnreachableError
+from p2pchain.client.event_reading import LineSplitter
 from p2pchain.client.http_door import EVENT_STREAM, STREAM_TIMEOUT_S, checked_url, node_error, value_of
 
 T = TypeVar("T")
@@ -49,13 +52,17 @@ class AsyncHttpDoor:
         )
         try:
             response = await self._client.send(request, stream=True)
+            pieces = response.aiter_raw()
+            lines = LineSplitter()
             try:
                 if not response.is_success:
                     value_of(response.status_code, await response.aread())
-                async for line in response.aiter_lines():
-                    yield line
+                async for piece in pieces:
+                    for line in lines.feed(piece):
+                        yield line
             finally:
-                await response.aclose()
+                with anyio.CancelScope(shield=True):
+                    await _end(response, pieces)
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
             raise NodeUnreachableError(self.url, str(error) or type(error).__name__) from None
 
@@ -69,3 +76,12 @@ class AsyncHttpDoor:
             return await self._client.request(method, self.url + path, params=query, content=content, headers=headers)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise NodeUnreachableError(self.url, str(error) or type(error).__name__) from None
+
+
+async def _end(response: httpx2.Response, pieces: AsyncIterator[bytes]) -> None:
+    """Close a stream that goes on.  The library's generators stand in the middle of it: one step more on the closed connection ends them
+    all, where otherwise the garbage collector would find them, and Trio complain.
+    """
+    await response.aclose()
+    with suppress(httpx2.HTTPError, httpx2.StreamError, StopAsyncIteration):
+        await anext(pieces)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
@@ -125,8 +125,16 @@ class AsyncNodeClient:
         """Sends transactions of one account and looks after its nonces; keep one for each account."""
         return AsyncSender(self, SenderState(signer, fee, valid_slots))
 
-    async def events(self, from_height: int | None = None) -> AsyncIterator[Json]:
-        """Final blocks and changes of the head, for ever; final blocks each once and in order, also over restarts of the node."""
+    @asynccontextmanager
+    async def events(self, from_height: int | None = None) -> AsyncIterator[AsyncIterator[Json]]:
+        """Final blocks and changes of the head, for ever; final blocks each once and in order, also over restarts of the node.
+
+        `async with client.events(height) as events:` and in it `async for event in events:`; at the end the stream is closed.
+        """
+        async with aclosing(self._events(from_height)) as events:
+            yield events
+
+    async def _events(self, from_height: int | None) -> AsyncGenerator[Json, None]:
         reading = EventReading(from_height)
         while True:
             failure: ClientError | None = None

@@ -22,6 +22,19 @@ _LINE_BYTES_MAX = 4 << 20
 """An event of a block of 20,000 transactions has 1.4 MB."""
 
 
+class LineSplitter:
+    """Bytes in, whole lines out."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, piece: bytes) -> list[str]:
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        if len(self._rest) > _LINE_BYTES_MAX:
+            raise NodeError("bad_answer", f"found a line of more than {_LINE_BYTES_MAX} bytes in a stream of events")
+        return [line.decode("utf-8", "replace") for line in lines]
+
+
 class EventReading:
     """Lines in, events out; and what to ask after the stream ended."""
 
@@ -37,8 +50,6 @@ class EventReading:
         """The event of a line; None where there is none for the caller.  `NodeError` where the stream has ended for good."""
         if not line.startswith("data:"):
             return None
-        if len(line) > _LINE_BYTES_MAX:
-            raise NodeError("bad_answer", f"found an event of {len(line)} letters, at most {_LINE_BYTES_MAX} wanted")
         try:
             event = json.loads(line[5:])
             kind, height = event["type"], event.get("height")

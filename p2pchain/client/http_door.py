@@ -13,6 +13,7 @@ import httpx2
 
 from p2pchain.client.calls import MSGPACK, Call
 from p2pchain.client.errors import NodeError, NodeUnreachableError, SocketUnreachableError
+from p2pchain.client.event_reading import LineSplitter
 
 T = TypeVar("T")
 EVENT_STREAM = "text/event-stream"
@@ -68,7 +69,9 @@ class HttpDoor:
             try:
                 if not response.is_success:
                     value_of(response.status_code, response.read())
-                yield from response.iter_lines()
+                lines = LineSplitter()
+                for piece in response.iter_raw():
+                    yield from lines.feed(piece)
             finally:
                 response.close()
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
