@@ -1,6 +1,6 @@
 """All mutants."""
 
-from tests.mutants import consensus, discovery, governing, language, ledger, node, standing, syncing
+from tests.mutants import consensus, discovery, governing, language, ledger, light, node, standing, syncing
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -12,4 +12,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *discovery.MUTANTS,
     *standing.MUTANTS,
     *syncing.MUTANTS,
+    *light.MUTANTS,
 )

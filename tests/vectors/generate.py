@@ -20,7 +20,7 @@ from p2pchain.chain.address import encode_address
 from p2pchain.chain.block import encode_block
 from p2pchain.chain.codec import encode
 from p2pchain.chain.compact import carried, short_ids
-from p2pchain.chain.crypto import merkle_root
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import Params
 from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import GLOBALS, ActiveDelegate, Globals
@@ -193,7 +193,7 @@ def invalid_blocks_file() -> Json:
         ("with another certificate", encode_block(head, signature, other.raw, items), "wrong_certificate"),
         ("signature of 63 bytes", encode_block(head, signature[:-1], votes, items), "malformed"),
         ("one byte too many", second.raw + b"\x00", "non_canonical"),
-        ("a header of version 2", encode_block(b"\x9a\x02" + first.header_raw[2:], signature, b"", []), "wrong_version"),
+        ("a header of version 2", encode_block(b"\x9b\x02" + first.header_raw[2:], signature, b"", []), "wrong_version"),
         ("a transaction as an array", encode((head, signature, votes, [[b""]])), "malformed"),
     ]
     return {"blocks": [{"name": name, "raw": raw.hex(), "code": code} for name, raw, code in cases]}

@@ -27,6 +27,7 @@ class Reference:
     def __init__(self, genesis: Genesis) -> None:
         changes = genesis.changes()
         self.rows = dict(changes.rows)
+        self.nodes = dict(changes.nodes)
         self.subject = Subject(0, 0, genesis.block_id)  # type: ignore[arg-type]
         self.schedule = genesis.schedule()
         self._spec = genesis.spec()
@@ -39,6 +40,9 @@ class Reference:
 
     def get(self, key: bytes, /) -> bytes | None:
         return self.rows.get(key)
+
+    def node(self, place: bytes, /) -> bytes | None:
+        return self.nodes.get(place)
 
     def extend(self, block: Block) -> Iterator[tuple[str, str]]:
         """Follow the next final block: (invariant, what is wrong)."""
@@ -61,7 +65,10 @@ class Reference:
             return
         if executed.changes.state_root != header.state_root:
             yield "S5", f"block {header.height} says state {header.state_root.hex()}, executing gives {executed.changes.state_root.hex()}"
+        if executed.schedule.set_id != header.set_id:
+            yield "S14", f"block {header.height} says set {header.set_id.hex()}, executing gives {executed.schedule.set_id.hex()}"
         self.rows.update(executed.changes.rows)
+        self.nodes.update(executed.changes.nodes)
         self.subject = Subject(header.slot, header.height, block.id)
         self._state_root, self.schedule = executed.changes.state_root, executed.schedule
         self._schedules.append((header.height, self.schedule))
