@@ -31,6 +31,7 @@ from p2pchain.node.acquaintance import name_of
 from p2pchain.wire import messages as wire
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
+from tests.vectors.following import following_file
 from tests.vectors.link import link_file
 from tests.vectors.peers import peer_record, peer_records_file
 from tests.vectors.refusals import charged, missigned, refused, undecodable
@@ -346,6 +347,7 @@ FILES: dict[str, Callable[[], Json]] = {
     "invalid_blocks": invalid_blocks_file,
     "ballots": ballots_file,
     "certificates": certificates_file,
+    "following": following_file,
     "frames": frames_file,
     "link": link_file,
     "peer_records": peer_records_file,
