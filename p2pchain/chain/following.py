@@ -52,11 +52,8 @@ def checkpoint(header: bytes, active: bytes, trusted: tuple[int, bytes]) -> Poin
     decoded, found = decode_header(header), block_id(header)
     height, block = trusted
     if (decoded.height, found) != (height, block):
-        raise _bad(
-            f"the header is of block {decoded.height}:{found.hex()}, {height}:{block.hex()} is trusted: no other wanted",
-            decoded.height,
-            height,
-        )
+        shown, wanted = f"{decoded.height}:{found.hex()}", f"{height}:{block.hex()}"
+        raise _bad(f"the header is of block {shown}, {wanted} is trusted and wanted", decoded.height, height)
     above = decode_set(active)
     if above.id != decoded.set_id:
         raise _bad(f"the set shown is {above.id.hex()}, block {height} names {decoded.set_id.hex()}", above.id, decoded.set_id)
