@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pchain.chain.types import TransactionId
-from p2pchain.storage.overlay import LAYER_BLOCKS_MAX, Overlay, layer_of
+from p2pchain.storage.overlay import LAYER_BLOCKS_MAX, NODE_BYTES, Overlay, layer_of
 
 ROWS = st.dictionaries(st.binary(min_size=1, max_size=2), st.binary(min_size=1, max_size=3), max_size=80)
 HISTORY = st.lists(st.tuples(ROWS, st.integers(0, 40)), min_size=1, max_size=12)
@@ -73,8 +73,8 @@ def test_nodes_are_the_newest_of_each_place_and_their_shares_are_all_of_them(
         assert {place: shown.node(place) for place in nodes} == nodes
         assert shown.node(b"nowhere") is None
     assert (begun.node(b"newer"), newer.node(b"newer")) == (None, b"node")
-    assert overlay.size == sum(map(len, nodes.values())) + 2 * len(history)
-    assert (begun.size, newer.size) == (0, 4)
+    assert overlay.size == NODE_BYTES * len(nodes) + 2 * len(history)
+    assert (begun.size, newer.size) == (0, NODE_BYTES)
     batch, found = begun.batch, list[tuple[bytes, bytes]]()
     while batch is not None and not batch.is_written:
         until = data.draw(st.integers(batch.done + 1, parts))
