@@ -52,7 +52,8 @@ def checkpoint(header: bytes, active: bytes, trusted: tuple[int, bytes]) -> Poin
     decoded, found = decode_header(header), block_id(header)
     height, block = trusted
     if (decoded.height, found) != (height, block):
-        raise _bad(f"the header is of block {decoded.height}:{found.hex()}, {height}:{block.hex()} is trusted", decoded.height, height)
+        shown, wanted = f"{decoded.height}:{found.hex()}", f"{height}:{block.hex()}"
+        raise _bad(f"the header is of block {shown}, {wanted} is trusted and wanted", decoded.height, height)
     above = decode_set(active)
     if above.id != decoded.set_id:
         raise _bad(f"the set shown is {above.id.hex()}, block {height} names {decoded.set_id.hex()}", above.id, decoded.set_id)
@@ -84,7 +85,7 @@ def header_under(point: Point, proof: FinalityProof) -> Header:
     """The header that a proof speaks of, where the proof ends at a block that is known to be final: its certificate adds nothing."""
     last, known = last_subject(proof.headers), point.subject
     if last != known:
-        raise _bad(f"the proof ends at block {last.height}:{last.block.hex()}, {known.height}:{known.block.hex()} is final")
+        raise _bad(f"the proof ends at block {last.height}:{last.block.hex()}, {known.height}:{known.block.hex()} wanted")
     return decode_header(proof.headers[0])
 
 
@@ -94,7 +95,7 @@ def _validate_place(point: Point, header: Header) -> None:
         found = f"height {header.height}, slot {header.slot}"
         raise _bad(f"it leads to {found}, beyond height {known.height}, slot {known.slot} wanted", header.height, known.height + 1)
     if header.height == known.height + 1 and header.parent != known.block:
-        raise _bad(f"block {header.height} stands on {header.parent.hex()}, {known.block.hex()} is final", header.parent, known.block)
+        raise _bad(f"block {header.height} stands on {header.parent.hex()}, {known.block.hex()} wanted", header.parent, known.block)
 
 
 def _read_sets(known: ActiveSet, raw: Sequence[bytes], *, low: int, high: int) -> list[ActiveSet]:

@@ -17,6 +17,9 @@ from p2pchain.chain.trie.nodes import value_hash
 from p2pchain.chain.trie.path import committed_value
 from p2pchain.chain.types import ChainId, PublicKey
 
+KEY_SHOWN_MAX = 40
+"""Bytes of a stranger's key in a refusal: those that there are have at most 33."""
+
 
 class RowProof(NamedTuple):
     """A row, where it lies in the trie, and why the trie's root is final."""
@@ -58,7 +61,7 @@ def validate_row(proof: RowProof, header: Header) -> None:
     found = committed_value(header.state_root, proof.key, proof.nodes)
     wanted = None if proof.value is None else value_hash(proof.value)
     if found != wanted:
-        text = f"state proof: row {proof.key.hex()} is not what block {header.height} commits to"
+        text = f"state proof: row {proof.key[:KEY_SHOWN_MAX].hex()} is not what block {header.height} commits to"
         raise Invalid(Code.BAD_PROOF, text, found=found, wanted=wanted)
 
 
@@ -78,5 +81,7 @@ def verify_globals_proof(proof: RowProof, chain_id: ChainId, sets: Iterable[Coll
 
 def _verify_row(proof: RowProof, key: bytes, chain_id: ChainId, sets: Iterable[Collection[PublicKey]]) -> ProvenRow:
     if proof.key != key:
-        raise Invalid(Code.BAD_PROOF, f"state proof: it is of row {proof.key.hex()}, {key.hex()} wanted", found=proof.key, wanted=key)
+        raise Invalid(
+            Code.BAD_PROOF, f"state proof: it is of row {proof.key[:KEY_SHOWN_MAX].hex()}, {key.hex()} wanted", found=proof.key, wanted=key
+        )
     return verify_row_proof(proof, chain_id, sets)

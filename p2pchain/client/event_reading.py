@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from p2pchain.chain.errors import shown
 from p2pchain.client.answers import Json
 from p2pchain.client.errors import ClientError, NodeError
 
@@ -50,21 +51,20 @@ class EventReading:
         """The event of a line; None where there is none for the caller.  `NodeError` where the stream has ended for good."""
         if not line.startswith("data:"):
             return None
-        try:
-            event = json.loads(line[5:])
-            kind, height = event["type"], event.get("height")
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise NodeError("bad_answer", f"found no event in {line[:100]!r}") from None
+        event = _event_in(line)
+        kind, height = event["type"], event.get("height")
         self._failures = 0
         if kind == "end":
             self._end(event)
             return None
         if kind != "block_final":
-            return dict(event)
+            return event
+        if type(height) is not int:
+            raise _no_event(line)
         if self._next is not None and height < self._next:
             return None
         self._next = height + 1
-        return dict(event)
+        return event
 
     def pause_after(self, error: ClientError | None) -> float:
         """How long to wait before the stream is begun again; raises the error where that would not help."""
@@ -79,3 +79,17 @@ class EventReading:
             raise NodeError(code, str(event.get("message")), {"resume_from_height": resume})
         if isinstance(resume, int) and (self._next is None or resume > self._next):
             self._next = resume
+
+
+def _event_in(line: str) -> Json:
+    try:
+        event = json.loads(line[5:])
+    except (ValueError, RecursionError):
+        raise _no_event(line) from None
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        raise _no_event(line)
+    return event
+
+
+def _no_event(line: str) -> NodeError:
+    return NodeError("bad_answer", f"found {shown(line)}, an event wanted")

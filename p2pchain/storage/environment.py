@@ -136,7 +136,7 @@ def _fill(environment: Environment, txn: Transaction, genesis: Genesis) -> None:
     changes = genesis.changes()
     for key, value in changes.rows.items():
         txn.put(key, value, db=environment.rows)
-    for place, node in changes.nodes.items():
+    for place, node in sorted(changes.nodes.items()):
         txn.put(place, node, db=environment.nodes)
     txn.put(height_key(0), genesis.block_id, db=environment.final)
     txn.put(genesis.block_id, height_key(0), db=environment.heights)

@@ -27,6 +27,8 @@ Place: TypeAlias = tuple[int, int]
 
 LAYER_BLOCKS_MAX = 4
 """Layers are merged up to this weight: a read asks a handful of layers, and a merge of full blocks takes 3 ms."""
+NODE_BYTES = 1 << 10
+"""What a node is taken for: nearly what one has with what it costs to hold, at a million accounts; no node has twice as much."""
 SAMPLE_STEP = 16
 """One of so many keys says where a range ends: ranges differ by less than this for each layer."""
 
@@ -111,8 +113,7 @@ class Overlay(NamedTuple):
 
     layers: tuple[Layer, ...] = ()
     nodes: Mapping[bytes, bytes] = MappingProxyType({})
-    """Of the trie, all that the blocks in the layers made."""
-    nodes_size: int = 0
+    """Of the trie, all that the blocks in the layers made; in the order of their places but for what few sorted runs leave to do."""
     batch: Batch | None = None
 
     @property
@@ -121,7 +122,7 @@ class Overlay(NamedTuple):
 
     @property
     def size(self) -> int:
-        return self.nodes_size + sum(layer.size for layer in self.layers)
+        return NODE_BYTES * len(self.nodes) + sum(layer.size for layer in self.layers)
 
     def readable(self) -> tuple[Layer, ...]:
         """Every layer that a read must ask before the disk, newest first."""
@@ -146,9 +147,9 @@ class Overlay(NamedTuple):
 
     def with_nodes(self, nodes: Mapping[bytes, bytes]) -> Overlay:
         """Add the nodes of a final block, or of all blocks together."""
-        known = self.nodes
-        grown = sum(len(node) - len(known.get(place, b"")) for place, node in nodes.items())
-        return self._replace(nodes={**known, **nodes}, nodes_size=self.nodes_size + grown)
+        merged = dict(self.nodes)
+        merged.update((place, nodes[place]) for place in sorted(nodes))
+        return self._replace(nodes=merged)
 
     def with_batch(self, height: int, parts: int) -> Overlay:
         """Begin to write all layers, in so many parts; the overlay has no batch yet."""

@@ -178,7 +178,7 @@ LIES: list[tuple[Lie, str]] = [
     (altered_balance, "is not what block"),
     (hidden_account, "is not what block"),
     (anothers_account, "was asked for"),
-    (forged_state, "is final"),
+    (forged_state, "it ends at block"),
     (forged_header, "the certificate is not of confirms on block"),
     (omitted_change, "a change is left out or made up"),
     (skipped_change, "a change is left out or made up|does not follow"),

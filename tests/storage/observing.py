@@ -75,6 +75,7 @@ def observe(store: Kept, maker: ChainMaker, blocks: Sequence[MadeBlock]) -> dict
     return {
         "rows": {key: store.get(key) for key in sorted(keys)},
         "trie": sorted(reachable(store.node).items()),
+        "paths": [store.row_with_path(key) for key in sorted(keys)],
         "root": (root.subject, root.state_root, root.schedule.round, root.schedule.seed, root.schedule.active),
         "unfinal": sorted(recovered.unfinal),
         "final": [store.final_block(height) for height in range(len(blocks) + 2)],

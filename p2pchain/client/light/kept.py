@@ -45,7 +45,7 @@ def load_kept(path: Path, chain_id: ChainId) -> Kept | None:
         if chain != chain_id:
             raise _unusable(path, f"it is of chain {chain.hex()}, {chain_id.hex()} wanted")
         return Kept(_point_of(fields.get("trusted")), _point_of(fields.get("newest")), whole_of(fields.get("gap_ms"), "gap_ms"))
-    except (ShapeError, ValueError, Invalid) as error:
+    except (ShapeError, ValueError, RecursionError, Invalid) as error:
         raise _unusable(path, str(error)) from None
 
 

@@ -12,11 +12,12 @@ from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, STAKES
 from p2pchain.chain.transition import Draft, Parent, execute
+from p2pchain.chain.trie.update import root_of
 from p2pchain.chain.types import ChainId, TransactionId
 from p2pchain.chain.votes import Subject
 
-SUPPLY_EVERY = 16
-"""Blocks between two countings of all coins."""
+COUNT_EVERY = 16
+"""Blocks between two countings of all coins, and buildings of the root from all rows."""
 SCHEDULES_MAX = 1_024
 """Heights of which the schedule is remembered: nodes lag by less."""
 
@@ -72,8 +73,15 @@ class Reference:
         self.subject = Subject(header.slot, header.height, block.id)
         self._state_root, self.schedule = executed.changes.state_root, executed.schedule
         self._schedules.append((header.height, self.schedule))
-        if header.height % SUPPLY_EVERY == 0:
+        if header.height % COUNT_EVERY == 0:
             yield from self.count_supply()
+            yield from self.build_root()
+
+    def build_root(self) -> Iterator[tuple[str, str]]:
+        """S5: the root is that of all rows, whichever way it was come by."""
+        built = root_of(self.rows.items())
+        if built != self._state_root:
+            yield "S5", f"all rows at height {self.subject.height} give root {built.hex()}, the blocks gave {self._state_root.hex()}"
 
     def count_supply(self) -> Iterator[tuple[str, str]]:
         """S6: every coin that was issued is somewhere, and nobody has less than nothing."""
