@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from functools import partial
 
 import click
 
@@ -22,7 +23,7 @@ from p2pchain.cli.options import (
     node_option,
     settings_option,
 )
-from p2pchain.config import Config, Home
+from p2pchain.config import Config, Home, load_config
 
 START_S = 30.0
 """Far more than a start takes: what waited is read back and checked before the first answer."""
@@ -43,7 +44,9 @@ def run(parent_pid: int | None) -> None:
 
         end_with_parent(parent_pid)
     config = _config_of_a_home()
-    raise SystemExit(run_daemon(config, load_genesis(config.home.genesis_file)))
+    # what the process was started with stays: a later reload differs by the file alone
+    reload = partial(load_config, config.home.path, dict(os.environ), current_settings())
+    raise SystemExit(run_daemon(config, load_genesis(config.home.genesis_file), reload))
 
 
 @click.command()

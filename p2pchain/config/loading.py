@@ -4,16 +4,36 @@ A later source wins, key by key. A mistake never hides another one: whatever is 
 too, ends up in one `ConfigError`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from p2pchain.chain.errors import shown
 from p2pchain.config.home import Home
 from p2pchain.config.kinds import UnfitError
 from p2pchain.config.problems import ConfigError, Problem, wanted_known
 from p2pchain.config.sections import KEYS, SECTIONS, Config
-from p2pchain.config.sources import Setting, settings_of_environment, settings_of_file, settings_of_flags
+from p2pchain.config.sources import Origin, Setting, settings_of_environment, settings_of_file, settings_of_flags
+
+
+class Place(NamedTuple):
+    """Where the value of a key was set, as the one that wins."""
+
+    origin: Origin
+    source: str
+    """The file with its line, the variable, `flag`, or `default`."""
+
+
+DEFAULT = Place("default", "default")
+
+
+class Traced(NamedTuple):
+    config: Config
+    places: Mapping[str, Place]
+    """By path, of every key."""
 
 
 def load_config(home: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None) -> Config:
@@ -21,6 +41,11 @@ def load_config(home: Path, environ: Mapping[str, str] | None = None, overrides:
 
     `overrides` maps `"section.key"` to a value or to its text, as flags give it. Raises ConfigError.
     """
+    return load_traced(home, environ, overrides).config
+
+
+def load_traced(home: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None) -> Traced:
+    """The same, with the place that each value comes from."""
     layout = Home(home)
     problems: list[Problem] = []
     settings = [
@@ -32,7 +57,8 @@ def load_config(home: Path, environ: Mapping[str, str] | None = None, overrides:
     _check_together(values, problems)
     if problems:
         raise ConfigError(problems)
-    return _build(layout, values)
+    places = {setting.path: Place(setting.origin, setting.source) for setting in settings}
+    return Traced(_build(layout, values), {path: places.get(path, DEFAULT) for path in KEYS})
 
 
 def checked_values(settings: Iterable[Setting], problems: list[Problem]) -> dict[str, object]:

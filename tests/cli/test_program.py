@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -17,7 +18,7 @@ PROMISED = {
     "evidence": {"list", "submit"},
     "peers": {"ban", "unban"},
     "recovery": {"inspect", "draft", "sign", "show", "install"},
-    "config": {"check", "show"},
+    "config": {"check", "log-level", "reload", "show"},
 }
 READS = ["status", "account x", "block 1", "delegates", "schedule", "params", "peers", "mempool", "tx show x", "evidence list"]
 
@@ -51,7 +52,9 @@ def test_the_help_of_a_group_loads_none_of_its_verbs() -> None:
 
 
 def test_the_version_is_told(run: Run) -> None:
-    assert run("--version").stdout == f"p2pchain {__version__}\n"
+    assert re.fullmatch(
+        rf"p2pchain {re.escape(__version__)} \(commit [0-9a-f]{{7,40}}\+?, protocol 2 on links, 1 in blocks\)\n", run("--version").stdout
+    )
 
 
 @pytest.mark.parametrize("arguments", ["nonsense", "keys", "tx", "block", "init --nonsense", "tx transfer --amount 0", "run --set x"])
@@ -69,7 +72,15 @@ def test_a_read_from_a_silent_node_fails_in_one_line(run: Run, verb: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "verb", ["peers --banned", "peers unban 203.0.113.9", "peers ban 203.0.113.9 --for 1h", "delegate pause", "delegate resume"]
+    "verb",
+    [
+        "peers --banned",
+        "peers unban 203.0.113.9",
+        "peers ban 203.0.113.9 --for 1h",
+        "delegate pause",
+        "delegate resume",
+        "config reload",
+    ],
 )
 def test_an_order_to_a_node_that_does_not_run_fails_in_one_line(run: Run, verb: str) -> None:
     for options in ([], ["--json"]):
