@@ -14,6 +14,7 @@ from typing import NamedTuple
 from p2pchain.chain.errors import shown
 from p2pchain.config.home import Home
 from p2pchain.config.kinds import UnfitError
+from p2pchain.config.misfits import misfits
 from p2pchain.config.problems import ConfigError, Problem, wanted_known
 from p2pchain.config.sections import KEYS, SECTIONS, Config
 from p2pchain.config.sources import Origin, Setting, settings_of_environment, settings_of_file, settings_of_flags
@@ -54,11 +55,12 @@ def load_traced(home: Path, environ: Mapping[str, str] | None = None, overrides:
         *settings_of_flags(overrides or {}),
     ]
     values = checked_values(settings, problems)
-    _check_together(values, problems)
+    found = _build(layout, values)
+    places = dict.fromkeys(KEYS, DEFAULT) | {setting.path: Place(setting.origin, setting.source) for setting in settings}
+    problems += [Problem(places[path].source, path, seen, wanted) for path, seen, wanted in misfits(found)]
     if problems:
         raise ConfigError(problems)
-    places = {setting.path: Place(setting.origin, setting.source) for setting in settings}
-    return Traced(_build(layout, values), {path: places.get(path, DEFAULT) for path in KEYS})
+    return Traced(found, places)
 
 
 def checked_values(settings: Iterable[Setting], problems: list[Problem]) -> dict[str, object]:
@@ -81,14 +83,6 @@ def _nearest_key(path: str) -> str:
     section = path.partition(".")[0]
     of_section = [known for known, key in KEYS.items() if key.section == section]
     return wanted_known(path, of_section or KEYS, "key")
-
-
-def _check_together(values: Mapping[str, object], problems: list[Problem]) -> None:
-    """What no key alone can tell."""
-    mempool = replace(SECTIONS["mempool"], **_of_section("mempool", values))
-    if mempool.per_account_max > mempool.transactions_max:
-        wanted = f"at most mempool.transactions_max, which is {mempool.transactions_max}"
-        problems.append(Problem("all sources together", "mempool.per_account_max", str(mempool.per_account_max), wanted))
 
 
 def _build(home: Home, values: Mapping[str, object]) -> Config:
