@@ -36,6 +36,7 @@ VERBS = {
     "attack": Verb("p2pchain.cli.attack:attack", "Attack a node of your own with bad peers, and see whether it behaves."),
     "doctor": Verb("p2pchain.cli.doctor.verb:doctor", "Look for what is wrong with the node, and say what to do."),
     "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration, and have the running node read it again."),
+    "completion": Verb("p2pchain.cli.completion:completion", "Print the completion script of a shell: bash, zsh or fish."),
 }
 
 
