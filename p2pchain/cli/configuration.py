@@ -11,11 +11,9 @@ from pathlib import Path
 import click
 
 from p2pchain.cli.failures import WRONG_USE, Failure
-from p2pchain.cli.home_making import config_text
 from p2pchain.cli.options import current_config, current_home, current_settings, home_option, json_option, settings_option
 from p2pchain.config import Config, ConfigError, Home, Traced, load_traced
 from p2pchain.config.live import LIVE, value_at
-from p2pchain.genesis_file import GenesisFileError, load_genesis
 
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -30,6 +28,8 @@ def config() -> None:
 @home_option
 def check() -> None:
     """Check configuration and genesis, and tell all mistakes at once."""
+    from p2pchain.genesis_file import GenesisFileError, load_genesis  # noqa: PLC0415 - the rules, which a completion need not load
+
     home = Home(current_home())
     wrong = []
     for part in (current_config, lambda: load_genesis(home.genesis_file)):
@@ -50,6 +50,8 @@ def check() -> None:
 @home_option
 def show(*, with_origin: bool, as_json: bool) -> None:
     """Show every key as a start would take it: defaults, file, environment and --set together."""
+    from p2pchain.cli.home_making import config_text  # noqa: PLC0415 - the store, which no other verb here loads
+
     traced = load_traced(current_home(), os.environ, current_settings())
     if with_origin:
         click.echo(json.dumps(_origins(traced)) if as_json else "\n".join(_origin_lines(traced)))

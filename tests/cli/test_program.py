@@ -51,6 +51,29 @@ def test_the_help_of_a_group_loads_none_of_its_verbs() -> None:
         assert f"\n{heavy}\n" not in shown
 
 
+def test_no_help_loads_a_node() -> None:
+    """What a help may cost: all of them in one process load none of this (`sim` and `attack` are about a library of their own)."""
+    lines = [line for line in _paths(program) if line[:1] not in (["sim"], ["attack"])]
+    code = (
+        "import sys; from p2pchain.cli import program\n"
+        f"for words in {lines!r}: program([*words, '--help'], standalone_mode=False)\n"
+        "print('\\n'.join(sys.modules))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    assert len(lines) > 50
+    heavy = {"trio", "rich", "starlette", "hypercorn", "structlog", "prometheus_client", "asyncio"}
+    assert not (heavy | {f"p2pchain.{part}" for part in ("daemon", "net", "api", "runtime", "sim", "badpeers")}) & set(shown)
+
+
+def _paths(group: click.Group) -> list[list[str]]:
+    found: list[list[str]] = []
+    for name, command in commands_of(group).items():
+        found.append([name])
+        if isinstance(command, click.Group):
+            found += [[name, *rest] for rest in _paths(command)]
+    return found
+
+
 def test_the_version_is_told(run: Run) -> None:
     assert re.fullmatch(
         rf"p2pchain {re.escape(__version__)} \(commit [0-9a-f]{{7,40}}\+?, protocol 2 on links, 1 in blocks\)\n", run("--version").stdout
