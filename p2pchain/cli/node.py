@@ -21,6 +21,7 @@ from p2pchain.cli.options import (
     home_option,
     json_option,
     node_option,
+    refuse_both,
     settings_option,
 )
 from p2pchain.config import Config, Home, load_config
@@ -85,8 +86,7 @@ def stop() -> None:
 @click.option("--watch", is_flag=True, help="While the node catches up show how far it is, and end when it is in step.")
 def status(*, as_json: bool, watch: bool) -> None:
     """Show what the node is doing."""
-    if watch and as_json:
-        raise click.UsageError("--watch is for people, --json for programs: use one of them")
+    refuse_both(watch=watch, as_json=as_json)
     if watch:
         from p2pchain.cli.sync_watch import watch_sync  # noqa: PLC0415 - the client, which no other verb here loads
 
