@@ -11,6 +11,9 @@ VERBS = {
     "testnet": Verb("p2pchain.cli.testnet.group:testnet", "A local network of real nodes, for development and tests."),
     "init": Verb("p2pchain.cli.homes:init", "Make the home of a node."),
     "join": Verb("p2pchain.cli.homes:join", "Make the home of a node that joins the network of a bundle."),
+    "genesis": Verb(
+        "p2pchain.cli.founding:genesis", "Found a network of several organisations: a card from each, composed to a join bundle."
+    ),
     "run": Verb("p2pchain.cli.node:run", "Run the node in the foreground."),
     "start": Verb("p2pchain.cli.node:start", "Start the node in the background."),
     "stop": Verb("p2pchain.cli.node:stop", "Stop the node that runs in the background."),

@@ -18,6 +18,7 @@ PROMISED = {
     "evidence": {"list", "submit"},
     "peers": {"ban", "unban"},
     "recovery": {"inspect", "draft", "sign", "show", "install"},
+    "genesis": {"card", "compose"},
     "config": {"check", "log-level", "reload", "show"},
 }
 READS = ["status", "account x", "block 1", "delegates", "schedule", "params", "peers", "mempool", "tx show x", "evidence list"]
