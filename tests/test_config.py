@@ -309,6 +309,14 @@ def test_what_may_not_be_announced(tmp_path: Path, value: object) -> None:
     assert '"never"' in problem.wanted
 
 
+def test_origins_are_those_that_a_browser_sends(tmp_path: Path) -> None:
+    found = load_config(tmp_path, {"P2PCHAIN_API_CORS_ORIGINS": "https://a.example, http://[::1]:8080, *"}).api.cors_origins
+    assert found == ("https://a.example", "http://[::1]:8080", "*")
+    for wrong in ("https://a.example/", "a.example", "https://A.example", "ftp://a.example", "https://a.example:port", "**"):
+        (problem,) = problems_of(tmp_path, {}, {"api.cors_origins": [wrong]})
+        assert "without a path" in problem.wanted
+
+
 def test_lists_of_node_keys_hold_node_keys_and_nothing_else(tmp_path: Path) -> None:
     key = "0a" * 32
     assert load_config(tmp_path, {"P2PCHAIN_P2P_ALLOWED_PEERS": f"{key}, {key}"}).p2p.allowed_peers == (key, key)

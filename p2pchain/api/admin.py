@@ -87,6 +87,11 @@ async def post_reload(context: AdminContext, _request: Request) -> Response:
     return JsonResponse({"changed": changed, "needs_restart": waiting, "unchanged": list(answer.unchanged)})
 
 
+async def get_config(context: AdminContext, _request: Request) -> Response:
+    """What is in force; the file may have changed since."""
+    return JsonResponse({"config": dict(context.knobs.in_force())})
+
+
 async def put_log_level(context: AdminContext, request: Request) -> Response:
     """`{"level": "debug", "info", "warning" or "error"}`: until the next start or reload."""
     level = _field(await _object_of(request), "level", str)
@@ -102,6 +107,7 @@ def make_admin_app(context: AdminContext) -> Starlette:
         Route("/v1/bans", partial(post_ban, context), methods=["POST"]),
         Route("/v1/bans/{who:path}", partial(delete_ban, context), methods=["DELETE"]),
         Route("/v1/production", partial(put_production, context), methods=["PUT"]),
+        Route("/v1/config", partial(get_config, context), methods=["GET"]),
         Route("/v1/config/reload", partial(post_reload, context), methods=["POST"]),
         Route("/v1/log", partial(put_log_level, context), methods=["PUT"]),
     ]

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from p2pchain.api import accounts, blocks, evidence, metrics, probes, status, streams, terms, transactions
 from p2pchain.api.context import Context
+from p2pchain.api.cors import Cors
 from p2pchain.api.docs_page import draw_docs
 from p2pchain.api.edge import Edge
 from p2pchain.api.errors import ApiError, JsonResponse, error_response, from_refusal
@@ -54,7 +55,11 @@ def make_app(context: Context) -> Starlette:
     routes: list[BaseRoute] = [Route(each.path, partial(_answer, each, context), methods=[each.method]) for each in ENDPOINTS]
     routes.append(WebSocketRoute(streams.PATH, partial(streams.follow_on_websocket, context)))
     handlers = {ApiError: _on_api_error, Refusal: _on_refusal, HTTPException: _on_http_exception}
-    app = Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Edge, logger=context.logger)])
+    app = Starlette(
+        routes=routes,
+        exception_handlers=handlers,
+        middleware=[Middleware(Edge, logger=context.logger), Middleware(Cors, origins=lambda: context.settings.cors_origins)],
+    )
     # a path with a slash too many is unknown, not elsewhere
     app.router.redirect_slashes = False
     return app

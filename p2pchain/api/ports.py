@@ -119,6 +119,10 @@ class Adjusts(Protocol):
 
     def set_log_level(self, level: str) -> None: ...
 
+    def in_force(self) -> Mapping[str, object]:
+        """Every key's value as the node has it now."""
+        ...
+
 
 class Logger(Protocol):
     """What `structlog.get_logger()` gives."""

@@ -55,7 +55,7 @@ class ApiServer:
 
     def adopt(self, settings: ApiSettings) -> None:
         """From the next request on; where it listens stays."""
-        self._context.settings = settings
+        self._context.settings = self._connections.settings = settings
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; `ListenError` where it cannot listen."""

@@ -14,6 +14,7 @@ from p2pchain.cli.failures import WRONG_USE, Failure
 from p2pchain.cli.options import current_config, current_home, current_settings, home_option, json_option, settings_option
 from p2pchain.config import Config, ConfigError, Home, Traced, load_traced
 from p2pchain.config.live import LIVE, value_at
+from p2pchain.config.sections import KEYS
 
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -45,11 +46,15 @@ def check() -> None:
 
 @config.command()
 @click.option("--origin", "with_origin", is_flag=True, help="Also say where each value was set, and which keys a reload takes up.")
+@click.option("--running", is_flag=True, help="Show what the running node has in force, and where a start would differ.")
 @settings_option
 @json_option
 @home_option
-def show(*, with_origin: bool, as_json: bool) -> None:
+def show(*, with_origin: bool, running: bool, as_json: bool) -> None:
     """Show every key as a start would take it: defaults, file, environment and --set together."""
+    if running:
+        _show_running(as_json=as_json)
+        return
     from p2pchain.cli.home_making import config_text  # noqa: PLC0415 - the store, which no other verb here loads
 
     traced = load_traced(current_home(), os.environ, current_settings())
@@ -85,6 +90,20 @@ def log_level(level: str) -> None:
     with admin_client() as admin:
         admin.set_log_level(level)
     click.echo(f"log level {level}, until the next start or reload; for good: log.level in node.toml")
+
+
+def _show_running(*, as_json: bool) -> None:
+    from p2pchain.cli.administering import admin_client  # noqa: PLC0415 - the client, which no other verb here loads
+
+    with admin_client() as admin:
+        in_force = admin.config()["config"]
+    if as_json:
+        click.echo(json.dumps(in_force))
+        return
+    found = json.loads(json.dumps({path: value_at(current_config(), path) for path in KEYS}))
+    for path, value in in_force.items():
+        waits = "" if found.get(path) == value else f"  (found here: {_shown(found.get(path))})"
+        click.echo(f"{path} = {_shown(value)}{waits}")
 
 
 def _fields(found: Config) -> dict[str, object]:

@@ -28,6 +28,8 @@ LIVE: dict[str, str] = {
     "p2p.peers_out_per_group_max": "Holds for whom is dialled from then on.",
     "p2p.backoff_max_ms": "Holds for addresses that are dialled anew; a pause that has begun goes on.",
     "api.body_bytes_max": "Holds from the next request on.",
+    "api.connections_max": "Those that are open stay.",
+    "api.cors_origins": "Holds from the next request on.",
     "storage.free_bytes_low": "Looked at once a second.",
     "storage.free_bytes_end": "Looked at once a second.",
     "log.level": "From the next event on.",

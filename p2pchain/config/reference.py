@@ -27,6 +27,7 @@ Later sources win, key by key:
 |---|---|
 | `p2pchain config check` | tells all mistakes of all sources and of the genesis at once: file, line, found, wanted, nearest name |
 | `p2pchain config show` | prints every key as a start would take it; with `--origin` also where its value was set |
+| `p2pchain config show --running` | prints what the running node has in force, and where a start would differ |
 | `p2pchain config reload` | makes the running node read its configuration again; lists what changed and what waits for the next start |
 | `p2pchain config log-level LEVEL` | how much the running node logs, until its next start or reload |
 

@@ -17,7 +17,7 @@ from p2pchain.api.ports import BadConfigError, ReloadAnswer, ReloadProblem
 from p2pchain.api.server import ApiServer
 from p2pchain.api.settings import ApiSettings
 from p2pchain.config import Config, ConfigError, Problem, split_endpoint
-from p2pchain.config.live import changes_between, taken_up, with_values
+from p2pchain.config.live import changes_between, taken_up, value_at, with_values
 from p2pchain.config.sections import KEYS
 from p2pchain.log import configure_logging
 from p2pchain.net.network import PeerNetwork
@@ -86,6 +86,9 @@ class Knobs:
         self._take_up(with_values(self.running, {"log.level": level}))
         self._logger.warning("log level set by hand", level=level)
 
+    def in_force(self) -> dict[str, object]:
+        return {path: value_at(self.running, path) for path in KEYS}
+
     def _found(self) -> Config:
         file = self.running.home.config_file
         if self._had_file and not file.exists():
@@ -105,7 +108,10 @@ def marks_of(config: Config) -> Marks:
 
 def api_settings(config: Config) -> ApiSettings:
     host, port = split_endpoint(config.api.listen)
-    return ApiSettings(host=host, port=port, body_bytes_max=config.api.body_bytes_max)
+    api = config.api
+    return ApiSettings(
+        host=host, port=port, body_bytes_max=api.body_bytes_max, connections_max=api.connections_max, cors_origins=api.cors_origins
+    )
 
 
 def live_network_settings(fixed: NetworkSettings, config: Config) -> NetworkSettings:

@@ -68,6 +68,9 @@ class FakeKnobs:
             raise BadConfigError("nothing has changed: it is wrong", self.problems)
         return ReloadAnswer({"p2p.seeds": ((), ("a:1",))}, {"p2p.listen": ("b:1", "b:2")}, ["node.name"])
 
+    def in_force(self) -> dict[str, object]:
+        return {"log.level": self.level, "p2p.seeds": ("a:1",)}
+
     def set_log_level(self, level: str) -> None:
         self.level = level
 
@@ -162,6 +165,7 @@ async def test_the_log_level_is_set_and_one_that_is_none_is_refused(admin: Admin
         "one of debug, info, warning, error wanted" in (await admin.ask("PUT", "/v1/log", 400, json={"level": "loud"}))["error"]["message"]
     )
     assert admin.knobs.level == "debug"
+    assert await admin.ask("GET", "/v1/config") == {"config": {"log.level": "debug", "p2p.seeds": ["a:1"]}}
 
 
 @pytest.mark.parametrize(

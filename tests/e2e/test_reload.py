@@ -64,6 +64,10 @@ def test_a_node_takes_up_what_it_can_by_command_and_by_signal_and_refuses_a_wron
         }
         assert answer["needs_restart"] == {"storage.flush_blocks": {"running": 20, "found": 10}}
 
+        in_force = command("config", "show", "--running", *place).stdout
+        assert "\nstorage.flush_blocks = 20  (found here: 10)\n" in in_force
+        assert "\np2p.peers_in_max = 5\n" in in_force
+
         set_value(home, "peers_in_max = 5", "peers_in_max = -5\nlistn = 1")
         wrong = command("config", "reload", *place, expect=2).stderr
         assert "nothing has changed" in wrong
