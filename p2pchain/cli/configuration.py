@@ -26,20 +26,25 @@ def config() -> None:
 
 @config.command()
 @settings_option
+@json_option
 @home_option
-def check() -> None:
+def check(*, as_json: bool) -> None:
     """Check configuration and genesis, and tell all mistakes at once."""
     from p2pchain.genesis_file import GenesisFileError, load_genesis  # noqa: PLC0415 - the rules, which a completion need not load
 
     home = Home(current_home())
-    wrong = []
+    wrong: list[ConfigError | GenesisFileError] = []
     for part in (current_config, lambda: load_genesis(home.genesis_file)):
         try:
             part()
         except (ConfigError, GenesisFileError) as error:
-            wrong.append(str(error))
+            wrong.append(error)
+    if as_json:
+        problems = [asdict(problem) for error in wrong for problem in error.problems]
+        click.echo(json.dumps({"well": not wrong, "problems": problems}))
+        click.get_current_context().exit(WRONG_USE if wrong else 0)
     if wrong:
-        raise Failure("\n".join(wrong), WRONG_USE)
+        raise Failure("\n".join(map(str, wrong)), WRONG_USE)
     genesis = load_genesis(home.genesis_file)
     click.echo(f"{home.path}: configuration and genesis are well; network {genesis.name}, chain id {genesis.chain_id.hex()}")
 

@@ -173,8 +173,8 @@ class Dialler:
                 dialled.discard(host)
 
         async with trio.open_nursery() as nursery:
-            while is_listed():
-                if self.has_room() and not self._must_rest(rests_until_s) and (found := await self._resolve(seed)):
+            while is_listed() or dialled:
+                if is_listed() and self.has_room() and not self._must_rest(rests_until_s) and (found := await self._resolve(seed)):
                     listed.clear()
                     listed.update(self._random.sample(found, min(len(found), SEED_HOSTS_MAX)))
                     for host in sorted(listed - dialled)[: SEED_HOSTS_MAX - len(dialled)]:

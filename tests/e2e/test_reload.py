@@ -68,6 +68,9 @@ def test_a_node_takes_up_what_it_can_by_command_and_by_signal_and_refuses_a_wron
         assert "\nstorage.flush_blocks = 20  (found here: 10)\n" in in_force
         assert "\np2p.peers_in_max = 5\n" in in_force
 
+        doctor = command("doctor", *place).stdout
+        assert "settings: waiting for the next start: storage.flush_blocks\n" in doctor
+
         set_value(home, "peers_in_max = 5", "peers_in_max = -5\nlistn = 1")
         wrong = command("config", "reload", *place, expect=2).stderr
         assert "nothing has changed" in wrong
