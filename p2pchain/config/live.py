@@ -1,7 +1,6 @@
 """Which keys a running node takes up when it is told to read its configuration again, and what then happens.
 
-Whatever is not named here is bound for the life of the process: an open socket, an open store, a loaded key, or a size
-that memory was laid out for.
+Whatever is not named here is bound for the life of the process: an open socket, an open store, or a loaded key.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import NamedTuple
 from p2pchain.config.sections import KEYS, Config
 
 _LISTED = "Addresses that are new are dialled at once; one that is gone is not dialled again, its connection stays until it ends."
+_POOL = "What waits beyond a smaller limit stays until it is in a block, expires, or gives way to who pays more."
 _PLACES = "If more are connected, the newest are told goodbye."
 
 LIVE: dict[str, str] = {
@@ -27,6 +27,9 @@ LIVE: dict[str, str] = {
     "p2p.peers_in_per_group_max": _PLACES,
     "p2p.peers_out_per_group_max": "Holds for whom is dialled from then on.",
     "p2p.backoff_max_ms": "Holds for addresses that are dialled anew; a pause that has begun goes on.",
+    "mempool.transactions_max": _POOL,
+    "mempool.bytes_max": _POOL,
+    "mempool.per_account_max": _POOL,
     "api.body_bytes_max": "Holds from the next request on.",
     "api.connections_max": "Those that are open stay.",
     "api.cors_origins": "Holds from the next request on.",

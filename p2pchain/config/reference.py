@@ -38,7 +38,7 @@ all mistakes where the file is wrong, and a signal logs them. **A wrong file cha
 those with which the node was started. A file that was there at the start and is missing now is a mistake too, not a wish for the defaults.
 
 Keys marked *live* below are taken up at once. All others keep the value with which the node was started, until it is started again:
-they belong to open sockets, the open store, loaded keys, or room that was laid out at the start. The answer names them each time.
+they belong to open sockets, the open store, or loaded keys. The answer names them each time.
 """
 
 

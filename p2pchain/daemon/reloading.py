@@ -16,17 +16,21 @@ from p2pchain import __version__
 from p2pchain.api.ports import BadConfigError, ReloadAnswer, ReloadProblem
 from p2pchain.api.server import ApiServer
 from p2pchain.api.settings import ApiSettings
+from p2pchain.chain.mempool import Limits
 from p2pchain.config import Config, ConfigError, Problem, split_endpoint
 from p2pchain.config.live import changes_between, taken_up, value_at, with_values
 from p2pchain.config.sections import KEYS
 from p2pchain.log import configure_logging
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
+from p2pchain.runtime.loop import NodeLoop
 from p2pchain.storage import LmdbStore, Marks
 
 
 class Applies(NamedTuple):
     """The parts that take new settings."""
+
+    loop: NodeLoop
 
     store: LmdbStore
     fixed: NetworkSettings
@@ -35,6 +39,7 @@ class Applies(NamedTuple):
     api: ApiServer | None
 
     def apply(self, config: Config) -> None:
+        self.loop.change_limits(limits_of(config))
         self.store.set_marks(marks_of(config))
         self.network.adopt(live_network_settings(self.fixed, config))
         if self.api is not None:
@@ -100,6 +105,10 @@ class Knobs:
             configure_logging(config.log.format, config.log.level, self._stream)
         self._apply(config)
         self.running = config
+
+
+def limits_of(config: Config) -> Limits:
+    return Limits(config.mempool.transactions_max, config.mempool.bytes_max, config.mempool.per_account_max)
 
 
 def marks_of(config: Config) -> Marks:

@@ -26,7 +26,6 @@ from p2pchain.api.server import ApiServer
 from p2pchain.chain.changing import Requirement
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.genesis import Genesis
-from p2pchain.chain.mempool import Limits
 from p2pchain.chain.recovery import Recoveries
 from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.selftest import failed_checks
@@ -37,7 +36,7 @@ from p2pchain.config import Config
 from p2pchain.daemon.ending import EXIT_PROTOCOL, CannotStartError, Ending, start_code
 from p2pchain.daemon.keys import load_signer, node_key, node_signer
 from p2pchain.daemon.publishing import publish_everywhere
-from p2pchain.daemon.reloading import Applies, Knobs, api_settings, live_network_settings, marks_of
+from p2pchain.daemon.reloading import Applies, Knobs, api_settings, limits_of, live_network_settings, marks_of
 from p2pchain.genesis_file import load_installed, load_recovery
 from p2pchain.net.ban_list import BanList
 from p2pchain.net.ban_records import FILE_BYTES_MAX as BANS_BYTES_MAX
@@ -112,11 +111,10 @@ def wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringBo
     except StorageError as error:
         raise CannotStartError(str(error), start_code(error)) from None
     spec = genesis.spec()
-    limits = Limits(config.mempool.transactions_max, config.mempool.bytes_max, config.mempool.per_account_max)
     recovered = store.recovered()
     _require_protocol(recovered.root)
     recoveries = _recoveries(config, genesis, recovered, store, identity)
-    engine = Engine(spec, recovered.root, store, identity, limits, unix_ms(), supported=PROTOCOL, recoveries=recoveries)
+    engine = Engine(spec, recovered.root, store, identity, limits_of(config), unix_ms(), supported=PROTOCOL, recoveries=recoveries)
     _restore(engine, recovered)
     hub, ending = EventHub(), Ending()
     settings = _network_settings(config, genesis, signer)
@@ -129,7 +127,7 @@ def wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringBo
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
     room = partial(_room, store, config.home.signing if signer else None)
-    knobs = Knobs(config, Applies(store, settings, network, api).apply, logger, sys.stderr, reload)
+    knobs = Knobs(config, Applies(loop, store, settings, network, api).apply, logger, sys.stderr, reload)
     return Node(loop, network, room, api, _wire_admin(config, loop, network, knobs, logger), hub, ending, knobs, logger)
 
 

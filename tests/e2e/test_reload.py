@@ -41,6 +41,11 @@ def running(home: Home, **options: object) -> Iterator[subprocess.Popen[str]]:
         process.wait(20)
 
 
+def pool_of(home: Home) -> dict[str, int]:
+    found: dict[str, int] = json.loads(command("mempool", "--json", "--home", str(home.path)).stdout)
+    return found
+
+
 def log_of(home: Home) -> str:
     return (home.path / "log").read_text()
 
@@ -57,13 +62,16 @@ def test_a_node_takes_up_what_it_can_by_command_and_by_signal_and_refuses_a_wron
         set_value(home, 'level = "info"', 'level = "debug"')
         set_value(home, "peers_in_max = 64", "peers_in_max = 5")
         set_value(home, "flush_blocks = 20", "flush_blocks = 10")
+        set_value(home, "transactions_max = 50000", "transactions_max = 5000")
         answer = json.loads(command("config", "reload", "--json", *place).stdout)
         assert answer["changed"] == {
             "p2p.peers_in_max": {"before": 64, "now": 5},
+            "mempool.transactions_max": {"before": 50_000, "now": 5_000},
             "log.level": {"before": "info", "now": "debug"},
         }
         assert answer["needs_restart"] == {"storage.flush_blocks": {"running": 20, "found": 10}}
 
+        wait_until(lambda: pool_of(home)["transactions_max"] == 5_000, 10, "the engine has heard of it")
         in_force = command("config", "show", "--running", *place).stdout
         assert "\nstorage.flush_blocks = 20  (found here: 10)\n" in in_force
         assert "\np2p.peers_in_max = 5\n" in in_force

@@ -16,7 +16,21 @@ from p2pchain.cli.manual import render_manual
 from tests.cli.test_program import commands_of
 
 REPOSITORY = Path(__file__).parent.parent.parent
-INSTRUCTIONS = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
+INSTRUCTIONS = {
+    "FROM",
+    "ARG",
+    "WORKDIR",
+    "COPY",
+    "RUN",
+    "ENV",
+    "USER",
+    "VOLUME",
+    "EXPOSE",
+    "STOPSIGNAL",
+    "HEALTHCHECK",
+    "ENTRYPOINT",
+    "CMD",
+}
 
 
 def test_the_lock_of_what_runs_has_every_dependency_with_hashes_and_no_tool() -> None:
