@@ -20,6 +20,7 @@ from p2pchain.api.edge import Edge
 from p2pchain.api.errors import ApiError, JsonResponse, error_response, from_refusal
 from p2pchain.api.openapi import TEXT, Answer, Endpoint, document
 from p2pchain.api.parameters import query_of
+from p2pchain.api.rates import Rates
 from p2pchain.chain.errors import Refusal
 
 
@@ -52,7 +53,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 def make_app(context: Context) -> Starlette:
     context.requests.open(f"{each.method} {each.path}" for each in ENDPOINTS)
-    routes: list[BaseRoute] = [Route(each.path, partial(_answer, each, context), methods=[each.method]) for each in ENDPOINTS]
+    rates = Rates(lambda: context.settings.requests_per_s, time.monotonic)
+    routes: list[BaseRoute] = [Route(each.path, partial(_answer, each, context, rates), methods=[each.method]) for each in ENDPOINTS]
     routes.append(WebSocketRoute(streams.PATH, partial(streams.follow_on_websocket, context)))
     handlers = {ApiError: _on_api_error, Refusal: _on_refusal, HTTPException: _on_http_exception}
     app = Starlette(
@@ -65,10 +67,11 @@ def make_app(context: Context) -> Starlette:
     return app
 
 
-async def _answer(endpoint: Endpoint, context: Context, request: Request) -> Response:
+async def _answer(endpoint: Endpoint, context: Context, rates: Rates, request: Request) -> Response:
     """The handler's answer, counted; what fails unforeseen counts as 500 and goes on to whoever logs it."""
     began, status = time.perf_counter(), 500
     try:
+        rates.require_turn(request.client.host if request.client is not None else "", endpoint.path)
         response = await endpoint.handler(context, request)
     except ApiError as error:
         status = error.status

@@ -32,6 +32,7 @@ LIVE: dict[str, str] = {
     "mempool.per_account_max": _POOL,
     "api.body_bytes_max": "Holds from the next request on.",
     "api.connections_max": "Those that are open stay.",
+    "api.requests_per_s": "Holds from the next request on.",
     "api.cors_origins": "Holds from the next request on.",
     "storage.free_bytes_low": "Looked at once a second.",
     "storage.free_bytes_end": "Looked at once a second.",

@@ -102,6 +102,12 @@ class ApiSection:
     connections_max: int = _key(
         512, Whole(16, 65_536), "At most this many connections at once, each with a file descriptor; event streams take up to half."
     )
+    requests_per_s: int = _key(
+        0,
+        Whole(0, 100_000),
+        "At most this many requests a second of one client, with a burst of two seconds; probes and metrics are not counted. 0: any number."
+        " Behind a proxy all clients look like one: let the proxy count.",
+    )
     cors_origins: tuple[str, ...] = _key(
         (), WebOrigins(), "Origins of web pages whose scripts may read the answers (CORS). Empty: none but the API's own."
     )

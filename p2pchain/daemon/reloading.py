@@ -119,7 +119,12 @@ def api_settings(config: Config) -> ApiSettings:
     host, port = split_endpoint(config.api.listen)
     api = config.api
     return ApiSettings(
-        host=host, port=port, body_bytes_max=api.body_bytes_max, connections_max=api.connections_max, cors_origins=api.cors_origins
+        host=host,
+        port=port,
+        body_bytes_max=api.body_bytes_max,
+        connections_max=api.connections_max,
+        requests_per_s=api.requests_per_s,
+        cors_origins=api.cors_origins,
     )
 
 
