@@ -18,7 +18,8 @@ from p2pchain.runtime.service_manager import ServiceManager
 
 async def reload_on_hangup(knobs: Knobs, manager: ServiceManager, life: trio.CancelScope) -> None:
     """For ever; what is wrong with a configuration is in the log, and has changed nothing."""
-    had_terminal = has_terminal()
+    # nohup(1) ignores the signal: whoever started it so wants it to outlive the terminal
+    had_terminal = has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
     with trio.open_signal_receiver(signal.SIGHUP) as signals:
         async for _ in signals:
             if had_terminal and not has_terminal():

@@ -5,7 +5,7 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -28,9 +28,9 @@ def home(tmp_path: Path) -> Home:
 
 
 @contextmanager
-def running(home: Home, **options: object) -> Iterator[subprocess.Popen[str]]:
+def running(home: Home, *before: str, **options: object) -> Iterator[subprocess.Popen[str]]:
     log = (home.path / "log").open("w")
-    process = subprocess.Popen([*COMMAND, "run", "--home", str(home.path)], stderr=log, text=True, env=environment(), **options)  # type: ignore[call-overload]
+    process = subprocess.Popen([*before, *COMMAND, "run", "--home", str(home.path)], stderr=log, text=True, env=environment(), **options)  # type: ignore[call-overload]
     try:
         wait_until(lambda: home.admin_socket.exists() and '"listening for peers"' in log_of(home), 20, "the node runs")
         yield process
@@ -99,19 +99,37 @@ def test_a_node_takes_up_what_it_can_by_command_and_by_signal_and_refuses_a_wron
         assert process.poll() is None
 
 
-def test_a_node_in_the_foreground_ends_with_its_terminal(home: Home) -> None:
+@contextmanager
+def on_a_terminal(home: Home, *before: str) -> Iterator[tuple[subprocess.Popen[str], Callable[[], None]]]:
+    """A node in the foreground of a terminal, and what closes that terminal."""
     ours, theirs = pty.openpty()
 
     def take_terminal() -> None:
         os.setsid()
         os.close(os.open(os.ttyname(theirs), os.O_RDWR))  # the first one that a session opens is its own
 
-    try:
-        with running(home, stdin=theirs, preexec_fn=take_terminal) as process:
-            os.close(theirs)
-            os.close(ours)
-            assert process.wait(15) == 0
-    finally:
+    def close() -> None:
         for end in (ours, theirs):
             with suppress(OSError):
                 os.close(end)
+
+    try:
+        with running(home, *before, stdin=theirs, preexec_fn=take_terminal) as process:
+            yield process, close
+    finally:
+        close()
+
+
+def test_a_node_in_the_foreground_ends_with_its_terminal(home: Home) -> None:
+    with on_a_terminal(home) as (process, close_terminal):
+        close_terminal()
+        assert process.wait(15) == 0
+
+
+def test_one_that_was_started_to_outlive_its_terminal_does_and_reloads(home: Home) -> None:
+    with on_a_terminal(home, "nohup") as (process, close_terminal):
+        close_terminal()
+        wait_until(lambda: '"configuration reloaded"' in log_of(home), 10, "the hang-up was answered in the log")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: log_of(home).count('"configuration reloaded"') >= 2, 10, "and any other")
+        assert process.poll() is None
