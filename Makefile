@@ -60,7 +60,7 @@ wheel: setup ## dist/: wheel and source distribution
 
 dist: wheel man ## dist/: wheel, source distribution, Debian package
 	cp build/p2pchain.1 dist/
-	$(BIN)/python packages/deb.py --out dist
+	$(BIN)/python config/packages/deb.py --out dist
 
 man: setup ## build/p2pchain.1, from the same source as --help
 	@mkdir -p build

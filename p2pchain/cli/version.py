@@ -14,7 +14,7 @@ from p2pchain import __version__
 
 _PACKAGE = Path(__file__).parent.parent
 COMMIT_FILE = "commit.txt"
-"""Beside the package's own modules; written by `packages/hatch_build.py`."""
+"""Beside the package's own modules; written by `config/packages/hatch_build.py`."""
 _GIT_S = 5.0
 
 

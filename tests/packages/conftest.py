@@ -42,7 +42,7 @@ def build_wheel(out: Path) -> Path:
 
 def build_deb(out: Path) -> Path:
     """Beside its wheel."""
-    call(sys.executable, "packages/deb.py", "--out", out, SOURCE_DATE_EPOCH=EPOCH)
+    call(sys.executable, "config/packages/deb.py", "--out", out, SOURCE_DATE_EPOCH=EPOCH)
     (deb,) = out.glob("*.deb")
     return deb
 

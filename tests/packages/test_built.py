@@ -41,14 +41,15 @@ def test_wheel_and_source_carry_the_commit_and_no_rubbish(wheel: Path) -> None:
     (source,) = wheel.parent.glob("*.tar.gz")
     with tarfile.open(source) as archive_of_source:
         inside = {name.partition("/")[2] for name in archive_of_source.getnames()}
-    assert {"p2pchain/commit.txt", "packages/deb.py", "systemd/p2pchain.service", "requirements.lock", "Makefile", "LICENSE"} <= inside
+    wanted = {"p2pchain/commit.txt", "config/packages/deb.py", "systemd/p2pchain.service", "requirements.lock", "Makefile", "LICENSE"}
+    assert wanted <= inside
 
 
 def test_a_wheel_in_an_empty_environment_is_a_node(wheel: Path, tmp_path: Path) -> None:
     call(sys.executable, "-m", "venv", tmp_path / "venv")
     lock = tmp_path / "runtime.lock"
     read_lock = subprocess.run(
-        [sys.executable, "packages/runtime_lock.py"],
+        [sys.executable, "config/packages/runtime_lock.py"],
         input=(REPOSITORY / "requirements.lock").read_text(),
         capture_output=True,
         text=True,

@@ -36,7 +36,7 @@ INSTRUCTIONS = {
 def test_the_lock_of_what_runs_has_every_dependency_with_hashes_and_no_tool() -> None:
     lock = (REPOSITORY / "requirements.lock").read_text()
     found = subprocess.run(
-        [sys.executable, "packages/runtime_lock.py"], input=lock, capture_output=True, text=True, check=True, cwd=REPOSITORY
+        [sys.executable, "config/packages/runtime_lock.py"], input=lock, capture_output=True, text=True, check=True, cwd=REPOSITORY
     ).stdout
     names = re.findall(r"(?m)^([a-z0-9._-]+)==", found)
     assert {"trio", "msgpack", "pynacl", "lmdb", "hypercorn", "starlette", "click", "rich", "structlog", "cffi", "h11"} <= set(names)
@@ -47,7 +47,7 @@ def test_the_lock_of_what_runs_has_every_dependency_with_hashes_and_no_tool() ->
 def test_the_manual_has_every_verb_every_option_and_no_line_that_is_an_order_by_accident() -> None:
     text = render_manual(program)
     for name, command in commands_of(program).items():
-        assert f"\n.SS p2pchain {name} " in text
+        assert f"\n.SS p2pchain {name} ".replace("-", "\\-") in text
         for option in (parameter for parameter in command.params if getattr(parameter, "hidden", False) is False):
             assert all(each.replace("-", "\\-") in text for each in option.opts if each.startswith("--"))
     assert "parent\\-pid" not in text
@@ -66,7 +66,7 @@ def test_the_formatter_has_nothing_to_say_against_the_manual() -> None:
 
 def test_the_container_file_is_made_of_known_instructions_and_copies_what_is_there() -> None:
     """No container tool is wanted for this; the file itself is not built in the tests."""
-    text = (REPOSITORY / "packages" / "Containerfile").read_text()
+    text = (REPOSITORY / "config" / "packages" / "Containerfile").read_text()
     joined = re.sub(r"\\\n", " ", "\n".join(line for line in text.splitlines() if not line.startswith("#")))
     lines = [line for line in joined.splitlines() if line]
     assert {line.split()[0] for line in lines} <= INSTRUCTIONS
@@ -77,4 +77,4 @@ def test_the_container_file_is_made_of_known_instructions_and_copies_what_is_the
             assert isinstance(json.loads(line.partition(" ")[2]), list)
     stages = [line.split()[-1] for line in lines if line.startswith("FROM ") and " AS " in line]
     assert re.findall(r"--from=(\S+)", joined) == stages
-    assert all((REPOSITORY / path).exists() for path in re.findall(r"packages/[a-z_]+\.py", text))
+    assert all((REPOSITORY / path).exists() for path in re.findall(r"config/packages/[a-z_]+\.py", text))

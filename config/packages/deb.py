@@ -20,8 +20,8 @@ from pathlib import Path
 
 from runtime_lock import runtime_lock
 
-ROOT = Path(__file__).resolve().parent.parent
-DEBIAN = ROOT / "packages" / "debian"
+ROOT = Path(__file__).resolve().parents[2]
+DEBIAN = Path(__file__).resolve().parent / "debian"
 PREFIX = Path("usr/lib/p2pchain")
 LAUNCHER = "#!/usr/lib/p2pchain/bin/python -I\nfrom p2pchain.cli import main\n\nmain()\n"
 DOCS = Path("usr/share/doc/p2pchain")
