@@ -260,6 +260,25 @@ def test_a_transaction_that_is_nowhere_is_unproven() -> None:
         client.transaction("ab" * 32)
 
 
+# --- time that is wasted
+
+
+def test_a_node_that_shows_every_block_as_a_step_is_given_up() -> None:
+    """Each of them holds, and of a long chain there are millions."""
+    with nodes(honest, honest) as (creeping, good), client_of([creeping, good]) as client:
+        creeping.is_creeping = True
+        assert client.sync().height == len(chain().disk.final)
+        assert "keeps the client busy" in str(client.failures[creeping.url])
+        assert creeping.asked.count("proofs") < 10
+
+
+def test_a_chain_that_grows_while_it_is_followed_is_not_followed_for_ever() -> None:
+    with nodes(honest) as found, client_of(found) as client:
+        found[0].is_growing = True
+        assert [client.sync().height for _ in range(3)] == [1, 2, 3]
+        assert found[0].asked.count("proofs") == 3
+
+
 # --- two chains
 
 
