@@ -296,6 +296,19 @@ def test_two_conflicting_final_blocks_are_told_with_evidence_and_nothing_is_beli
     assert not kept.exists()
 
 
+def test_a_client_on_one_side_of_a_split_does_not_change_to_the_other(tmp_path: Path) -> None:
+    """The blocks further on are proven there too, and do not stand on the one that it has proven."""
+    kept = tmp_path / "light.json"
+    with nodes(chain(2).earlier) as found, client_of(found, store=kept) as client:
+        before = client.sync()
+    with nodes(honest) as found, client_of(found, store=kept) as client:
+        for ask in (client.sync, lambda: client.account(ADDRESS)):
+            with pytest.raises(UnprovenError, match="the network has split"):
+                ask()
+        assert client.final is not None
+        assert client.final.hash == before.hash
+
+
 # --- trust
 
 
