@@ -14,7 +14,7 @@ from p2pchain.api.openapi import HEX, INTEGER, Answer, Endpoint, Parameter, arra
 from p2pchain.api.parameters import bad_path, integer, parse_integer, query_of
 
 STEPS_LIMIT_MAX = 64
-"""A step is found in about 50 us; an answer also ends where it is large (`node.proving`)."""
+"""A step is found in about 0.2 ms; an answer also ends where it is large (`node.proving`)."""
 
 
 async def list_steps(context: Context, request: Request) -> Response:

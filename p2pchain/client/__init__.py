@@ -1,8 +1,9 @@
-"""The client that applications import: one node's HTTP API as typed calls.
+"""The client that applications import: a node's HTTP API as typed calls, sync and async, and a light client that believes no node.
 
-It knows the rules (`chain`) to build and sign transactions, and of the node nothing but its API; it decides nothing
-and keeps no state but its connection.  Every failure is a `NodeError` (the node refused, with its code and evidence)
-or a `NodeUnreachableError` (no answer).
+It knows the rules (`chain`) to build and sign transactions and to check proofs, and of the node nothing but its API.  A node
+client decides nothing and keeps no state but its connections and, in a sender, the next nonce.  What a node says is believed
+by `NodeClient` and `AsyncNodeClient`, and by `LightClient` only as far as it is proven.  Every failure is a `ClientError`: a
+`NodeError` (the node refused, with its code and evidence), a `NodeUnreachableError` (no answer), or one of the light client's.
 """
 
 from p2pchain.client.async_node_client import AsyncNodeClient, AsyncSender

@@ -68,8 +68,8 @@ class Runs(NamedTuple):
         """The newest of each key in the ranges from `first` to below `end`, in key order."""
         found: dict[bytes, bytes] = {}
         for run, keys in zip(reversed(self.maps), reversed(self.keys), strict=True):
-            found.update((key, run[key]) for key in _between(keys, self.ends, first, end))
-        return dict(sorted(found.items()))
+            found |= {key: run[key] for key in _between(keys, self.ends, first, end)}
+        return found if len(self.maps) == 1 else _in_order(found)
 
 
 class Batch(NamedTuple):
@@ -148,7 +148,7 @@ class Overlay(NamedTuple):
     def with_nodes(self, nodes: Mapping[bytes, bytes]) -> Overlay:
         """Add the nodes of a final block, or of all blocks together."""
         merged = dict(self.nodes)
-        merged.update((place, nodes[place]) for place in sorted(nodes))
+        merged.update(_in_order(nodes))
         return self._replace(nodes=merged)
 
     def with_batch(self, height: int, parts: int) -> Overlay:

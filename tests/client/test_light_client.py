@@ -260,6 +260,25 @@ def test_a_transaction_that_is_nowhere_is_unproven() -> None:
         client.transaction("ab" * 32)
 
 
+# --- time that is wasted
+
+
+def test_a_node_that_shows_every_block_as_a_step_is_given_up() -> None:
+    """Each of them holds, and of a long chain there are millions."""
+    with nodes(honest, honest) as (creeping, good), client_of([creeping, good]) as client:
+        creeping.is_creeping = True
+        assert client.sync().height == len(chain().disk.final)
+        assert "keeps the client busy" in str(client.failures[creeping.url])
+        assert creeping.asked.count("proofs") < 10
+
+
+def test_a_chain_that_grows_while_it_is_followed_is_not_followed_for_ever() -> None:
+    with nodes(honest) as found, client_of(found) as client:
+        found[0].is_growing = True
+        assert [client.sync().height for _ in range(3)] == [1, 2, 3]
+        assert found[0].asked.count("proofs") == 3
+
+
 # --- two chains
 
 
@@ -275,6 +294,19 @@ def test_two_conflicting_final_blocks_are_told_with_evidence_and_nothing_is_beli
     assert error.evidence["first"]["hash"] != error.evidence["second"]["hash"]
     assert json.dumps(error.evidence)
     assert not kept.exists()
+
+
+def test_a_client_on_one_side_of_a_split_does_not_change_to_the_other(tmp_path: Path) -> None:
+    """The blocks further on are proven there too, and do not stand on the one that it has proven."""
+    kept = tmp_path / "light.json"
+    with nodes(chain(2).earlier) as found, client_of(found, store=kept) as client:
+        before = client.sync()
+    with nodes(honest) as found, client_of(found, store=kept) as client:
+        for ask in (client.sync, lambda: client.account(ADDRESS)):
+            with pytest.raises(UnprovenError, match="the network has split"):
+                ask()
+        assert client.final is not None
+        assert client.final.hash == before.hash
 
 
 # --- trust

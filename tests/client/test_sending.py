@@ -114,6 +114,7 @@ def test_what_is_refused_for_itself_leaves_no_gap_behind_it() -> None:
     assert [item.error and item.error["code"] for item in sent] == [None, *["insufficient_funds"], None, *["insufficient_funds"] * 2, None]
     assert amounts(pool) == [1, 2, 3]
     assert [made.nonce for made in pool.taken] == [0, 1, 2]
+    assert sum(path.startswith("/v1/accounts/") for path in pool.asked) == 1, "the gap is ours, so nobody needs to be asked about it"
 
 
 @pytest.mark.parametrize("moved_to", [0, 9])

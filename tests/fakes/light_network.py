@@ -125,6 +125,10 @@ class LightFake:
         self.disk = disk
         self.lie = lie
         self.raw: bytes | None = None
+        self.is_creeping = False
+        """Whether it shows each block as a step of its own."""
+        self.is_growing = False
+        """Whether one block more is final with every question."""
         self.asked: list[str] = []
 
     def answer(self, target: str) -> tuple[int, bytes]:
@@ -143,8 +147,10 @@ class LightFake:
         if path == "status":
             return {"chain_id": GENESIS.chain_id.hex()}
         if path == "proofs":
-            steps = show_steps(disk, query["from"], query.get("to"), query["limit"], final)
-            return steps and {"steps": list(map(step_json, steps.steps)), "next": steps.next_height, "final": final}
+            end = query["from"] + 1 if self.is_creeping else query.get("to")
+            shown = min(final, query["from"] + 1) if self.is_growing else final
+            steps = show_steps(disk, query["from"], end, query["limit"], shown)
+            return steps and {"steps": list(map(step_json, steps.steps)), "next": steps.next_height, "final": shown}
         kind, _, rest = path.partition("/")
         if kind == "proofs":
             point = show_point(disk, int(rest), final)

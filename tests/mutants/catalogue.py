@@ -1,6 +1,6 @@
 """All mutants."""
 
-from tests.mutants import consensus, discovery, governing, language, ledger, light, node, proving, standing, syncing
+from tests.mutants import client, consensus, discovery, governing, language, ledger, light, node, proving, standing, syncing
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -14,4 +14,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *standing.MUTANTS,
     *syncing.MUTANTS,
     *light.MUTANTS,
+    *client.MUTANTS,
 )

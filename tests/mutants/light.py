@@ -63,6 +63,22 @@ MUTANTS = (
         CLIENT,
     ),
     Mutant(
+        "small_steps_for_ever",
+        "client/light/way.py",
+        "        if plain > PLAIN_STEPS_MAX:",
+        "        if False:",
+        "a node keeps a client busy with a million true steps",
+        CLIENT,
+    ),
+    Mutant(
+        "chased_for_ever",
+        "client/light/way.py",
+        "            goal = page.final_height",
+        "            goal = None",
+        "a client never comes to the end of a chain that grows faster than it is followed",
+        CLIENT,
+    ),
+    Mutant(
         "conflicts_ignored",
         "client/light/conflict.py",
         "        _require_same(rival, offer)\n",

@@ -18,6 +18,8 @@ from tests.mutants.mutant import ROOT, Mutant
 
 TIMEOUT_S = 600
 """A mutant that hangs is caught: the suite would not end."""
+CONTROL_TIMEOUT_S = 3_600
+"""All named tests one after the other, beside the trials."""
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
 
@@ -39,14 +41,14 @@ def copy_of_source() -> Iterator[Path]:
         yield root
 
 
-def first_failure(root: Path, selection: Sequence[str]) -> str:
+def first_failure(root: Path, selection: Sequence[str], timeout_s: int = TIMEOUT_S) -> str:
     """The first test that fails in a copy, or an empty text where all pass."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not e2e", *selection]
     environment = os.environ | {"PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
-        return f"nothing within {TIMEOUT_S} s"
+        return f"nothing within {timeout_s} s"
     if done.returncode == 0:
         return ""
     failed = _FAILED.search(done.stdout)
@@ -71,4 +73,4 @@ def judge(mutant: Mutant, *, by_all: bool = True) -> Outcome:
 def control(tests: Sequence[str]) -> str:
     """The first of the named tests that fails without any mutant: then nothing that follows would mean anything."""
     with copy_of_source() as root:
-        return first_failure(root, [f"tests/{test}" for test in tests])
+        return first_failure(root, [f"tests/{test}" for test in tests], CONTROL_TIMEOUT_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from pathlib import Path
 
@@ -9,11 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from p2pchain.chain.actions.transfer import Transfer
+from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
+from p2pchain.chain.trie import update as trie_update
+from p2pchain.chain.trie.update import root_of
+from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import Commit
 from p2pchain.storage import layout, open_store, plan
-from tests.fakes.chain import ChainMaker, MadeBlock, make_genesis
+from tests.fakes.chain import ChainMaker, MadeBlock, make_genesis, signer
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.trie import reachable
 from tests.storage.observing import OnDisk, finalise, model_of, observe
 
 MAKER = ChainMaker(make_genesis())
@@ -217,3 +224,35 @@ def test_votes_for_a_final_block_are_not_kept(tmp_path: Path) -> None:
         view = store._view
         with view.txn.cursor(db=view.environment.certificates) as cursor:
             assert [value for _, value in cursor] == [confirms.raw]
+
+
+def test_a_trie_that_grows_deeper_while_batches_are_cut_short_is_whole_at_every_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With four rows in a bucket a hundred accounts are as deep as some ten thousand with 32."""
+    monkeypatch.setattr(trie_update, "BUCKET_ROWS_MAX", 4)
+    maker = ChainMaker(make_genesis(accounts=12))
+    disk, model, at = OnDisk(tmp_path, maker, flush_blocks=4), MemoryStore(maker.genesis), maker.root
+    sizes, partly = [], 0
+    for number in range(24):
+        at = maker.extend(at, transactions=[opening(maker, at, account, number) for account in range(6)])
+        for store in (disk.store, model):
+            store.commit(finalise(at))
+        batch = disk.store._view.memory.overlay.batch
+        if batch is not None and 0 < batch.done < batch.parts and number % 3 == 0:
+            partly += 1
+            disk.reopen()
+        found = reachable(disk.store.node)
+        assert found == reachable(model.node)
+        assert root_of(at.rows.items()) == at.changes.state_root == disk.store.recovered().root.state_root
+        sizes.append(len(found))
+    assert partly >= 2
+    assert sizes[-1] > 3 * sizes[0]
+    disk.close()
+
+
+def opening(maker: ChainMaker, parent: MadeBlock, account: int, number: int) -> Transaction:
+    """A transfer to somebody who had no account."""
+    action = Transfer(AccountId(hashlib.sha256(b"%d %d" % (account, number)).digest()), 1)
+    raw = build_transaction(signer(3000 + account), maker.spec, [action], nonce=number, valid_until=parent.subject.slot + 100)
+    return decode_transaction(raw, maker.spec)

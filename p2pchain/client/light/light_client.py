@@ -221,6 +221,7 @@ class LightClient:
         answers: list[T] = []
         for node in self._nodes:
             try:
+                self._require_same(node)
                 answers.append(ask(node))
             except NodeFailedError as failure:
                 self.failures[node.url] = failure
@@ -228,10 +229,15 @@ class LightClient:
                 self.failures.pop(node.url, None)
         return answers
 
+    def _require_same(self, node: LightNode) -> None:
+        if self._kept is not None:
+            node.require_same(self._kept.newest.subject)
+
     def _first_node(self, what: str, ask: Callable[[LightNode], T]) -> T:
         failures: list[NodeFailedError] = []
         for node in self._nodes:
             try:
+                self._require_same(node)
                 answer = ask(node)
             except NodeFailedError as failure:
                 self.failures[node.url] = failure

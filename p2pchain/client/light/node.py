@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from p2pchain.chain.block import block_id
 from p2pchain.chain.errors import Invalid
 from p2pchain.chain.following import SETS_MAX, Point, Step, checkpoint, follow
 from p2pchain.chain.proof_files import PROOF_BYTES_MAX, Proof, decode_proof
-from p2pchain.chain.types import ChainId
+from p2pchain.chain.types import BlockId, ChainId
+from p2pchain.chain.votes import Subject
 from p2pchain.client.errors import NodeError, NodeUnreachableError
 from p2pchain.client.http_door import HttpDoor
 from p2pchain.client.light.bundle import Base
@@ -16,6 +18,7 @@ from p2pchain.client.light.errors import NodeFailedError
 from p2pchain.client.light.reading import ShapeError, bytes_of, list_of, object_of, step_of, whole_of
 
 T = TypeVar("T")
+_NOT_FOUND = 404
 STEPS_ASKED = 16
 ANSWER_BYTES_MAX = 8 << 20
 """A node ends an answer after 256 KB and the step under way; one step over 300 changes of a set of 101 has 2 MB in hex."""
@@ -37,6 +40,7 @@ class LightNode:
         self._door = HttpDoor(url, timeout_s)
         self._chain_id = chain_id
         self._is_known = False
+        self._agreed: Subject | None = None
 
     @property
     def url(self) -> str:
@@ -66,7 +70,35 @@ class LightNode:
             base = Base(bytes_of(answer.get("header"), "header"), bytes_of(answer.get("set"), "set"))
             return base, checkpoint(base.header, base.active, trusted)
 
-        return self._asked(f"the trusted block {trusted[0]}", read)
+        base, point = self._asked(f"the trusted block {trusted[0]}", read)
+        self._agreed = point.subject
+        return base, point
+
+    def require_same(self, known: Subject) -> None:
+        """That the node has the block that was proven last: else its further steps may hold as well, on the other side of a split.
+
+        A node that does not have this height is asked nothing: it is behind, or has pruned it.
+        """
+        if known.height == 0 or known == self._agreed:
+            return
+        self._require_chain()
+
+        def read() -> BlockId | None:
+            try:
+                answer = object_of(self._door.get_at_most(f"/v1/proofs/{known.height}", ANSWER_BYTES_MAX), "answer")
+            except NodeError as error:
+                if error.http_status == _NOT_FOUND:
+                    return None
+                raise
+            return block_id(bytes_of(answer.get("header"), "header"))
+
+        found = self._asked(f"block {known.height}", read)
+        if found is None:
+            return
+        if found != known.block:
+            why = f"it has {found.hex()}, {known.block.hex()} was proven to be final there: it lies, or the network has split"
+            raise NodeFailedError(self.url, f"block {known.height}", why)
+        self._agreed = known
 
     def follow(self, point: Point, step: Step, what: str) -> Point:
         return self._asked(what, lambda: follow(point, step, self._chain_id))
