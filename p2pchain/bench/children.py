@@ -29,9 +29,8 @@ class Child:
     def __init__(self, module: str) -> None:
         self._module = module
         # A session of its own: Ctrl-C is for the benchmark, which tells its children by closing their input.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
+        command = [sys.executable, "-m", module]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)  # noqa: S603 - ourselves
 
     @property
     def pid(self) -> int:

@@ -8,7 +8,6 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-
 from p2pchain import __version__
 
 Described = dict[str, str | int | float]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from p2pchain.bench.keys import account_of, key_of
 from p2pchain.bench.progress import Progress
@@ -19,7 +18,7 @@ from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.state import COMMITMENTS
 from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.transition import Draft, Parent, execute
-from p2pchain.chain.types import Hash, Height, PublicKey, Slot
+from p2pchain.chain.types import AccountId, Hash, Height, PublicKey, Slot
 from p2pchain.chain.votes import Certificate, Kind, Subject, certificate_hash, encode_subject, make_certificate
 from p2pchain.node.effects import Commit, StoredBlock
 from p2pchain.storage import LmdbStore
@@ -49,7 +48,7 @@ class Shape:
 def make_genesis(shape: Shape) -> Genesis:
     """So long ago that the slots of all blocks are over."""
     seed = shape.seed
-    accounts = [key.public_key for key in sender_keys(seed, shape.senders)]
+    accounts = [AccountId(key.public_key) for key in sender_keys(seed, shape.senders)]
     accounts += [account_of(seed, number) for number in range(shape.accounts - shape.senders)]
     delegates = [(key_of(seed, "owner", i).public_key, key_of(seed, "delegate", i).public_key) for i in range(shape.delegates)]
     return Genesis(
@@ -72,7 +71,7 @@ def make_senders(shape: Shape, genesis: Genesis) -> Senders:
     """Recipients lie all over the accounts, those without a key included."""
     keys = sender_keys(shape.seed, shape.senders)
     step = max(1, len(genesis.accounts) // max(1, shape.blocks * shape.transactions))
-    return Senders(genesis.spec(), keys, [item.account for item in genesis.accounts[::step]])
+    return Senders(genesis.spec(), keys, [AccountId(item.account) for item in genesis.accounts[::step]])
 
 
 @dataclass(slots=True)
@@ -140,5 +139,3 @@ def _header(below: Subject, draft: Draft, transactions: Sequence[Transaction], r
         reveal=draft.draw.reveal,
         commitment=draft.draw.commitment,
     )
-
-

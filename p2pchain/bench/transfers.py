@@ -48,7 +48,7 @@ class Senders:
     def sign_one(self, sender: int, valid_until: int) -> Signed:
         signer, nonce = self.signers[sender], self.nonces[sender]
         recipient = self.recipients[self.made % len(self.recipients)]
-        if recipient == signer.public_key:
+        if recipient == AccountId(signer.public_key):
             recipient = self.recipients[(self.made + 1) % len(self.recipients)]
         self.made += 1
         self.nonces[sender] = nonce + 1

@@ -32,6 +32,7 @@ VERBS = {
     "unstake": Verb("p2pchain.cli.stake:unstake", "Unlock coins from a delegate."),
     "claim": Verb("p2pchain.cli.stake:claim", "Claim the rewards of a stake."),
     "sim": Verb("p2pchain.cli.sim:sim", "Simulate a whole network with faults, from one seed."),
+    "bench": Verb("p2pchain.cli.bench:bench", "Measure what this machine and this program reach."),
     "evidence": Verb("p2pchain.cli.evidence:evidence", "List and submit contradicting signatures of delegates."),
     "recovery": Verb("p2pchain.cli.recovery:recovery", "Go on without delegates that are gone for good."),
     "attack": Verb("p2pchain.cli.attack:attack", "Attack a node of your own with bad peers, and see whether it behaves."),
