@@ -64,7 +64,7 @@ def _axes(curve: Curve, x: _Scale, y: _Scale) -> list[str]:
     for tick in x.shown_ticks():
         parts += [_rule(x.at(tick), bottom, x.at(tick), bottom + 5, "#57606a"), _text(x.at(tick), bottom + 20, _number(tick), "middle")]
     parts += [_rule(_LEFT, bottom, right, bottom, "#57606a"), _rule(_LEFT, _TOP, _LEFT, bottom, "#57606a")]
-    parts += [_text((_LEFT + right) / 2, _HEIGHT - 18, curve.x, "middle"), _text(_LEFT, _TOP - 8, curve.y, "middle")]
+    parts += [_text((_LEFT + right) / 2, _HEIGHT - 18, curve.x, "middle"), _text(12, _TOP - 10, curve.y, "start")]
     if curve.y_mark:
         name, value = curve.y_mark
         parts += [_rule(_LEFT, y.at(value), right, y.at(value), "#57606a", dashed=True), _text(right + 8, y.at(value) + 4, name, "start")]

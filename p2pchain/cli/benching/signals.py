@@ -15,8 +15,9 @@ _OTHERS = (signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """As long as it is open, SIGTERM and SIGHUP are as Ctrl-C."""
+    """As long as it is open, SIGTERM and SIGHUP are as Ctrl-C, which works also where the shell had it ignored."""
     before = {number: signal.signal(number, _as_ctrl_c) for number in _OTHERS}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
