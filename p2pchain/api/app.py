@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from p2pchain.api import accounts, blocks, evidence, metrics, probes, status, streams, terms, transactions
+from p2pchain.api import accounts, blocks, evidence, metrics, probes, status, streams, submission_stream, terms, transactions
 from p2pchain.api.context import Context
 from p2pchain.api.docs_page import draw_docs
 from p2pchain.api.edge import Edge
@@ -36,6 +36,7 @@ async def get_docs(context: Context, request: Request) -> Response:
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *status.ENDPOINTS,
+    *submission_stream.ENDPOINTS,
     *transactions.ENDPOINTS,
     *accounts.ENDPOINTS,
     *terms.ENDPOINTS,

@@ -75,13 +75,19 @@ def _answer_of(response: httpx2.Response) -> Any:  # noqa: ANN401 - JSON from el
         answer = None
     if response.is_success and answer is not None:
         return answer
-    raise _node_error(response.status_code, answer)
+    raise _node_error(response.status_code, answer, _retry_after_s(response))
 
 
-def _node_error(http_status: int, answer: object) -> NodeError:
+def _retry_after_s(response: httpx2.Response) -> float | None:
+    """As a number of seconds: the header's other form, a date, needs clocks that agree, and no node sends it."""
+    text = response.headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _node_error(http_status: int, answer: object, retry_after_s: float | None = None) -> NodeError:
     error = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(error, dict):
         words = f"found HTTP status {http_status} without an error object: is this a p2pchain node?"
         return NodeError("bad_answer", words, http_status=http_status)
     evidence = {name: value for name, value in error.items() if name not in ("code", "message")}
-    return NodeError(str(error.get("code")), str(error.get("message")), evidence, http_status=http_status)
+    return NodeError(str(error.get("code")), str(error.get("message")), evidence, http_status=http_status, retry_after_s=retry_after_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Literal, Self, TypeAlias, cast
 
@@ -11,6 +11,7 @@ from p2pchain.chain.codec import encode
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.params import ChainSpec, Params
 from p2pchain.client.answers import Account, Json, Status, SubmitResult, TransactionAnswer, Trial
+from p2pchain.client.bulk import PATIENCE_S, submit_in_bulk
 from p2pchain.client.errors import NodeError, NotInTimeError
 from p2pchain.client.genesis_json import decode_genesis, decode_params
 from p2pchain.client.http_door import HttpDoor
@@ -110,6 +111,14 @@ class NodeClient:
         """Hand in signed transactions in one request; one result each, in order, also where some are rejected."""
         answer = self._door.post("/v1/transactions", encode(list(transactions)), "application/msgpack")
         return cast("list[SubmitResult]", answer["results"])
+
+    def submit_many(self, transactions: Iterable[bytes], *, patience_s: float = PATIENCE_S) -> Iterator[SubmitResult]:
+        """Hand in any number of signed transactions, in requests of many; one result each, in order, as they come.
+
+        Nothing is sent before results are asked for, and no more than one request ahead of them.  A node that is too busy is
+        asked again when it said; after `patience_s` for one request its `NodeError` is raised, and the results so far stand.
+        """
+        return submit_in_bulk(self.submit, transactions, patience_s)
 
     def simulate(self, transactions: Sequence[bytes]) -> list[Trial]:
         """What would become of signed transactions in the next block, in order, each after those before it; nothing is submitted."""

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgpack
+import pytest
+
+from p2pchain.client import NodeClient, NodeError
+from p2pchain.client import bulk as bulk_module
+from p2pchain.client.answers import SubmitResult
+from p2pchain.client.bulk import BYTES_MAX, ITEMS_MAX, bulks, submit_in_bulk
+from tests.fakes.http_node import FakeNode
+
+BUSY = {"error": {"code": "busy", "message": "later"}}
+
+
+def result(raw: bytes) -> SubmitResult:
+    return {"id": raw.hex(), "status": "pending", "error": None}
+
+
+def results(*items: bytes) -> dict[str, list[SubmitResult]]:
+    return {"results": [result(item) for item in items]}
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the client would have waited, each time."""
+    found: list[float] = []
+    monkeypatch.setattr(bulk_module.time, "sleep", found.append)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sizes", "wanted"), [([], []), ([10], [1]), ([10] * (ITEMS_MAX + 1), [ITEMS_MAX, 1]), ([BYTES_MAX // 2 + 1] * 3, [1, 1, 1])]
+)
+def test_bulks_are_bounded_by_number_and_by_bytes(sizes: list[int], wanted: list[int]) -> None:
+    assert [len(bulk) for bulk in bulks(bytes(size) for size in sizes)] == wanted
+
+
+def test_many_transactions_go_in_few_requests_and_their_results_come_in_order(node: FakeNode) -> None:
+    items = [number.to_bytes(4, "big") for number in range(ITEMS_MAX + 2)]
+    node.answers("/v1/transactions", results(*items[:ITEMS_MAX]), results(*items[ITEMS_MAX:]), status=202)
+    with NodeClient(node.url) as client:
+        assert [found["id"] for found in client.submit_many(items)] == [item.hex() for item in items]
+    assert [len(msgpack.unpackb(body)) for _, body in node.bodies] == [ITEMS_MAX, 2]
+
+
+def test_nothing_is_sent_before_a_result_is_asked_for(node: FakeNode) -> None:
+    with NodeClient(node.url) as client:
+        client.submit_many([b"one"])
+    assert node.bodies == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_node_is_asked_again_when_it_said(node: FakeNode, status: int, pauses: list[float]) -> None:
+    node.answers("/v1/transactions", BUSY, status=status, headers={"retry-after": "7"})
+    node.answers("/v1/transactions", results(b"one"), status=202)
+    with NodeClient(node.url) as client:
+        assert list(client.submit_many([b"one"])) == [result(b"one")]
+    assert (pauses, len(node.bodies)) == ([7.0], 2)
+
+
+def test_a_node_that_names_no_time_is_asked_again_after_a_second(node: FakeNode, pauses: list[float]) -> None:
+    node.answers("/v1/transactions", BUSY, status=503)
+    node.answers("/v1/transactions", results(b"one"), status=202)
+    with NodeClient(node.url) as client:
+        list(client.submit_many([b"one"]))
+    assert pauses == [1.0]
+
+
+def test_patience_ends_with_what_the_node_said(node: FakeNode, pauses: list[float]) -> None:
+    node.answers("/v1/transactions", BUSY, status=503, headers={"retry-after": "7"})
+    with NodeClient(node.url) as client, pytest.raises(NodeError, match="busy: later") as caught:
+        list(client.submit_many([b"one"], patience_s=5))
+    assert (caught.value.retry_after_s, pauses) == (7.0, [])
+
+
+def test_every_other_refusal_is_passed_on_at_once(node: FakeNode, pauses: list[float]) -> None:
+    node.answers("/v1/transactions", {"error": {"code": "internal", "message": "broken"}}, status=500)
+    with NodeClient(node.url) as client, pytest.raises(NodeError, match="internal"):
+        list(client.submit_many([b"one"]))
+    assert pauses == []
+
+
+def test_a_node_that_takes_less_in_a_request_gets_halves() -> None:
+    sent: list[int] = []
+
+    def submit(bulk: Sequence[bytes]) -> list[SubmitResult]:
+        sent.append(len(bulk))
+        if len(bulk) > 2:
+            raise NodeError("oversized", "too many", http_status=413)
+        return [result(raw) for raw in bulk]
+
+    items = [bytes([number]) for number in range(5)]
+    assert [found["id"] for found in submit_in_bulk(submit, items, 1)] == [item.hex() for item in items]
+    assert sent == [5, 2, 3, 1, 2]
+
+
+def test_one_transaction_that_is_too_large_is_not_cut() -> None:
+    def submit(_bulk: Sequence[bytes]) -> list[SubmitResult]:
+        raise NodeError("oversized", "too many", http_status=413)
+
+    with pytest.raises(NodeError, match="oversized"):
+        list(submit_in_bulk(submit, [b"one"], 1))
