@@ -21,7 +21,7 @@ import trio
 from p2pchain.bench.machine import describe_machine
 from p2pchain.bench.made_chain import SLOT_MS, ChainMaker, Shape, make_genesis, make_senders
 from p2pchain.bench.progress import Progress
-from p2pchain.bench.result import Curve, Figures, Result, Series, rounded
+from p2pchain.bench.result import Curve, Figures, Result, Series, number, rounded
 from p2pchain.bench.verify import limit_figures, measure_limit
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.mempool import Limits
@@ -49,7 +49,7 @@ def measure_import(sizes: Sequence[int], blocks: int, transactions: int, seed: i
     """`sizes` are numbers of accounts, the smallest first; `place` is an empty folder."""
     machine = describe_machine()
     limit = measure_limit(seed, progress)
-    rows = [_at(Shape(seed, accounts, 4, blocks, transactions), place, progress) for accounts in sizes]
+    rows = [measure_shape(Shape(seed, accounts, 4, blocks, transactions), place, progress) for accounts in sizes]
     limit = max(limit, measure_limit(seed, progress))
     first, last = rows[0], rows[-1]
     figures: Figures = {
@@ -59,9 +59,9 @@ def measure_import(sizes: Sequence[int], blocks: int, transactions: int, seed: i
         "transactions": blocks * transactions,
     }
     if len(rows) > 1:
-        figures[f"cost_at_{sizes[-1]}_of_that_at_{sizes[0]}_cold"] = rounded(_number(last, "cold_cpu_us") / _number(first, "cold_cpu_us"))
+        figures[f"cost_at_{sizes[-1]}_of_that_at_{sizes[0]}_cold"] = rounded(number(last, "cold_cpu_us") / number(first, "cold_cpu_us"))
         figures[f"cost_at_{sizes[-1]}_of_that_at_{sizes[0]}_cached"] = rounded(
-            _number(last, "cached_cpu_us") / _number(first, "cached_cpu_us")
+            number(last, "cached_cpu_us") / number(first, "cached_cpu_us")
         )
     return Result(
         "import",
@@ -69,7 +69,7 @@ def measure_import(sizes: Sequence[int], blocks: int, transactions: int, seed: i
         "at each number of accounts; CPU in microseconds a transaction, all threads, median over the blocks",
         figures,
         limit_figures(limit),
-        rounded(_number(first, "cold_transactions_a_second") / limit),
+        rounded(number(first, "cold_transactions_a_second") / limit),
         seed=seed,
         rows=rows,
         curve=_curve(rows),
@@ -77,18 +77,12 @@ def measure_import(sizes: Sequence[int], blocks: int, transactions: int, seed: i
     )
 
 
-def _number(row: Figures, name: str) -> float:
-    value = row[name]
-    assert isinstance(value, int | float)
-    return float(value)
-
-
 def _curve(rows: Sequence[Figures]) -> Curve:
-    series = [Series(name, [(_number(row, "accounts"), _number(row, f"{name}_cpu_us")) for row in rows]) for name in ("cold", "cached")]
+    series = [Series(name, [(number(row, "accounts"), number(row, f"{name}_cpu_us")) for row in rows]) for name in ("cold", "cached")]
     return Curve("Cost of importing a transaction", "accounts", "us of CPU", series)
 
 
-def _at(shape: Shape, place: Path, progress: Progress) -> Figures:
+def measure_shape(shape: Shape, place: Path, progress: Progress) -> Figures:
     """The chain is made in one store and imported into two others, each begun at the genesis."""
     genesis = make_genesis(shape)
     folder = place / f"accounts-{shape.accounts}"
@@ -99,8 +93,8 @@ def _at(shape: Shape, place: Path, progress: Progress) -> Figures:
         shutil.copytree(folder / "source", folder / name)
     with open_store(folder / "source", genesis) as source:
         ChainMaker(shape, genesis, source, make_senders(shape, genesis)).make(progress)
-        cold = _imported(shape, genesis, source, folder / "cold", progress, cached=False)
-        cached = _imported(shape, genesis, source, folder / "cached", progress, cached=True)
+        cold = import_chain(shape, genesis, source, folder / "cold", progress, cached=False)
+        cached = import_chain(shape, genesis, source, folder / "cached", progress, cached=True)
     shutil.rmtree(folder)
     count = shape.blocks * shape.transactions
     return {
@@ -113,7 +107,7 @@ def _at(shape: Shape, place: Path, progress: Progress) -> Figures:
     }
 
 
-def _imported(shape: Shape, genesis: Genesis, source: LmdbStore, folder: Path, progress: Progress, *, cached: bool) -> Cost:
+def import_chain(shape: Shape, genesis: Genesis, source: LmdbStore, folder: Path, progress: Progress, *, cached: bool) -> Cost:
     progress.begin(f"importing, {'cached' if cached else 'cold'}", shape.blocks)
     with importing_node(genesis, folder) as node:
         return trio.run(_import_all, shape, source, node, progress, cached)

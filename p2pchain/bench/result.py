@@ -44,6 +44,8 @@ class Result:
     seed: int | None = None
     rows: Sequence[Figures] = ()
     """The steps of the run, all of one shape."""
+    columns: Sequence[str] = ()
+    """Those of the rows that a table has room for; all where none are named."""
     curve: Curve | None = None
     machine: Described = field(default_factory=describe_machine)
     commit: str = field(default_factory=commit)
@@ -66,3 +68,10 @@ def to_json(result: Result) -> dict[str, object]:
 def rounded(value: float, digits: int = 3) -> float:
     """So many significant digits: more would be noise."""
     return float(f"{value:.{digits}g}")
+
+
+def number(row: Figures, name: str) -> float:
+    """A figure that is one."""
+    value = row[name]
+    assert isinstance(value, int | float), f"{name} is {value!r}"
+    return float(value)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.types import AccountId
 
 
@@ -15,6 +16,8 @@ class RunningNode(NamedTuple):
     api: str
     """URL"""
     pid: int
+    p2p: str
+    """HOST:PORT"""
 
 
 class Wanted(NamedTuple):
@@ -41,5 +44,20 @@ class Testbed(Protocol):
         ...
 
 
+class ObserverWanted(NamedTuple):
+    """A node that follows, of a network that a benchmark made itself."""
+
+    genesis: Genesis
+    place: Path
+    """Its home, yet to be made."""
+    peers: Sequence[str]
+    """HOST:PORT of those whom it connects to."""
+    data: Path | None = None
+    """The ledger that it has already; it is copied."""
+    profile: Path | None = None
+
+
+MakeObserver = Callable[[ObserverWanted], AbstractContextManager[RunningNode]]
+"""It answers when the context is entered, and has ended when it is left."""
 MakeNetwork = Callable[[Wanted], AbstractContextManager[Testbed]]
 """Nothing of it is left, neither process nor file, when the context ends."""

@@ -21,7 +21,7 @@ from p2pchain.bench.load.ramp import find_highest
 from p2pchain.bench.machine import describe_machine
 from p2pchain.bench.processes import cpu_seconds, resident_mb
 from p2pchain.bench.progress import Progress
-from p2pchain.bench.result import Curve, Figures, Result, Series, rounded
+from p2pchain.bench.result import Curve, Figures, Result, Series, number, rounded
 from p2pchain.bench.testbed import MakeNetwork, RunningNode, Wanted
 from p2pchain.bench.transfers import sender_keys
 from p2pchain.bench.verify import limit_figures, measure_limit
@@ -30,6 +30,7 @@ from p2pchain.chain.types import AccountId
 PATIENCE_SLOTS = 30
 FIRST_SHARE = 0.25
 """Of what the machine could check at most: where a ramp begins."""
+COLUMNS = ("offered_a_second", "seconds", "final", "p50_s", "p99_s", "max_s", "node_cpu_us", "node_mb", "client_lag_p99_s", "not_borne")
 HOLD_LESS = 0.9
 """What a load that was borne for a step and not for long is lowered to."""
 _HOLDS_MAX = 5
@@ -134,15 +135,12 @@ def _best_row(trial: Trial, ceiling: float) -> Figures:
 
 
 def _offered(row: Figures) -> float:
-    value = row["offered_a_second"]
-    assert isinstance(value, int | float)
-    return float(value)
+    return number(row, "offered_a_second")
 
 
 def _result(plan: Plan, best: Figures, rows: Sequence[Figures], limit: float, machine: dict[str, str | int | float]) -> Result:
     ceiling = limit / plan.delegates
-    final = best["final_a_second"]
-    assert isinstance(final, int | float)
+    final = number(best, "final_a_second")
     figures: Figures = {name: value for name, value in best.items() if name != "not_borne"}
     figures |= {"delegates": plan.delegates, "slot_ms": plan.slot_ms, "senders": plan.senders, "more_was_not_borne": _first_failure(rows)}
     return Result(
@@ -156,6 +154,7 @@ def _result(plan: Plan, best: Figures, rows: Sequence[Figures], limit: float, ma
         rounded(final / ceiling),
         seed=plan.seed,
         rows=rows,
+        columns=COLUMNS,
         curve=_curve(rows, plan.slot_ms),
         machine=machine,
     )

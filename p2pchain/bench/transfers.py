@@ -64,5 +64,5 @@ class Senders:
         return fee_min(decode_transaction(raw, self.spec), self.spec.genesis_params)
 
 
-def sender_keys(seed: int, count: int) -> list[KeySigner]:
-    return [key_of(seed, "sender", number) for number in range(count)]
+def sender_keys(seed: int, count: int, first: int = 0) -> list[KeySigner]:
+    return [key_of(seed, "sender", first + number) for number in range(count)]

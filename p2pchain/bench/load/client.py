@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from p2pchain.bench.children import Child
-from p2pchain.bench.load.orders import Opening, Outcome, Step, to_order
+from p2pchain.bench.load.orders import Opening, Outcome, Rush, Rushed, Step, to_order
 
 
 class Load:
@@ -17,6 +17,11 @@ class Load:
         """One step, from signing to the last transfer that became final."""
         self._child.send(to_order(step))
         return Outcome(**self._child.receive())
+
+    def rush(self, rush: Rush) -> Rushed:
+        """As much as one connection takes."""
+        self._child.send(to_order(rush))
+        return Rushed(**self._child.receive())
 
 
 @contextmanager

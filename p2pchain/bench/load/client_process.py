@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from p2pchain.bench.children import Json, Report, serve
 from p2pchain.bench.errors import NotMeasured
-from p2pchain.bench.load.orders import Opening, Outcome, Step
+from p2pchain.bench.load.orders import Opening, Outcome, Rush, Rushed, Step
 from p2pchain.bench.load.quantiles import quantile
+from p2pchain.bench.load.rushing import rush_in_bulks, rush_in_stream
 from p2pchain.bench.load.submitting import Due, Submission
 from p2pchain.bench.load.watching import FinalityWatch
 from p2pchain.bench.transfers import Senders, sender_keys
@@ -41,7 +42,7 @@ class LoadClient:
         self._watch = FinalityWatch(opening.watched)
         with NodeClient(opening.watched) as client:
             spec = client.spec()
-        keys = sender_keys(opening.seed, opening.senders)
+        keys = sender_keys(opening.seed, opening.senders, opening.first)
         accounts = [AccountId(key.public_key) for key in keys]
         half = len(accounts) // 2 or 1
         self._senders = Senders(spec, keys, accounts[half:] + accounts[:half])
@@ -60,35 +61,47 @@ class LoadClient:
             thread.start()
         for thread in threads:
             thread.join()
-        seen = self._wait(step, submissions, started)
+        taken = {due.signed.id for each in submissions for due in each.due if not due.refused}
+        seen = self._wait(step.patience_s, taken, started)
         outcome = _judge(submissions, seen, began, time.process_time() - cpu)
         self._settle(submissions, seen)
         gc.unfreeze()
         return outcome
 
+    def rush(self, rush: Rush) -> Rushed:
+        """All of it to the first node."""
+        signed, started = self._senders.sign(rush.transfers, self._valid_until(rush.patience_s)), len(self._watch.events)
+        items, url = [item.raw for item in signed], self._opening.urls[0]
+        gc.collect()
+        cpu, began = time.process_time(), time.perf_counter()
+        refused = rush_in_bulks(url, items, rush.batch) if rush.batch else rush_in_stream(url, items)
+        seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu
+        seen = self._wait(rush.patience_s, {item.id for item in signed}, started)
+        return Rushed(len(items), dict(refused), seconds, len(seen.at), cpu_s)
+
+    def _valid_until(self, seconds: float) -> int:
+        with NodeClient(self._opening.watched) as client:
+            return client.status()["slot"] + 10_000 + int(1_000 * seconds / self._senders.spec.slot_ms)
+
     def _prepare(self, step: Step) -> list[Submission]:
         """Everything signed, each transfer with its moment, counted from the beginning."""
-        with NodeClient(self._opening.watched) as client:
-            slots = int(1_000 * (step.seconds + step.patience_s) / self._senders.spec.slot_ms)
-            valid_until = client.status()["slot"] + 10_000 + slots
+        valid_until = self._valid_until(step.seconds + step.patience_s)
         count, urls = max(1, round(step.rate * step.seconds)), self._opening.urls
         shares: list[list[Due]] = [[] for _ in urls]
         for number, signed in enumerate(self._senders.sign(count, valid_until)):
             shares[signed.sender % len(urls)].append(Due(signed, number / step.rate))
         return [Submission(url, share) for url, share in zip(urls, shares, strict=True) if share]
 
-    def _wait(self, step: Step, submissions: Sequence[Submission], started: int) -> Seen:
-        """Until all that was taken is final, or patience ends."""
-        wanted = sum(not due.refused for each in submissions for due in each.due)
-        deadline, read, seen, blocks = time.perf_counter() + step.patience_s, started, dict[str, float](), 0
-        mine = {due.signed.id for each in submissions for due in each.due}
+    def _wait(self, patience_s: float, wanted: set[str], started: int) -> Seen:
+        """Until all of these are final, or patience ends."""
+        deadline, read, seen, blocks = time.perf_counter() + patience_s, started, dict[str, float](), 0
         while True:
             for at, text in self._watch.events[read:]:
                 read += 1
                 found = json.loads(text)["transactions"]
                 blocks += bool(found)
-                seen.update((item, at) for item in found if item in mine)
-            if len(seen) >= wanted or time.perf_counter() >= deadline:
+                seen.update((item, at) for item in found if item in wanted)
+            if len(seen) >= len(wanted) or time.perf_counter() >= deadline:
                 return Seen(seen, blocks)
             if self._watch.failure:
                 raise NotMeasured(f"the event stream of {self._opening.watched} ended: {self._watch.failure}")
@@ -138,6 +151,9 @@ def main() -> None:
         if kind == Opening.__name__:
             clients.append(LoadClient(Opening(**order)))
             report({"ready": True})
+            return
+        if kind == Rush.__name__:
+            report(clients[0].rush(Rush(**order))._asdict())
             return
         report(clients[0].run(Step(**order))._asdict())
 

@@ -16,6 +16,8 @@ class Opening(NamedTuple):
     """Where to submit; the accounts are shared out among them, because a node takes an account's nonces in order."""
     watched: str
     """The node whose word about finality counts."""
+    first: int = 0
+    """Number of the first sender: none of them has sent anything yet."""
 
 
 class Step(NamedTuple):
@@ -25,6 +27,26 @@ class Step(NamedTuple):
     seconds: float
     patience_s: float
     """How long after the last submission to wait for finality."""
+
+
+class Rush(NamedTuple):
+    """So many transfers as fast as one connection takes them, signed before the clock starts."""
+
+    transfers: int
+    batch: int
+    """In each request; 0 for one stream."""
+    patience_s: float
+
+
+class Rushed(NamedTuple):
+    """What became of a rush."""
+
+    submitted: int
+    refused: dict[str, int]
+    seconds: float
+    """From the first byte until the last answer."""
+    final: int
+    client_cpu_s: float
 
 
 class Outcome(NamedTuple):
@@ -49,5 +71,5 @@ class Outcome(NamedTuple):
     blocks: int
 
 
-def to_order(value: Opening | Step) -> Json:
+def to_order(value: Opening | Step | Rush) -> Json:
     return {"kind": type(value).__name__, **value._asdict()}

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from p2pchain.bench.testbed import RunningNode, Wanted
+from p2pchain.bench.testbed import ObserverWanted, RunningNode, Wanted
 from p2pchain.cli.background import send_signal
 from p2pchain.cli.benching.signals import held_signals
 from p2pchain.cli.testnet.interruption import Interruption
-from p2pchain.cli.testnet.making import Size, make_testnet
+from p2pchain.cli.testnet.making import Endpoints, Size, make_node, make_testnet
 from p2pchain.cli.testnet.ports import reserve_ports
 from p2pchain.cli.testnet.processes import KILL_S, Children, end_children, spawn
 from p2pchain.cli.testnet.readiness import wait_for_answer, wait_for_final_block
 from p2pchain.cli.testnet.record import Testnet, TestnetFolder
+from p2pchain.genesis_file import Bundle
 
 _START_S = 30.0
 
@@ -30,7 +32,8 @@ class BenchNetwork:
 
     @property
     def nodes(self) -> Sequence[RunningNode]:
-        return [RunningNode(name, self._testnet.node(name).api, child.pid) for name, child in self._children.items()]
+        nodes = {name: self._testnet.node(name) for name in self._children}
+        return [RunningNode(name, node.api, self._children[name].pid, node.p2p) for name, node in nodes.items()]
 
     def kill(self, name: str) -> None:
         child = self._children.pop(name)
@@ -57,6 +60,22 @@ def bench_network(wanted: Wanted) -> Iterator[BenchNetwork]:
                 children[node.name] = spawn(node, tied=True, under=_under(wanted.profile if number == 0 else None))
             wait_for_final_block(testnet, children, Interruption())
         yield BenchNetwork(testnet, children)
+
+
+@contextmanager
+def bench_observer(wanted: ObserverWanted) -> Iterator[RunningNode]:
+    with ExitStack() as ending:
+        with ExitStack() as ports:
+            settings = {"p2p.persistent_peers": tuple(wanted.peers)}
+            ends = Endpoints(*reserve_ports(2, ports))
+            node = make_node(wanted.place, Bundle(wanted.genesis, ()), ends, "observer", settings)
+            if wanted.data is not None:
+                shutil.copytree(wanted.data, node.layout.data, dirs_exist_ok=True)
+            children: Children = {}
+            ending.callback(_end, children)
+            children[node.name] = spawn(node, tied=True, under=_under(wanted.profile))
+            wait_for_answer(node, children, _START_S)
+        yield RunningNode(node.name, node.api, children[node.name].pid, node.p2p)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -26,3 +27,9 @@ def slot_option(verb: F) -> F:
 def senders_option(verb: F) -> F:
     kind = click.IntRange(2, 100_000)
     return click.option("--senders", type=kind, default=SENDERS, show_default=True, help="Accounts that send, each to another one.")(verb)
+
+
+def profile_option(whom: str) -> Callable[[F], F]:
+    kind = click.Path(path_type=Path, dir_okay=False, writable=True, resolve_path=True)
+    words = f"Run {whom} under cProfile, and write here what it says; it is slower then."
+    return click.option("--profile", type=kind, metavar="FILE", help=words)

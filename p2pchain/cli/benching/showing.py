@@ -65,10 +65,14 @@ def lines_of(result: Result) -> list[str]:
     lines = [f"{result.name}: {result.measured}", ""]
     lines += _pairs(result.figures)
     if result.rows:
-        lines += ["", *table([{name: _text(value) for name, value in row.items()} for row in result.rows])]
-    share = "" if result.share_of_limit is None else f"; this run reached {100 * result.share_of_limit:.0f}%"
+        lines += ["", *table([_cells(result, row) for row in result.rows])]
+    share = "" if result.share_of_limit is None else f"; this run reached {100 * result.share_of_limit:.2g}%"
     lines += ["", f"limit of the machine, in the same run{share}", *_pairs(result.limit), "", "measured on"]
     return lines + _pairs({**result.machine, "commit": result.commit or "not a working copy", "seed": result.seed})
+
+
+def _cells(result: Result, row: Figures) -> dict[str, str]:
+    return {name: _text(row[name]) for name in result.columns or row}
 
 
 def _pairs(figures: Figures | dict[str, str | int | float]) -> list[str]:

@@ -8,11 +8,9 @@ import click
 
 from p2pchain.bench.testnet import Plan, measure_testnet
 from p2pchain.cli.benching.network import bench_network
-from p2pchain.cli.benching.options import delegates_option, senders_option, slot_option
+from p2pchain.cli.benching.options import delegates_option, profile_option, senders_option, slot_option
 from p2pchain.cli.benching.running import plot_option, run_bench, seed_option
 from p2pchain.cli.options import json_option
-
-_PROFILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 
 @click.command()
@@ -24,9 +22,7 @@ _PROFILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 @click.option(
     "--hold", type=click.FloatRange(0, 3_600), default=0.0, help="How long the highest load of the ramp must be borne [not at all]."
 )
-@click.option(
-    "--profile", type=_PROFILE, metavar="FILE", help="Run the first node under cProfile, and write what it says (slows that node)."
-)
+@profile_option("the first node")
 @seed_option
 @plot_option
 @json_option
@@ -46,5 +42,5 @@ def testnet(
     """The highest load that a network of real processes makes final in time."""
     if rate is not None and hold:
         raise click.UsageError("--hold is for the highest load of a ramp; with --rate say --seconds")
-    plan = Plan(delegates, slot_ms, senders, seconds, rate, hold, seed, profile and profile.absolute())
+    plan = Plan(delegates, slot_ms, senders, seconds, rate, hold, seed, profile)
     run_bench(lambda progress: measure_testnet(plan, bench_network, progress), as_json=as_json, plot=plot)
