@@ -87,7 +87,9 @@ def _read_orders(orders: queue.Queue[Json]) -> None:
 
 
 def _lines() -> Iterator[bytes]:
-    yield from iter(sys.stdin.buffer.readline, b"")
+    """Unbuffered: a thread that waits within a buffer would hold its lock when the process ends."""
+    with open(0, "rb", buffering=0, closefd=False) as orders:
+        yield from iter(orders.readline, b"")
 
 
 def _report(report: Json) -> None:

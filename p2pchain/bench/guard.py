@@ -92,7 +92,7 @@ def measure_guard(kept: Mapping[str, float], place: Path, make_network: MakeNetw
     worse = sorted(str(row["figure"]) for row in rows if row["verdict"] == "WORSE")
     return Result(
         "guard",
-        f"CPU time in units of one signature check of the same run, best of {effort.repetitions}; worse means more than {FACTOR} times what is kept",
+        f"CPU by the signature check of the same run, best of {effort.repetitions}; worse is more than {FACTOR} times what is kept",
         figures | {"worse": ", ".join(worse)},
         limit_figures(limit),
         None,

@@ -12,6 +12,8 @@ _WIDTH, _HEIGHT = 760, 440
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 150, 50, 60
 _COLOURS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#57606a")
 _TICKS = 6
+_SMALLEST = 1e-9
+"""What lies closer together is one place; no figure is that fine."""
 
 
 class _Scale:
@@ -19,10 +21,9 @@ class _Scale:
 
     def __init__(self, values: Sequence[float], begin: float, end: float, *, from_zero: bool) -> None:
         low, high = (0.0 if from_zero else min(values)), max(values)
-        self.is_log = low > 0 and high / low >= 100
+        self.is_log = low > _SMALLEST and high / low >= 100
         self._low, self._high = self._of(low), self._of(high)
-        if self._high == self._low:
-            self._high = self._low + 1
+        self._high = max(self._high, self._low + (_SMALLEST if high > low else 1))
         self._begin, self._end = begin, end
         self.ticks = (
             [10.0**power for power in range(math.floor(self._low), math.ceil(self._high) + 1)] if self.is_log else _ticks(low, high)
@@ -95,7 +96,7 @@ def _text(x: float, y: float, words: str, anchor: str, *, size: int = 12) -> str
 
 def _ticks(low: float, high: float) -> list[float]:
     """About six round numbers between the two."""
-    step = (high - low or 1) / _TICKS
+    step = max(high - low, _SMALLEST) / _TICKS
     power = 10.0 ** math.floor(math.log10(step))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step)
     first = math.ceil(low / step)

@@ -6,7 +6,6 @@ import msgpack
 import pytest
 
 from p2pchain.client import NodeClient, NodeError
-from p2pchain.client import bulk as bulk_module
 from p2pchain.client.answers import SubmitResult
 from p2pchain.client.bulk import BYTES_MAX, ITEMS_MAX, bulks, submit_in_bulk
 from tests.fakes.http_node import FakeNode
@@ -26,7 +25,7 @@ def results(*items: bytes) -> dict[str, list[SubmitResult]]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the client would have waited, each time."""
     found: list[float] = []
-    monkeypatch.setattr(bulk_module.time, "sleep", found.append)
+    monkeypatch.setattr("p2pchain.client.bulk.time.sleep", found.append)
     return found
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from p2pchain.client import NodeClient
+from tests.e2e.made_chains import chain_in, made_home, running
 from tests.e2e.network import command
-from tests.e2e.sync_figures import chain_in, made_home, running
 from tests.e2e.waiting import wait_until
 
 BLOCKS = 400
