@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import trio
 
+from p2pchain.bench.copying import copy_durably
 from p2pchain.bench.machine import describe_machine
 from p2pchain.bench.made_chain import SLOT_MS, ChainMaker, Shape, make_genesis, make_senders
 from p2pchain.bench.progress import Progress
@@ -90,7 +91,7 @@ def measure_shape(shape: Shape, place: Path, progress: Progress) -> Figures:
     with open_store(folder / "source", genesis):
         progress.advance()
     for name in ("cold", "cached"):
-        shutil.copytree(folder / "source", folder / name)
+        copy_durably(folder / "source", folder / name)
     with open_store(folder / "source", genesis) as source:
         ChainMaker(shape, genesis, source, make_senders(shape, genesis)).make(progress)
         cold = import_chain(shape, genesis, source, folder / "cold", progress, cached=False)

@@ -7,12 +7,12 @@ one process without a network.
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from p2pchain.bench.copying import copy_durably
 from p2pchain.bench.errors import NotMeasured
 from p2pchain.bench.importing import Cost, import_chain
 from p2pchain.bench.machine import Described, describe_machine
@@ -55,7 +55,7 @@ def measure_sync(plan: Plan, place: Path, make_observer: MakeObserver, progress:
     shape = Shape(plan.seed, plan.accounts, 4, plan.blocks, plan.transactions)
     genesis = make_genesis(shape)
     with open_store(place / "bare", genesis):
-        shutil.copytree(place / "bare", place / "data")
+        copy_durably(place / "bare", place / "data")
     with open_store(place / "data", genesis) as source:
         ChainMaker(shape, genesis, source, make_senders(shape, genesis)).make(progress)
         bare = import_chain(shape, genesis, source, place / "bare", progress, cached=False)

@@ -25,6 +25,9 @@ from p2pchain.client import NodeClient
 _AHEAD_S = 0.1
 """From the last preparation to the first moment due."""
 _POLL_S = 0.01
+DRAIN_S = 60.0
+"""More than a full pool takes at the slowest."""
+_DRAIN_POLL_S = 0.1
 
 
 class Seen(NamedTuple):
@@ -112,12 +115,23 @@ class LoadClient:
         lost = {due.signed.sender for each in submissions for due in each.due if due.signed.id not in seen.at}
         if not lost:
             return
+        self._drain()
         prefix = self._senders.spec.address_prefix
         for number, url in enumerate(self._opening.urls):
             with NodeClient(url) as client:
                 for sender in sorted(item for item in lost if item % len(self._opening.urls) == number):
                     address = encode_address(prefix, AccountId(self._senders.signers[sender].public_key))
                     self._senders.nonces[sender] = client.account(address)["next_nonce"]
+
+    def _drain(self) -> None:
+        """Until nothing waits any more: the next step must not pay for this one."""
+        deadline = time.perf_counter() + DRAIN_S
+        for url in self._opening.urls:
+            with NodeClient(url, timeout_s=DRAIN_S) as client:
+                while waiting := client.status()["mempool"]["transactions"]:
+                    if time.perf_counter() >= deadline:
+                        raise NotMeasured(f"{waiting} transactions still wait at {url} {DRAIN_S:g} s after a load that was too much")
+                    time.sleep(_DRAIN_POLL_S)
 
 
 def _judge(submissions: Sequence[Submission], seen: Seen, began: float, cpu_s: float) -> Outcome:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from p2pchain.bench.copying import copy_durably
 from p2pchain.bench.testbed import ObserverWanted, RunningNode, Wanted
 from p2pchain.cli.background import send_signal
 from p2pchain.cli.benching.signals import held_signals
@@ -70,7 +70,7 @@ def bench_observer(wanted: ObserverWanted) -> Iterator[RunningNode]:
             ends = Endpoints(*reserve_ports(2, ports))
             node = make_node(wanted.place, Bundle(wanted.genesis, ()), ends, "observer", settings)
             if wanted.data is not None:
-                shutil.copytree(wanted.data, node.layout.data, dirs_exist_ok=True)
+                copy_durably(wanted.data, node.layout.data)
             children: Children = {}
             ending.callback(_end, children)
             children[node.name] = spawn(node, tied=True, under=_under(wanted.profile))
