@@ -54,7 +54,7 @@ class ByteStrings:
         """Why this must not be the end, if so."""
         if not self._rest:
             return None
-        message = f"the body ends within transaction {self.count}, of which {len(self._rest)} bytes came"
+        message = f"the body ends within transaction {self.count}: {len(self._rest)} bytes of it came, all of it wanted"
         return ApiError(400, Code.MALFORMED, message, found=len(self._rest))
 
     def _no_byte_string(self, found: int) -> ApiError:

@@ -108,7 +108,7 @@ async def test_a_bad_transaction_is_its_own_line(node: Node) -> None:
     [
         (b"\x92\x01\x02", "malformed", "transaction 1 begins with the byte 92"),
         (b"\xc6\x00\x01\x00\x01", "oversized", "transaction 1 has 65537 bytes, at most 65536"),
-        (b"\xc4\x10abc", "malformed", "ends within transaction 1, of which 5 bytes came"),
+        (b"\xc4\x10abc", "malformed", "ends within transaction 1: 5 bytes of it came, all of it wanted"),
     ],
 )
 async def test_what_cannot_go_on_ends_with_its_reason_after_what_was_good(node: Node, tail: bytes, code: str, words: str) -> None:
@@ -176,6 +176,28 @@ async def _drip(stream: trio.SocketStream, data: bytes) -> None:
     for byte in data:
         await stream.send_all(chunk(bytes([byte])))
         await trio.sleep(0.02)  # the slowness is what is tested
+
+
+async def test_nobody_is_late_because_the_node_is_slow(nursery: trio.Nursery) -> None:
+    first, second = map(encode, many_items(2))
+    async with started(nursery, body_timeout_s=0.2) as node, talking(node) as talk:
+        node.inlet.gate = trio.Event()
+        await talk.stream.send_all(chunk(first + second[:5]))
+        await trio.sleep(0.4)  # twice what the client has for its second transaction
+        node.inlet.gate.set()
+        await talk.hear(1)
+        await talk.stream.send_all(chunk(second[5:]))
+        (line,) = await talk.hear(1)
+        assert line["status"] == "rejected", "it came whole, and was looked at"
+
+
+async def test_a_node_that_shuts_down_answers_what_it_took_and_says_so(node: Node) -> None:
+    async with talking(node) as talk:
+        await talk.say(transfers(node.reads, 1))
+        await talk.hear(1)
+        node.hub.close()
+        (end,) = await talk.hear(1)
+    assert end == {"end": {"code": "shutting_down", "message": "the node shuts down", "transactions": 1}}
 
 
 async def test_a_client_that_leaves_frees_its_place(nursery: trio.Nursery) -> None:

@@ -34,6 +34,20 @@ def test_a_small_load_on_a_real_network_becomes_final_and_leaves_nothing(place: 
     assert (list(place.iterdir()), processes_of(place)) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("words", "figure"),
+    [
+        ("api --transactions 20 --senders 10", "stream_accepted_a_second"),
+        ("sync --blocks 3 --transactions 5 --accounts 10 --peers 1", "transactions_a_second"),
+    ],
+)
+def test_the_other_real_processes_are_measured_and_gone(place: Path, words: str, figure: str) -> None:
+    found = json.loads(command("bench", *words.split(), "--json").stdout)
+    assert found["figures"][figure] > 0
+    assert found["limit"]["signatures_a_second"] > 0
+    assert (list(place.iterdir()), processes_of(place)) == ([], [])
+
+
 def test_ctrl_c_leaves_no_process_and_no_folder(place: Path) -> None:
     words = [*COMMAND, "bench", "rest", "--delegates", "2", "--seconds", "600"]
     bench = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment() | {"TMPDIR": str(place)}, text=True)
