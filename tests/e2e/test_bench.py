@@ -27,7 +27,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_small_load_on_a_real_network_becomes_final_and_leaves_nothing(place: Path) -> None:
-    words = "bench testnet --delegates 2 --rate 40 --seconds 1 --senders 20 --json"
+    words = "bench testnet --delegates 2 --slot-ms 250 --rate 40 --seconds 1 --senders 20 --json"
     found = json.loads(command(*words.split()).stdout)
     assert (found["figures"]["offered"], found["figures"]["final"]) == (40, 40)
     assert found["share_of_limit"] < 1
@@ -37,7 +37,7 @@ def test_a_small_load_on_a_real_network_becomes_final_and_leaves_nothing(place: 
 @pytest.mark.parametrize(
     ("words", "figure"),
     [
-        ("api --transactions 20 --senders 10", "stream_accepted_a_second"),
+        ("api --transactions 20 --senders 10 --slot-ms 250", "stream_accepted_a_second"),
         ("sync --blocks 3 --transactions 5 --accounts 10 --peers 1", "transactions_a_second"),
     ],
 )

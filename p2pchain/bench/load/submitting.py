@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from p2pchain.bench.transfers import Signed
-from p2pchain.client import NodeClient, NodeError
+from p2pchain.client import NodeClient, NodeError, NodeUnreachableError
 
 BATCH_S = 0.02
 """What falls due within this time goes together."""
@@ -60,6 +60,9 @@ class Submission:
             results = client.submit([each.signed.raw for each in batch])
         except NodeError as error:  # the whole request was refused; it is not tried again, for the load does not wait
             self._refuse(batch, error.code)
+            return
+        except NodeUnreachableError:
+            self._refuse(batch, "unreachable")
             return
         self.submitted += len(batch)
         for each, result in zip(batch, results, strict=True):
