@@ -1,7 +1,8 @@
 """Many transactions in few requests, no faster than the node takes them.
 
 One request costs a node as much as hundreds of transactions in it.  What it answers with 429 or 503 is sent again after
-the time that it names, in order: nothing of a refused request was taken.
+the time that it names, in order: nothing of a refused request was taken.  So is what found no room in a pool that
+took the rest of its request.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ RETRY_S = 1.0
 _RETRY_MAX_S = 30.0
 _NOT_NOW = frozenset({429, 503})
 _TOO_LARGE = 413
+_FULL, _GAP = "pool_full", "nonce_gap"
 
 Submit = Callable[[Sequence[bytes]], list[SubmitResult]]
 
 
 def submit_in_bulk(submit: Submit, transactions: Iterable[bytes], patience_s: float) -> Iterator[SubmitResult]:
-    """One result each, in order.  `NodeError` where the node is still too busy after `patience_s` for one request."""
+    """One result each, in order.  `NodeError` where the node takes nothing of a request for `patience_s`; what only some of it
+    found no room for so long is refused in its result.
+    """
     for bulk in bulks(transactions):
-        yield from _submit_bulk(submit, bulk, patience_s)
+        yield from _submit_parts(submit, bulk, patience_s)
 
 
 def bulks(transactions: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -45,16 +49,49 @@ def bulks(transactions: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield bulk
 
 
+def _submit_parts(submit: Submit, bulk: Sequence[bytes], patience_s: float) -> Iterator[SubmitResult]:
+    """In halves where a node was told to take less in a request."""
+    try:
+        results = _submit_bulk(submit, bulk, patience_s)
+    except NodeError as error:
+        if error.http_status != _TOO_LARGE or len(bulk) == 1:
+            raise
+        half = len(bulk) // 2
+        yield from _submit_parts(submit, bulk[:half], patience_s)
+        yield from _submit_parts(submit, bulk[half:], patience_s)
+    else:
+        yield from results
+
+
 def _submit_bulk(submit: Submit, bulk: Sequence[bytes], patience_s: float) -> list[SubmitResult]:
     deadline = time.monotonic() + patience_s
+    results = _send(submit, bulk, deadline)
+    while (crowded_out := _crowded_out(results)) and time.monotonic() + RETRY_S <= deadline:
+        time.sleep(RETRY_S)  # by then a block or two have made room
+        try:
+            again = _send(submit, [bulk[place] for place in crowded_out], deadline)
+        except NodeError:  # what became of the others must not be lost with it
+            return results
+        for place, result in zip(crowded_out, again, strict=True):
+            results[place] = result
+    return results
+
+
+def _send(submit: Submit, bulk: Sequence[bytes], deadline: float) -> list[SubmitResult]:
+    """One request, or as many as it takes until the node takes one; all or nothing of it."""
     while True:
         try:
             return submit(bulk)
         except NodeError as error:
-            if error.http_status == _TOO_LARGE and len(bulk) > 1:  # a node that was told to take less
-                half = len(bulk) // 2
-                return _submit_bulk(submit, bulk[:half], patience_s) + _submit_bulk(submit, bulk[half:], patience_s)
             pause_s = min(RETRY_S if error.retry_after_s is None else error.retry_after_s, _RETRY_MAX_S)
             if error.http_status not in _NOT_NOW or time.monotonic() + pause_s > deadline:
                 raise
             time.sleep(pause_s)  # as the node asked
+
+
+def _crowded_out(results: Sequence[SubmitResult]) -> list[int]:
+    """Places of what found no room in the pool, and of what its sender signed after it."""
+    codes = [None if result["error"] is None else result["error"]["code"] for result in results]
+    if _FULL not in codes:
+        return []
+    return [place for place, code in enumerate(codes) if code in (_FULL, _GAP)]

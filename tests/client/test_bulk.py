@@ -95,6 +95,54 @@ def test_a_node_that_takes_less_in_a_request_gets_halves() -> None:
     assert sent == [5, 2, 3, 1, 2]
 
 
+def refused(code: str) -> SubmitResult:
+    return {"id": None, "status": "rejected", "error": {"code": code, "message": "no"}}
+
+
+def test_what_found_no_room_is_sent_again_with_what_its_sender_signed_after_it(pauses: list[float]) -> None:
+    sent: list[list[bytes]] = []
+    answers = [
+        [result(b"a"), refused("pool_full"), refused("nonce_gap"), refused("bad_signature")],
+        [refused("pool_full"), refused("nonce_gap")],
+        [result(b"b"), result(b"c")],
+    ]
+
+    def submit(bulk: Sequence[bytes]) -> list[SubmitResult]:
+        sent.append(list(bulk))
+        return answers[len(sent) - 1]
+
+    found = list(submit_in_bulk(submit, [b"a", b"b", b"c", b"d"], 60))
+    assert found == [result(b"a"), result(b"b"), result(b"c"), refused("bad_signature")]
+    assert sent == [[b"a", b"b", b"c", b"d"], [b"b", b"c"], [b"b", b"c"]]
+    assert pauses == [1.0, 1.0]
+
+
+def test_a_gap_that_no_crowd_made_is_the_callers(pauses: list[float]) -> None:
+    assert list(submit_in_bulk(lambda _bulk: [refused("nonce_gap")], [b"a"], 60)) == [refused("nonce_gap")]
+    assert pauses == []
+
+
+def test_what_finds_no_room_in_time_is_refused_in_its_result_and_the_rest_is_not_lost(pauses: list[float]) -> None:
+    assert list(submit_in_bulk(lambda _bulk: [result(b"a"), refused("pool_full")], [b"a", b"b"], 0.5)) == [
+        result(b"a"),
+        refused("pool_full"),
+    ]
+    assert pauses == []
+
+
+def test_a_busy_node_later_does_not_lose_what_was_taken_before(pauses: list[float]) -> None:
+    answers = iter([[result(b"a"), refused("pool_full")]])
+
+    def submit(_bulk: Sequence[bytes]) -> list[SubmitResult]:
+        try:
+            return next(answers)
+        except StopIteration:
+            raise NodeError("pool_full", "full", http_status=429, retry_after_s=99) from None
+
+    assert list(submit_in_bulk(submit, [b"a", b"b"], 5)) == [result(b"a"), refused("pool_full")]
+    assert pauses == [1.0]
+
+
 def test_one_transaction_that_is_too_large_is_not_cut() -> None:
     def submit(_bulk: Sequence[bytes]) -> list[SubmitResult]:
         raise NodeError("oversized", "too many", http_status=413)
