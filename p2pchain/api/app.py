@@ -12,13 +12,14 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from p2pchain.api import accounts, blocks, evidence, metrics, probes, status, streams, submission_stream, terms, transactions
+from p2pchain.api import accounts, blocks, evidence, metrics, probes, status, streams, terms, transactions
 from p2pchain.api.context import Context
 from p2pchain.api.docs_page import draw_docs
 from p2pchain.api.edge import Edge
 from p2pchain.api.errors import ApiError, JsonResponse, error_response, from_refusal
 from p2pchain.api.openapi import TEXT, Answer, Endpoint, document
 from p2pchain.api.parameters import query_of
+from p2pchain.api.submission_stream import ENDPOINTS as STREAMED_SUBMISSION
 from p2pchain.chain.errors import Refusal
 
 
@@ -36,7 +37,7 @@ async def get_docs(context: Context, request: Request) -> Response:
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *status.ENDPOINTS,
-    *submission_stream.ENDPOINTS,
+    *STREAMED_SUBMISSION,
     *transactions.ENDPOINTS,
     *accounts.ENDPOINTS,
     *terms.ENDPOINTS,
