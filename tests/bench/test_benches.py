@@ -139,14 +139,25 @@ def test_the_highest_load_must_be_borne_for_as_long_as_asked(load: FakeLoad) -> 
     [
         (GOOD._replace(lag_p99_s=3.0), "the client itself was 3.00 s late"),
         (GOOD._replace(final=1), "1 of 100 final"),
-        (GOOD._replace(refused={"pool_full": 7}), "refused 7 \\(pool_full\\)"),
+        (GOOD._replace(refused={"pool_full": 7}), r"refused 7 \(pool_full\)"),
     ],
 )
-@pytest.mark.parametrize("rate", [None, 500.0])
-def test_a_load_that_was_not_kept_or_not_borne_is_no_figure(load: FakeLoad, worse: Outcome, words: str, rate: float | None) -> None:
+def test_where_no_load_was_borne_there_is_no_figure(load: FakeLoad, worse: Outcome, words: str) -> None:
     load.capacity, load.worse = 0, worse
     with pytest.raises(NotMeasured, match=words):
-        testnet.measure_testnet(plan(rate=rate), network, Silent())
+        testnet.measure_testnet(plan(), network, Silent())
+
+
+def test_a_load_that_the_client_did_not_offer_is_no_figure(load: FakeLoad) -> None:
+    load.capacity, load.worse = 0, GOOD._replace(lag_p99_s=3.0)
+    with pytest.raises(NotMeasured, match="500 transfers a second were not offered: the client itself was 3.00 s late"):
+        testnet.measure_testnet(plan(rate=500.0), network, Silent())
+
+
+def test_one_load_that_was_offered_and_not_borne_says_so_beside_its_figures(load: FakeLoad) -> None:
+    load.capacity = 0
+    figures = testnet.measure_testnet(plan(rate=500.0), network, Silent()).figures
+    assert (figures["borne"], figures["not_borne"], figures["p99_s"]) == (False, "p99 9.00 s, 3 slots are 1.5 s", 9.0)
 
 
 def test_latency_has_four_cases_and_half_load_is_half_of_what_was_borne(load: FakeLoad) -> None:

@@ -27,7 +27,6 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_small_load_on_a_real_network_becomes_final_and_leaves_nothing(place: Path) -> None:
-    # Long slots: what is borne is borne within three of them, on a busy machine too.
     words = "bench testnet --delegates 2 --slot-ms 1000 --rate 40 --seconds 1 --senders 20 --json"
     found = json.loads(command(*words.split()).stdout)
     assert (found["figures"]["offered"], found["figures"]["final"]) == (40, 40)

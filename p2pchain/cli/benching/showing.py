@@ -81,7 +81,9 @@ def _pairs(figures: Figures | dict[str, str | int | float]) -> list[str]:
 
 
 def _text(value: Value) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, int | float):
         return "-" if value in (None, "") else str(value)
     if isinstance(value, float) and (not math.isfinite(value) or abs(value) < 100):
         return f"{value:g}"
