@@ -150,7 +150,7 @@ def test_where_no_load_was_borne_there_is_no_figure(load: FakeLoad, worse: Outco
 
 def test_a_load_that_the_client_did_not_offer_is_no_figure(load: FakeLoad) -> None:
     load.capacity, load.worse = 0, GOOD._replace(lag_p99_s=3.0)
-    with pytest.raises(NotMeasured, match="500 transfers a second were not offered: the client itself was 3.00 s late"):
+    with pytest.raises(NotMeasured, match="500 transfers a second were not offered: the client itself was 3"):
         testnet.measure_testnet(plan(rate=500.0), network, Silent())
 
 
