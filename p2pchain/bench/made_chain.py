@@ -10,14 +10,15 @@ from p2pchain.bench.keys import account_of, key_of
 from p2pchain.bench.progress import Progress
 from p2pchain.bench.transfers import Senders, sender_keys
 from p2pchain.chain.block import Block, Header, decode_envelope, encode_block, encode_header
-from p2pchain.chain.crypto import Domain, KeySigner, merkle_root
+from p2pchain.chain.crypto import Domain, KeySigner
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import Params
 from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.state import COMMITMENTS
 from p2pchain.chain.transaction import Transaction, decode_transaction
-from p2pchain.chain.transition import Draft, Parent, execute
+from p2pchain.chain.transition import Draft, Executed, Parent, execute
 from p2pchain.chain.types import AccountId, Hash, Height, PublicKey, Slot
 from p2pchain.chain.votes import Certificate, Kind, Subject, certificate_hash, encode_subject, make_certificate
 from p2pchain.node.effects import Commit, StoredBlock
@@ -108,7 +109,7 @@ class ChainMaker:
         assert draw is not None, "every commitment was made here"
         draft = Draft(slot, draw, ())
         executed = execute(Parent(below.height, below.slot, state_root, schedule, self.store), draft, transactions, spec)
-        header = _header(below, draft, transactions, executed.changes.state_root, leader)
+        header = _header(below, draft, transactions, executed, leader)
         block = self._signed(header, leader, transactions)
         subject = Subject(slot, header.height, block.id)
         confirms = self._certificate(subject)
@@ -127,15 +128,16 @@ class ChainMaker:
         return make_certificate(Kind.CONFIRM, subject, signatures)
 
 
-def _header(below: Subject, draft: Draft, transactions: Sequence[Transaction], root: Hash, leader: PublicKey) -> Header:
+def _header(below: Subject, draft: Draft, transactions: Sequence[Transaction], executed: Executed, leader: PublicKey) -> Header:
     return Header(
         height=Height(below.height + 1),
         slot=Slot(draft.slot),
         parent=below.block,
         producer=leader,
-        state_root=root,
+        state_root=executed.changes.state_root,
         transactions_root=merkle_root([item.id for item in transactions]),
         certificate_hash=certificate_hash(b""),
         reveal=draft.draw.reveal,
         commitment=draft.draw.commitment,
+        set_id=executed.schedule.set_id,
     )

@@ -7,11 +7,13 @@ took the rest of its request.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
+from p2pchain.client import calls
 from p2pchain.client.answers import SubmitResult
 from p2pchain.client.errors import NodeError
+from p2pchain.client.flows import Flow, Now, Pause
 
 ITEMS_MAX = 1_000
 """A fifth of a full block: the node works on one while the next is on its way."""
@@ -25,15 +27,13 @@ _NOT_NOW = frozenset({429, 503})
 _TOO_LARGE = 413
 _FULL, _GAP = "pool_full", "nonce_gap"
 
-Submit = Callable[[Sequence[bytes]], list[SubmitResult]]
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of the first of a bulk, and what is still to be sent: nothing, unless the node was told to take less in a request."""
 
-def submit_in_bulk(submit: Submit, transactions: Iterable[bytes], patience_s: float) -> Iterator[SubmitResult]:
-    """One result each, in order.  `NodeError` where the node takes nothing of a request for `patience_s`; what only some of it
-    found no room for so long is refused in its result.
-    """
-    for bulk in bulks(transactions):
-        yield from _submit_parts(submit, bulk, patience_s)
+    results: list[SubmitResult]
+    rest: Sequence[bytes]
 
 
 def bulks(transactions: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -49,44 +49,44 @@ def bulks(transactions: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield bulk
 
 
-def _submit_parts(submit: Submit, bulk: Sequence[bytes], patience_s: float) -> Iterator[SubmitResult]:
-    """In halves where a node was told to take less in a request."""
-    try:
-        results = _submit_bulk(submit, bulk, patience_s)
-    except NodeError as error:
-        if error.http_status != _TOO_LARGE or len(bulk) == 1:
-            raise
-        half = len(bulk) // 2
-        yield from _submit_parts(submit, bulk[:half], patience_s)
-        yield from _submit_parts(submit, bulk[half:], patience_s)
-    else:
-        yield from results
-
-
-def _submit_bulk(submit: Submit, bulk: Sequence[bytes], patience_s: float) -> list[SubmitResult]:
-    deadline = time.monotonic() + patience_s
-    results = _send(submit, bulk, deadline)
-    while (crowded_out := _crowded_out(results)) and time.monotonic() + RETRY_S <= deadline:
-        time.sleep(RETRY_S)  # by then a block or two have made room
-        try:
-            again = _send(submit, [bulk[place] for place in crowded_out], deadline)
-        except NodeError:  # what became of the others must not be lost with it
-            return results
-        for place, result in zip(crowded_out, again, strict=True):
-            results[place] = result
-    return results
-
-
-def _send(submit: Submit, bulk: Sequence[bytes], deadline: float) -> list[SubmitResult]:
-    """One request, or as many as it takes until the node takes one; all or nothing of it."""
+def submit_bulk(bulk: Sequence[bytes], patience_s: float) -> Flow[Taken]:
+    """One result each, in order.  `NodeError` where the node takes nothing of it for `patience_s`; what only a part of it found
+    no room for so long is refused in its result.
+    """
+    deadline = (yield Now()) + patience_s
+    rest: Sequence[bytes] = ()
     while True:
         try:
-            return submit(bulk)
+            results = yield from _send(bulk, deadline)
+            break
+        except NodeError as error:
+            if error.http_status != _TOO_LARGE or len(bulk) == 1:
+                raise
+            half = len(bulk) // 2
+            bulk, rest = bulk[:half], [*bulk[half:], *rest]
+    while (crowded_out := _crowded_out(results)) and (yield Now()) + RETRY_S <= deadline:
+        yield Pause(RETRY_S)  # by then a block or two have made room
+        try:
+            again = yield from _send([bulk[place] for place in crowded_out], deadline)
+        except NodeError:  # what became of the others must not be lost with it
+            break
+        for place, result in zip(crowded_out, again, strict=True):
+            results[place] = result
+    return Taken(results, rest)
+
+
+def _send(bulk: Sequence[bytes], deadline: float) -> Flow[list[SubmitResult]]:
+    """One request, or as many as it takes until the node takes one."""
+    while True:
+        try:
+            results: list[SubmitResult] = yield calls.submit(bulk)
         except NodeError as error:
             pause_s = min(RETRY_S if error.retry_after_s is None else error.retry_after_s, _RETRY_MAX_S)
-            if error.http_status not in _NOT_NOW or time.monotonic() + pause_s > deadline:
+            if error.http_status not in _NOT_NOW or (yield Now()) + pause_s > deadline:
                 raise
-            time.sleep(pause_s)  # as the node asked
+            yield Pause(pause_s)  # as the node asked
+        else:
+            return results
 
 
 def _crowded_out(results: Sequence[SubmitResult]) -> list[int]:

@@ -18,6 +18,7 @@ PROMISED = {
     "peers": {"ban", "unban"},
     "recovery": {"inspect", "draft", "sign", "show", "install"},
     "config": {"check", "show"},
+    "proof": {"account", "transaction"},
     "bench": {"verify", "import", "testnet", "latency", "sync", "api", "rest", "scale", "guard"},
 }
 READS = ["status", "account x", "block 1", "delegates", "schedule", "params", "peers", "mempool", "tx show x", "evidence list"]
