@@ -21,6 +21,7 @@ from p2pchain.api.errors import ApiError, JsonResponse, error_response, from_ref
 from p2pchain.api.openapi import TEXT, Answer, Endpoint, document
 from p2pchain.api.parameters import query_of
 from p2pchain.api.rates import Rates
+from p2pchain.api.submission_stream import ENDPOINTS as STREAMED_SUBMISSION
 from p2pchain.chain.errors import Refusal
 
 
@@ -38,6 +39,7 @@ async def get_docs(context: Context, request: Request) -> Response:
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *status.ENDPOINTS,
+    *STREAMED_SUBMISSION,
     *transactions.ENDPOINTS,
     *accounts.ENDPOINTS,
     *terms.ENDPOINTS,

@@ -68,8 +68,15 @@ def _section(endpoint: Endpoint, origin: str) -> Iterator[str]:
         yield f"<table>{rows}</table>"
 
 
+_BINARY = "-H 'content-type: application/msgpack' -X POST -T FILE"
+
+
 def _example(endpoint: Endpoint, origin: str) -> str:
-    body = " \\\n  -H 'content-type: application/json' -d '{\"transactions\": [\"HEX\"]}'" if endpoint.bodies else ""
+    body = ""
+    if endpoint.bodies:
+        in_json = "application/json" in endpoint.bodies
+        sent = """-H 'content-type: application/json' -d '{"transactions": ["HEX"]}'""" if in_json else ""
+        body = f" \\\n  {sent or _BINARY}"
     return f"curl {origin}{re.sub(r'{(.*?)}', lambda match: match[1].upper(), endpoint.path)}{body}"
 
 
@@ -83,8 +90,8 @@ def _parameter_row(parameter: Parameter) -> str:
 def describe(schema: Mapping[str, object], indent: str = "") -> str:
     """A schema as a sketch of its JSON: names with what stands there."""
     match schema:
-        case {"anyOf": [first, *_]} if isinstance(first, dict):
-            return f"{describe(first, indent)} or null"
+        case {"anyOf": [*choices]}:
+            return " or ".join(describe(each, indent) for each in choices if isinstance(each, dict))
         case {"enum": [*values]}:
             return " | ".join(f'"{value}"' for value in values)
         case {"type": "object", "properties": dict(properties)}:

@@ -16,6 +16,8 @@ class ApiSettings:
     """Largest request body."""
     body_timeout_s: float = 10.0
     """A client that sends its body slower than this gives its place to another."""
+    stream_idle_s: float = 60.0
+    """How long a stream of transactions may rest between two of them; within one it has `body_timeout_s`."""
     write_timeout_s: float = 10.0
     """How long a client may leave an answer untouched before its connection is ended."""
     slow_s: float = 1.0
@@ -34,3 +36,5 @@ class ApiSettings:
     """Bodies in memory at once: four times `body_bytes_max` and what decoding makes of it."""
     submissions_waiting_max: int = 64
     """Those who wait for one of these places; each holds at most 256 KiB of unread body."""
+    submission_streams_max: int = 32
+    """Streams of transactions at once, each a connection; each holds one piece, one unfinished transaction and 256 KiB of unread body."""

@@ -8,8 +8,8 @@ its own and harms no neighbour; only a body that cannot be split at all is refus
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple, TypeAlias
 
 import msgpack
@@ -40,11 +40,13 @@ Item: TypeAlias = bytes | Unusable
 
 
 class Admission:
-    """Places for bodies in memory, and a bounded queue for them."""
+    """Places for bodies in memory, and a bounded queue for them; places for streams, whose pieces take their turns in it."""
 
     def __init__(self, settings: ApiSettings) -> None:
         self._places = trio.CapacityLimiter(settings.submissions_max)
         self._waiting_max = settings.submissions_waiting_max
+        self._streams_max = settings.submission_streams_max
+        self._streams = 0
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -55,6 +57,24 @@ class Admission:
             raise ApiError(503, "busy", message, found=waiting, wanted=self._waiting_max).with_headers({"Retry-After": "1"})
         async with self._places:
             yield
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a place, however long: whoever streams has one piece that waits, and nothing else in memory."""
+        async with self._places:
+            yield
+
+    @contextmanager
+    def stream(self) -> Iterator[None]:
+        """A place among the streams; 503 where all are taken."""
+        if self._streams >= self._streams_max:
+            message = f"{self._streams} streams of transactions are open, at most {self._streams_max} allowed: submit in requests"
+            raise ApiError(503, "busy", message, found=self._streams, wanted=self._streams_max).with_headers({"Retry-After": "10"})
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
 
 
 def content_type_of(request: Request) -> str:

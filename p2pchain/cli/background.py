@@ -30,9 +30,14 @@ def pid_file(home: Home) -> Path:
     return home.data / "node.pid"
 
 
-def spawn_node(home: Home, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """`p2pchain run` in a session of its own, so that no terminal's Ctrl-C or hang-up reaches it; output to the log file."""
-    command = [sys.executable, "-m", "p2pchain", "run", "--home", str(home.path), *arguments]
+def spawn_node(
+    home: Home, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None, *, under: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """`p2pchain run` in a session of its own, so that no terminal's Ctrl-C or hang-up reaches it; output to the log file.
+
+    `under` are words for the interpreter that run it under a profiler.
+    """
+    command = [sys.executable, *under, "-m", "p2pchain", "run", "--home", str(home.path), *arguments]
     log_file(home).parent.mkdir(parents=True, exist_ok=True)
     with log_file(home).open("ab") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environ)  # noqa: S603 - ourselves

@@ -34,6 +34,7 @@ VERBS = {
     "unstake": Verb("p2pchain.cli.stake:unstake", "Unlock coins from a delegate."),
     "claim": Verb("p2pchain.cli.stake:claim", "Claim the rewards of a stake."),
     "sim": Verb("p2pchain.cli.sim:sim", "Simulate a whole network with faults, from one seed."),
+    "bench": Verb("p2pchain.cli.bench:bench", "Measure what this machine and this program reach."),
     "evidence": Verb("p2pchain.cli.evidence:evidence", "List and submit contradicting signatures of delegates."),
     "recovery": Verb("p2pchain.cli.recovery:recovery", "Go on without delegates that are gone for good."),
     "proof": Verb("p2pchain.cli.light.proof:proof", "Fetch the proof of an account or a transaction."),

@@ -30,7 +30,7 @@ class AsyncHttpDoor:
     async def perform(self, call: Call[T]) -> T:
         headers = {} if call.content is None else {"content-type": MSGPACK}
         response = await self._response(call.method, call.path, call.query, call.content, headers)
-        return call.read(value_of(response.status_code, response.content))
+        return call.read(value_of(response.status_code, response.content, response.headers.get("retry-after", "")))
 
     async def text(self, path: str) -> str:
         response = await self._response("GET", path, {}, None, {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Literal, Self, TypeVar
@@ -17,6 +17,7 @@ from p2pchain.chain.params import ChainSpec, Params
 from p2pchain.client import calls, flows
 from p2pchain.client.answers import Account, Json, Status, SubmitResult, TransactionAnswer, Trial
 from p2pchain.client.async_door import AsyncHttpDoor
+from p2pchain.client.bulk import PATIENCE_S, bulks, submit_bulk
 from p2pchain.client.errors import ClientError
 from p2pchain.client.event_reading import PATH, EventReading
 from p2pchain.client.flows import Done, Flow, Now, Pause, Wanted
@@ -112,6 +113,19 @@ class AsyncNodeClient:
     async def submit(self, transactions: Sequence[bytes]) -> list[SubmitResult]:
         """Hand in signed transactions in one request; one result each, in order, also where some are rejected."""
         return await self._door.perform(calls.submit(transactions))
+
+    async def submit_many(self, transactions: Iterable[bytes], *, patience_s: float = PATIENCE_S) -> AsyncIterator[SubmitResult]:
+        """Hand in any number of signed transactions, in requests of many; one result each, in order, as they come.
+
+        As `NodeClient.submit_many`, with `async for`.
+        """
+        for bulk in bulks(transactions):
+            rest: Sequence[bytes] = bulk
+            while rest:
+                taken = await self._run(submit_bulk(rest, patience_s))
+                for result in taken.results:
+                    yield result
+                rest = taken.rest
 
     async def simulate(self, transactions: Sequence[bytes]) -> list[Trial]:
         """What would become of signed transactions in the next block, in order, each after those before it; nothing is submitted."""

@@ -12,12 +12,22 @@ class ClientError(Exception):
 class NodeError(ClientError):
     """The node answered with a refusal; `code` is stable, `evidence` is what the node added to it."""
 
-    def __init__(self, code: str, message: str, evidence: Mapping[str, object] | None = None, *, http_status: int = 0) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        evidence: Mapping[str, object] | None = None,
+        *,
+        http_status: int = 0,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.evidence = dict(evidence or {})
         self.http_status = http_status
+        self.retry_after_s = retry_after_s
+        """When to try again, where the node said so."""
 
 
 class NodeUnreachableError(ClientError):

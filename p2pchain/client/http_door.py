@@ -123,23 +123,28 @@ def checked_url(url: str) -> tuple[str, bool]:
 
 
 def _answer_of(response: httpx2.Response) -> Any:  # noqa: ANN401 - JSON from elsewhere
-    return value_of(response.status_code, response.content)
+    return value_of(response.status_code, response.content, response.headers.get("retry-after", ""))
 
 
-def value_of(http_status: int, content: bytes) -> Any:  # noqa: ANN401 - JSON from elsewhere
+def value_of(http_status: int, content: bytes, retry_after: str = "") -> Any:  # noqa: ANN401 - JSON from elsewhere
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):
         answer = None
     if 200 <= http_status < 300 and answer is not None:
         return answer
-    raise node_error(http_status, answer)
+    raise node_error(http_status, answer, _seconds(retry_after))
 
 
-def node_error(http_status: int, answer: object) -> NodeError:
+def _seconds(retry_after: str) -> float | None:
+    """As a number: the header's other form, a date, needs clocks that agree, and no node sends it."""
+    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+
+
+def node_error(http_status: int, answer: object, retry_after_s: float | None = None) -> NodeError:
     error = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(error, dict):
         words = f"found HTTP status {http_status} without an error object: is this a p2pchain node?"
         return NodeError("bad_answer", words, http_status=http_status)
     evidence = {name: value for name, value in error.items() if name not in ("code", "message")}
-    return NodeError(str(error.get("code")), str(error.get("message")), evidence, http_status=http_status)
+    return NodeError(str(error.get("code")), str(error.get("message")), evidence, http_status=http_status, retry_after_s=retry_after_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
@@ -14,6 +14,7 @@ from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.params import ChainSpec, Params
 from p2pchain.client import calls, flows
 from p2pchain.client.answers import Account, Json, Status, SubmitResult, TransactionAnswer, Trial
+from p2pchain.client.bulk import PATIENCE_S, bulks, submit_bulk
 from p2pchain.client.errors import ClientError
 from p2pchain.client.event_reading import PATH, EventReading
 from p2pchain.client.flows import ENDED, Done, Flow, Now, Pause, Wanted
@@ -112,6 +113,19 @@ class NodeClient:
     def submit(self, transactions: Sequence[bytes]) -> list[SubmitResult]:
         """Hand in signed transactions in one request; one result each, in order, also where some are rejected."""
         return self._door.perform(calls.submit(transactions))
+
+    def submit_many(self, transactions: Iterable[bytes], *, patience_s: float = PATIENCE_S) -> Iterator[SubmitResult]:
+        """Hand in any number of signed transactions, in requests of many; one result each, in order, as they come.
+
+        Nothing is sent before results are asked for, and no more than one request ahead of them.  A node that is too busy is
+        asked again when it said; after `patience_s` for one request its `NodeError` is raised, and the results so far stand.
+        """
+        for bulk in bulks(transactions):
+            rest: Sequence[bytes] = bulk
+            while rest:
+                taken = self._run(submit_bulk(rest, patience_s))
+                yield from taken.results
+                rest = taken.rest
 
     def simulate(self, transactions: Sequence[bytes]) -> list[Trial]:
         """What would become of signed transactions in the next block, in order, each after those before it; nothing is submitted."""

@@ -11,6 +11,7 @@ import trio.testing
 from p2pchain.api.server import ListenError
 from tests.api.fakes import Node
 from tests.api.test_events import announce_to_someone_who_does_not_read, sse, until_followed, websocket
+from tests.api.test_submission_stream import talking
 
 STREAM_REQUEST = b"GET /v1/events HTTP/1.1\r\nhost: x\r\n\r\n"
 
@@ -51,7 +52,7 @@ async def test_localhost_listens_on_one_port(nursery: trio.Nursery) -> None:
         await node.get("/livez")
 
 
-@pytest.mark.parametrize("kind", ["nothing", "idle", "sse", "websocket", "in the middle of a request"])
+@pytest.mark.parametrize("kind", ["nothing", "idle", "sse", "websocket", "transactions", "in the middle of a request"])
 async def test_the_end_comes_within_two_seconds(nursery: trio.Nursery, kind: str) -> None:
     node, stop, ended = Node(), trio.Event(), list[float]()
     nursery.start_soon(run_until, node, stop, ended)
@@ -66,6 +67,8 @@ async def test_the_end_comes_within_two_seconds(nursery: trio.Nursery, kind: str
                 nursery.start_soon(hold, sse, node)
             case "websocket":
                 nursery.start_soon(hold, websocket, node)
+            case "transactions":
+                nursery.start_soon(hold_transactions, node)
             case _:
                 nursery.start_soon(send_half_a_request, node)
         await trio.testing.wait_all_tasks_blocked(0.02)
@@ -81,6 +84,12 @@ async def send_half_a_request(node: Node) -> None:
     async with await node.talk(head) as stream:
         with suppress(trio.BrokenResourceError):
             await stream.receive_some()
+
+
+async def hold_transactions(node: Node) -> None:
+    async with talking(node) as talk:
+        (end,) = await talk.hear(1)
+        assert end["end"]["code"] == "shutting_down"
 
 
 async def hold(open_stream: object, node: Node) -> None:

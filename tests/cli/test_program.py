@@ -21,6 +21,7 @@ PROMISED = {
     "genesis": {"card", "compose"},
     "proof": {"account", "transaction"},
     "config": {"check", "log-level", "reload", "show"},
+    "bench": {"verify", "import", "testnet", "latency", "sync", "api", "rest", "scale", "guard"},
 }
 READS = ["status", "account x", "block 1", "delegates", "schedule", "params", "peers", "mempool", "tx show x", "evidence list"]
 

@@ -20,11 +20,11 @@ from p2pchain.badpeers.campaign import Report, Size, run_campaign
 from p2pchain.badpeers.catalogue import CATALOGUE
 from p2pchain.badpeers.floods import Flood
 from p2pchain.badpeers.targets import Target
+from p2pchain.bench.processes import cpu_seconds, resident_mb
 from p2pchain.chain.types import ChainId
 from p2pchain.config import split_endpoint
 from tests.e2e.finality_watch import Finality, FinalityWatch, SteadyFlow
 from tests.e2e.network import Network
-from tests.e2e.process_figures import cpu_seconds, resident_mb
 
 SLOT_MS = 500
 ATTACKED, OTHER, FEEDING = "node-1", "node-2", "node-3"

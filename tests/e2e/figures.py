@@ -1,8 +1,9 @@
 """The figures of a whole network of real processes on this machine, each measured as a user would see it.
 
-    .venv/bin/python -m tests.e2e.figures [--transfers 10000] [--rate 1000] [--json]
+    .venv/bin/python -m tests.e2e.figures [--json]
 
 Four delegates, slots of 500 ms, everything on loopback and durable.  Anything that is not as promised ends it with an error.
+What a load and a rest cost is measured by `p2pchain bench`.
 """
 
 import json
@@ -14,33 +15,30 @@ from pathlib import Path
 
 import click
 
+from p2pchain.bench.processes import resident_mb
 from p2pchain.cli.background import send_signal, spawn_node, wait_for_end
 from p2pchain.client import NodeClient
 from p2pchain.config import Home
-from tests.e2e.load import quantile, run_load
+from tests.e2e.load import run_load
 from tests.e2e.network import Network, command, processes_of
 from tests.e2e.ports import free_port
-from tests.e2e.process_figures import cpu_seconds, resident_mb
 from tests.e2e.transfers import Purse
 from tests.e2e.waiting import wait_until
 
 Figures = dict[str, float | int | str]
 SLOT_MS = 500
-REST_S = 10.0
 STALL_S = 10.0
 
 
 @click.command()
-@click.option("--transfers", default=10_000, show_default=True, help="How many transfers.")
-@click.option("--rate", default=1_000, show_default=True, help="Submitted a second.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def main(transfers: int, rate: int, *, as_json: bool) -> None:
+def main(*, as_json: bool) -> None:
     """Measure a local network."""
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
         network = Network(Path(folder) / "net")
         try:
-            measure(network, Path(folder), transfers, rate, figures, lambda text: None if as_json else click.echo(text))
+            measure(network, Path(folder), figures, lambda text: None if as_json else click.echo(text))
         finally:
             network.close()
             network.run("down", expect=None)
@@ -49,13 +47,11 @@ def main(transfers: int, rate: int, *, as_json: bool) -> None:
         click.echo(json.dumps(figures, indent=1))
 
 
-def measure(network: Network, folder: Path, transfers: int, rate: int, figures: Figures, show: Callable[[str], None]) -> None:
+def measure(network: Network, folder: Path, figures: Figures, show: Callable[[str], None]) -> None:
     steps: list[Callable[[], Figures]] = [
         lambda: first_answer(folder / "single"),
         lambda: first_final_block(network),
-        lambda: at_rest(network),
         lambda: idle_transfers(network),
-        lambda: many_transfers(network, transfers, rate),
         lambda: killed_delegate(network),
         lambda: lost_quorum(network),
         lambda: joining_observer(network),
@@ -87,14 +83,6 @@ def first_final_block(network: Network) -> Figures:
     return {"first final block after the command, s (at most 4)": time.monotonic() - begin}
 
 
-def at_rest(network: Network) -> Figures:
-    pids = [node["pid"] for node in network.record["nodes"]]
-    before = [cpu_seconds(pid) for pid in pids]
-    time.sleep(REST_S)  # the time at rest is what is measured
-    used = max(cpu_seconds(pid) - first for pid, first in zip(pids, before, strict=True))
-    return {"a node at rest, MB (at most 80)": max(map(resident_mb, pids)), "a node at rest, % of a core (at most 2)": 100 * used / REST_S}
-
-
 def idle_transfers(network: Network) -> Figures:
     client = network.client("node-1")
     purse, seconds = Purse(network.record["accounts"], client), []
@@ -108,29 +96,11 @@ def idle_transfers(network: Network) -> Figures:
     return {"a transfer into an idle network, mean s": sum(seconds) / len(seconds), "the slowest of ten, s (at most 1)": max(seconds)}
 
 
-def many_transfers(network: Network, count: int, rate: int) -> Figures:
-    purse = Purse(network.record["accounts"], network.client("node-1"))
-    load = run_load(network, purse, count, rate)
-    assert len(load.latencies_s) == count
-    height = network.final("node-1")
-    for name in network.names:
-        wait_until(lambda name=name: network.final(name) >= height, 10, f"{name} has height {height}")  # type: ignore[misc]
-        assert purse.balances(network.client(name)) == dict(purse.expected), f"balances on {name}"
-    return {
-        f"transfers final of {count} submitted at {rate}/s": len(load.latencies_s),
-        "final transfers a second": count / load.seconds,
-        "submit to final, p50 s (at most 0.45)": quantile(load.latencies_s, 0.5),
-        "submit to final, p99 s (at most 1.2)": quantile(load.latencies_s, 0.99),
-        "blocks": load.blocks,
-        "balances right and equal on nodes": len(network.names),
-    }
-
-
 def killed_delegate(network: Network) -> Figures:
     network.run("stop", "node-3", "--kill")
     purse = Purse(network.record["accounts"], network.client("node-1"))
     alive = _Alive(network, "node-3")
-    load = run_load(alive, purse, 1_000, 100)
+    run_load(alive, purse, 1_000, 100)
     height = network.final("node-1")
     begin = time.monotonic()
     network.run("start", "node-3")
@@ -138,8 +108,6 @@ def killed_delegate(network: Network) -> Figures:
     contradictions = sum(network.metric(name, "p2pchain_contradictions_total") for name in network.names)
     assert contradictions == 0
     return {
-        "one of four dead: submit to final, p50 s": quantile(load.latencies_s, 0.5),
-        "one of four dead: submit to final, p99 s (at most 1.8)": quantile(load.latencies_s, 0.99),
         "killed delegate: start to caught up, s": time.monotonic() - begin,
         "contradicting signatures": int(contradictions),
     }

@@ -15,11 +15,11 @@ from threading import Event, Thread
 
 import click
 
+from p2pchain.bench.processes import cpu_seconds, resident_mb
 from p2pchain.config import split_endpoint
 from tests.e2e.figures import SLOT_MS
 from tests.e2e.load import quantile
 from tests.e2e.network import Network
-from tests.e2e.process_figures import cpu_seconds, resident_mb
 from tests.e2e.transfers import Purse
 from tests.e2e.waiting import wait_until
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import click
 
+from p2pchain.bench.processes import cpu_seconds
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.block import Header, decode_envelope, encode_block, encode_header
 from p2pchain.chain.crypto import Domain, KeySigner
@@ -39,7 +40,6 @@ from p2pchain.node.effects import Commit, StoredBlock
 from p2pchain.storage import LmdbStore, open_store
 from tests.e2e.network import environment
 from tests.e2e.ports import free_port
-from tests.e2e.process_figures import cpu_seconds
 from tests.e2e.waiting import wait_until
 
 SLOT_MS = 1_000

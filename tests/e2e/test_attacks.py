@@ -13,11 +13,11 @@ from p2pchain.badpeers.campaign import Report, Size, run_campaign
 from p2pchain.badpeers.catalogue import CATALOGUE
 from p2pchain.badpeers.floods import Flood
 from p2pchain.badpeers.targets import Target
+from p2pchain.bench.processes import resident_mb
 from p2pchain.chain.types import ChainId
 from p2pchain.config import split_endpoint
 from tests.e2e.finality_watch import FinalityWatch, SteadyFlow
 from tests.e2e.network import Network
-from tests.e2e.process_figures import resident_mb
 from tests.e2e.test_faults import NO_CONTRADICTION
 from tests.e2e.waiting import wait_until
 

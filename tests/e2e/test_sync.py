@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from p2pchain.client import NodeClient
+from tests.e2e.made_chains import chain_in, made_home, running
 from tests.e2e.network import command
-from tests.e2e.sync_figures import chain_in, made_home, running
 from tests.e2e.waiting import wait_until
 
 BLOCKS = 400
@@ -24,8 +24,7 @@ def stack() -> Iterator[ExitStack]:
 
 
 def test_a_peer_that_stalls_in_the_middle_is_left_aside_and_the_rest_comes_from_another(tmp_path: Path, stack: ExitStack) -> None:
-    data = chain_in(tmp_path, BLOCKS, TRANSFERS)[1]
-    (file,) = tmp_path.glob("genesis-*.toml")
+    file, data = chain_in(tmp_path, BLOCKS, TRANSFERS)
     stalls, stalls_at = made_home(tmp_path / "stalls", file, [])
     honest, honest_at = made_home(tmp_path / "honest", file, [])
     fresh, _ = made_home(tmp_path / "fresh", file, [stalls_at, honest_at])

@@ -24,9 +24,16 @@ class FakeNode:
         self.queries: list[tuple[str, str]] = []
         """Path and query of each request."""
         self._answers: dict[str, list[tuple[int, bytes]]] = {}
+        self._headers: dict[str, str] = {}
 
-    def answers(self, path: str, *answers: Any, status: int = 200) -> None:
+    def answers(self, path: str, *answers: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        """`headers` go with every answer to come."""
         self._answers.setdefault(path, []).extend((status, json.dumps(answer).encode()) for answer in answers)
+        self._headers |= headers or {}
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        return list(self._headers.items())
 
     def replace(self, path: str, answer: Any) -> None:
         """Forget what was to be answered there before."""
@@ -58,6 +65,8 @@ def fake_node() -> Iterator[FakeNode]:
             status, content = found.next(path)
             self.send_response(status)
             self.send_header("content-length", str(len(content)))
+            for name, value in found.headers:
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

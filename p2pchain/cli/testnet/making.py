@@ -37,11 +37,14 @@ class Endpoints(NamedTuple):
     api: int
 
 
-def make_testnet(folder: TestnetFolder, size: Size, ports: Sequence[int]) -> Testnet:
-    """Everything but the processes; `ports` are two for each delegate.  A failure leaves nothing behind."""
+def make_testnet(folder: TestnetFolder, size: Size, ports: Sequence[int], funded: Sequence[AccountId] = ()) -> Testnet:
+    """Everything but the processes; `ports` are two for each delegate.  A failure leaves nothing behind.
+
+    `funded` are accounts whose keys somebody else has.
+    """
     _refuse_foreign(folder.path)
     try:
-        return _make(folder, size, [Endpoints(*ports[2 * i : 2 * i + 2]) for i in range(size.delegates)])
+        return _make(folder, size, [Endpoints(*ports[2 * i : 2 * i + 2]) for i in range(size.delegates)], funded)
     except BaseException:
         for path in folder.path.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -64,12 +67,12 @@ def _refuse_foreign(path: Path) -> None:
         raise Failure(f"{path} is not empty ({others[0]}) and holds no testnet.json; choose another folder with --dir DIR")
 
 
-def _make(folder: TestnetFolder, size: Size, endpoints: Sequence[Endpoints]) -> Testnet:
+def _make(folder: TestnetFolder, size: Size, endpoints: Sequence[Endpoints], others: Sequence[AccountId]) -> Testnet:
     names = [f"node-{i + 1}" for i in range(size.delegates)]
     homes = [Home(folder.path / name) for name in names]
     delegates = [_make_delegate(home) for home in homes]
     accounts = _make_accounts(folder.path / ACCOUNTS, size.accounts)
-    genesis = _genesis(size, delegates, accounts)
+    genesis = _genesis(size, delegates, [*(decode_address(PREFIX, account.address) for account in accounts), *others])
     for home, delegate in zip(homes, delegates, strict=True):
         home.create()
         begin_signing(home, delegate.consensus_key, genesis.chain_id)
@@ -98,8 +101,8 @@ def _make_accounts(path: Path, count: int) -> list[AccountRecord]:
     return [AccountRecord(entry.name, encode_address(PREFIX, AccountId(entry.public_key)), str(entry.path)) for entry in entries]
 
 
-def _genesis(size: Size, delegates: Sequence[GenesisDelegate], accounts: Sequence[AccountRecord]) -> Genesis:
-    funded = [decode_address(PREFIX, account.address) for account in accounts] + [delegate.account for delegate in delegates]
+def _genesis(size: Size, delegates: Sequence[GenesisDelegate], accounts: Sequence[AccountId]) -> Genesis:
+    funded = [*accounts, *(delegate.account for delegate in delegates)]
     return Genesis(
         name="testnet",
         address_prefix=PREFIX,

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from p2pchain.cli.background import is_node, read_pid, send_signal, spawn_node, wait_for_end
@@ -36,9 +36,9 @@ def spawn_all(testnet: Testnet, *, tied: bool) -> Children:
     return children
 
 
-def spawn(node: NodeRecord, *, tied: bool = False) -> subprocess.Popen[bytes]:
+def spawn(node: NodeRecord, *, tied: bool = False, under: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     arguments = ["--parent-pid", str(os.getpid())] if tied else []
-    return spawn_node(node.layout, arguments, _environment(os.environ))
+    return spawn_node(node.layout, arguments, _environment(os.environ), under=under)
 
 
 def with_pids(testnet: Testnet, children: Children) -> Testnet:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from p2pchain.api.byte_strings import ByteStrings
 from p2pchain.api.errors import ApiError, error_response
 from p2pchain.api.submission import ITEMS_MAX, Item, Unusable, split_json, split_msgpack
 from p2pchain.chain.address import encode_address
@@ -41,6 +42,20 @@ def _check_body(data: bytes) -> str:
     return unusable[0] if unusable else f"{min(len(items), 3)} items"
 
 
+def _check_stream(data: bytes) -> str:
+    """The first byte says where the body is cut in two, which changes nothing; items are bytes of it; or one error that can be shown."""
+    cut, body = data[0] if data else 0, data[1:]
+    whole, pieces = ByteStrings(), ByteStrings()
+    items, refusal = whole.feed(body)
+    first, early = pieces.feed(body[:cut])
+    second, late = pieces.feed(body[cut:]) if early is None else ([], None)
+    assert first + second == items, "however it is cut"
+    assert [str(each) for each in (early or late,)] == [str(refusal)]
+    assert sum(map(len, items)) <= len(body), "nothing grows"
+    refusal = refusal or whole.unfinished()
+    return f"{min(len(items), 3)} items" if refusal is None else _refused(refusal)
+
+
 def _mutate(data: bytes, random: Random, size_max: int) -> bytes:
     return data[:1] + (mutate_json if data[:1] == b"j" else mutate_msgpack)(data[1:], random, size_max - 1)
 
@@ -57,6 +72,13 @@ def _bodies() -> list[bytes]:
     horrors = [b"[" * 4_000, b"9" * 5_000, b'{"transactions": [' + b'"",' * 50 + b'"0"]}', b'{"transactions": ["\\ud800", NaN, " 00"]}']
     texts = [json.dumps({"transactions": [item.hex() for item in raw[:3]]}).encode(), *horrors]
     return [b"m" + item for item in (raw[0], array, *BOMBS)] + [b"j" + item for item in texts]
+
+
+def _streams() -> list[bytes]:
+    raw = _transactions()[:3]
+    heads = (b"\xc4\x00", b"\xc6\xff\xff\xff\xff", b"\xc5\xff\xff", b"\xc4", b"\xc0", b"\x92\xc4\x00\xc4\x00")
+    body = b"".join(b"\xc5" + len(item).to_bytes(2, "big") + item for item in raw)
+    return [b"\x63" + body, *(b"\x01" + head for head in heads), b"\x02" + body + b"\xc1"]
 
 
 # --- at the client
@@ -114,6 +136,7 @@ HORRORS = (b"null", b"[]", b"1", b'""', b"{}", b'{"slot_ms": 1e999}', b'{"slot_m
 
 TARGETS = (
     Target("api-body", "items within their number, or one error that can be shown", _check_body, _bodies, _mutate, 8_192),
+    Target("api-stream", "the same items in any cut, or one error that can be shown", _check_stream, _streams, mutate_msgpack, 8_192),
     Target(
         "client-genesis",
         "a genesis with the chain id it names, or NodeError",
