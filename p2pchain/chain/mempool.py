@@ -21,6 +21,7 @@ from p2pchain.chain.account_queue import AccountQueue
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.penalty import matured_amount
+from p2pchain.chain.ranking import Ranking
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, EMPTY_ACCOUNT, STAKES, Account, View
 from p2pchain.chain.transaction import Transaction, validate_for_slot
 from p2pchain.chain.types import TransactionId
@@ -29,6 +30,8 @@ ENDINGS_MAX = 100_000
 """Endings remembered: about 30 MB at the worst, several minutes at full load."""
 REPLACEMENT_PERCENT = 10
 """How much more a replacement must pay, so that replacing costs what relaying it costs."""
+MISFITS_MAX = 256
+"""Senders whose next transaction is too large for what is left of a block: after so many the block is as good as full."""
 ITEM_OVERHEAD_BYTES = 5
 """Length prefix of a transaction in a block."""
 
@@ -64,6 +67,7 @@ class Mempool:
         self.bytes = 0
         self._by_id: dict[TransactionId, Transaction] = {}
         self._queues: dict[bytes, AccountQueue] = {}
+        self._ranking = Ranking()
         self._ended: OrderedDict[TransactionId, Ended] = OrderedDict()
         self._cheapest: list[tuple[int, TransactionId]] = []
         self._expiring: list[tuple[int, TransactionId]] = []
@@ -108,7 +112,9 @@ class Mempool:
         if transaction.nonce < account.nonce:
             text = f"nonce is {transaction.nonce}, the account is at {account.nonce}"
             raise Invalid(Code.NONCE_TOO_LOW, text, found=transaction.nonce, wanted=account.nonce)
-        queue = self._queues.get(transaction.sender) or AccountQueue()
+        queue = self._queues.get(transaction.sender)
+        if queue is None:
+            queue = AccountQueue()
         wanted = queue.next_nonce(account.nonce)
         if transaction.nonce > wanted:
             text = f"nonce is {transaction.nonce}, the next one of this account is {wanted}"
@@ -136,20 +142,24 @@ class Mempool:
 
     def select(self, view: View, *, bytes_max: int, count_max: int) -> Iterator[Transaction]:
         """The best-paying transactions in nonce order, as of the state `view`, as many as fit into a block."""
-        heap = []
-        for order, (sender, queue) in enumerate(self._queues.items()):
-            account = ACCOUNTS.load(view, sender) or EMPTY_ACCOUNT
-            items, place = queue.items, queue.place(account.nonce)
-            if place < len(items) and items[place].nonce == account.nonce:
-                heap.append((-fee_rate(items[place]), order, place, items))
-        heapq.heapify(heap)
-        room, count = bytes_max, 0
-        while heap and count < count_max:
+        heap: list[tuple[int, int, int, list[Transaction]]] = []
+        ranked = enumerate(self._ranking)
+        upcoming = next(ranked, None)
+        room, count, misfits = bytes_max, 0, 0
+        while count < count_max and misfits < MISFITS_MAX:
+            while upcoming is not None and (not heap or upcoming[1][0] > -heap[0][0]):
+                heap_entry = self._first_of(upcoming[1][1], upcoming[0], view)
+                if heap_entry is not None:
+                    heapq.heappush(heap, heap_entry)
+                upcoming = next(ranked, None)
+            if not heap:
+                return
             _, order, place, items = heap[0]
             transaction = items[place]
             size = len(transaction.raw) + ITEM_OVERHEAD_BYTES
             if size > room:
                 heapq.heappop(heap)
+                misfits += 1
                 continue
             if place + 1 < len(items) and items[place + 1].nonce == transaction.nonce + 1:
                 heapq.heapreplace(heap, (-fee_rate(items[place + 1]), order, place + 1, items))
@@ -158,6 +168,15 @@ class Mempool:
             room -= size
             count += 1
             yield transaction
+
+    def _first_of(self, sender: bytes, order: int, view: View) -> tuple[int, int, int, list[Transaction]] | None:
+        """The first transaction of a sender that a block above `view` can hold, as an entry for `select`'s heap."""
+        account = ACCOUNTS.load(view, sender) or EMPTY_ACCOUNT
+        queue = self._queues[sender]
+        items, place = queue.items, queue.place(account.nonce)
+        if place < len(items) and items[place].nonce == account.nonce:
+            return -fee_rate(items[place]), order, place, items
+        return None
 
     def has_ready(self, view: View) -> bool:
         """Whether `select` would find anything."""
@@ -172,7 +191,7 @@ class Mempool:
                 if first.id != transaction.id:
                     self._end(first, Ending.REPLACED, Code.NONCE_TOO_LOW, f"another transaction with nonce {first.nonce} is final")
             if queue is not None and not queue:
-                del self._queues[transaction.sender]
+                self._forget(transaction.sender)
             self._ended.pop(transaction.id, None)
 
     def expire(self, slot: int, view: View) -> None:
@@ -208,7 +227,7 @@ class Mempool:
             return
         _, *later = queue.cut_from(transaction.nonce)
         if not queue:
-            del self._queues[transaction.sender]
+            self._forget(transaction.sender)
         self._unindex(transaction)
         self._end(transaction, ending, code, message)
         for orphan in later:
@@ -255,6 +274,8 @@ class Mempool:
 
     def _make_room(self, transaction: Transaction) -> None:
         """Evict whatever pays less, or refuse: then nobody is evicted for one that does not get in."""
+        if len(self._by_id) < self.limits.transactions_max and self.bytes + len(transaction.raw) <= self.limits.bytes_max:
+            return
         for victim in self._victims(transaction):
             self.reject(victim, Code.EVICTED, "the mempool is full and others pay more")
 
@@ -291,13 +312,20 @@ class Mempool:
         self._by_id[transaction.id] = transaction
         self._ended.pop(transaction.id, None)
         self.bytes += len(transaction.raw)
-        heapq.heappush(self._cheapest, (fee_rate(transaction), transaction.id))
+        rate = fee_rate(transaction)
+        self._ranking.raise_to(transaction.sender, rate)
+        heapq.heappush(self._cheapest, (rate, transaction.id))
         heapq.heappush(self._expiring, (transaction.valid_until, transaction.id))
-        if max(len(self._cheapest), len(self._expiring)) > 2 * len(self) + 64:
+        most = 2 * len(self._by_id) + 64
+        if len(self._cheapest) > most or len(self._expiring) > most:
             self._cheapest = [(fee_rate(t), t.id) for t in self]
             self._expiring = [(t.valid_until, t.id) for t in self]
             heapq.heapify(self._cheapest)
             heapq.heapify(self._expiring)
+
+    def _forget(self, sender: bytes) -> None:
+        del self._queues[sender]
+        self._ranking.remove(sender)
 
     def _unindex(self, transaction: Transaction) -> None:
         del self._by_id[transaction.id]
@@ -315,5 +343,4 @@ RATE_SCALE = 1 << 20
 
 def fee_rate(transaction: Transaction) -> int:
     """Fee for each unit of weight (a byte or a unit of work), scaled to stay an integer."""
-    weight = len(transaction.raw) + sum(action.WORK for action in transaction.actions)
-    return transaction.fee * RATE_SCALE // weight
+    return transaction.fee * RATE_SCALE // (len(transaction.raw) + transaction.work)
