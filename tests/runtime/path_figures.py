@@ -18,7 +18,7 @@ from time import process_time
 import click
 import msgpack
 
-from p2pchain.api.submission import split_body
+from p2pchain.api.submission import ITEMS_MAX, split_body
 from p2pchain.api.views import result_view
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.block import Block
@@ -138,7 +138,12 @@ def own_block(intake: Intake, request: SignBlock, signature: bytes) -> Event:
 
 
 def submit(bench: Bench, items: list[bytes]) -> None:
-    """As over HTTP in one request, then to the peers."""
+    """As over HTTP in full requests, then to the peers."""
+    for start in range(0, len(items), ITEMS_MAX):
+        _submit_body(bench, items[start : start + ITEMS_MAX])
+
+
+def _submit_body(bench: Bench, items: list[bytes]) -> None:
     stages = bench.stages
     body = msgpack.packb(items)
     with stages.stage("submitted: split body"):
