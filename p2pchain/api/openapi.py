@@ -88,6 +88,7 @@ _ERROR_WORDS = {
     408: "The body came too slowly",
     413: "The body is too large",
     415: "The body's type is not understood",
+    429: "The pool is full: none of these got in; pay `wanted` a byte, or try again after `Retry-After` seconds",
     503: "Not now: try again after `Retry-After` seconds, or at another node",
 }
 

@@ -77,7 +77,11 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "final": subject_view(status.final),
         "peers": status.peers,
         "syncing": status.syncing,
-        "mempool": {"transactions": status.pool_transactions, "bytes": status.pool_bytes},
+        "mempool": {
+            "transactions": status.pool_transactions,
+            "bytes": status.pool_bytes,
+            "fee_per_byte_min": str(status.pool_fee_floor),
+        },
         "name": status.name,
         "slot": status.slot,
         "leader": addresses.or_none(status.leader),

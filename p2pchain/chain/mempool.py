@@ -32,6 +32,8 @@ REPLACEMENT_PERCENT = 10
 """How much more a replacement must pay, so that replacing costs what relaying it costs."""
 MISFITS_MAX = 256
 """Senders whose next transaction is too large for what is left of a block: after so many the block is as good as full."""
+CROWDED_PART = 5
+"""Of the pool's room the last fifth is not for clients of this node: at full load what comes in within three seconds."""
 ITEM_OVERHEAD_BYTES = 5
 """Length prefix of a transaction in a block."""
 
@@ -98,7 +100,7 @@ class Mempool:
     def fee_floor(self) -> int:
         """Least fee a byte that gets in now."""
         least = self.params.fee_per_byte
-        if len(self) < self.limits.transactions_max and self.bytes < self.limits.bytes_max:
+        if not self.is_crowded:
             return least
         cheapest = self._cheapest_entry()
         return least if cheapest is None else max(least, cheapest[0] // RATE_SCALE + 1)
@@ -129,6 +131,25 @@ class Mempool:
         queue.put(transaction)
         self._queues[transaction.sender] = queue
         self._index(transaction)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether clients are told to wait, or to pay more than somebody who waits.
+
+        A fifth is left to what other nodes have taken already: so their pools, and the next leader's, hold the same.
+        """
+        count, size = self.limits.transactions_max, self.limits.bytes_max
+        return len(self._by_id) >= count - count // CROWDED_PART or self.bytes >= size - size // CROWDED_PART
+
+    def validate_entry(self, transaction: Transaction) -> None:
+        """For what a client brings, before its signatures are checked: `NotYet` where a crowded pool would rather have it wait outside."""
+        if not self.is_crowded or transaction.id in self._by_id:
+            return
+        cheapest = self._cheapest_entry()
+        queue = self._queues.get(transaction.sender)
+        if cheapest is None or fee_rate(transaction) > cheapest[0] or (queue is not None and queue.get(transaction.nonce) is not None):
+            return
+        raise NotYet(Code.POOL_FULL, self._full(), id=transaction.id, wanted=self.fee_floor())
 
     def validate_place(self, transaction: Transaction) -> None:
         """Whether the pool has room for it beside, or in place of, what waits; `Refusal` as of `add`, which also looks at the state."""
@@ -290,8 +311,7 @@ class Mempool:
                 cheapest = self._cheapest_entry()
                 victim = self._by_id[cheapest[1]] if cheapest else None
                 if cheapest is None or victim is None or fee_rate(transaction) <= cheapest[0] or victim.sender == transaction.sender:
-                    text = f"mempool holds {len(self)} transactions and {self.bytes} bytes: a fee of {self.fee_floor()} a byte gets in"
-                    raise NotYet(Code.POOL_FULL, text, wanted=self.fee_floor())
+                    raise NotYet(Code.POOL_FULL, self._full(), wanted=self.fee_floor())
                 entries.append(heapq.heappop(self._cheapest))
                 if victim.id not in leaving:
                     queue = self._queues[victim.sender]
@@ -302,6 +322,9 @@ class Mempool:
             for entry in entries:
                 heapq.heappush(self._cheapest, entry)
         return victims
+
+    def _full(self) -> str:
+        return f"mempool holds {len(self)} transactions and {self.bytes} bytes: a fee of {self.fee_floor()} a byte gets in"
 
     def _cheapest_entry(self) -> tuple[int, TransactionId] | None:
         while self._cheapest and self._cheapest[0][1] not in self._by_id:

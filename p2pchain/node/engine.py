@@ -239,6 +239,8 @@ class Engine:
                 self.producer.paused = False
             case events.RoomMeasured():
                 self.producer.measured(event.room)
+            case events.BlocksImported():
+                self.producer.budget.imported(event.transactions, event.took_us)
             case _:
                 assert_never(event)
 
@@ -279,6 +281,7 @@ class Engine:
     def _settle_head(self) -> None:
         core = self.core
         if core.effects.commit.final:
+            self.producer.see_final()
             self.misses.heard_final()
             self.consensus.recover_voice()
             self.gossip.tell_status()

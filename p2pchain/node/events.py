@@ -177,6 +177,14 @@ class RoomMeasured(NamedTuple):
     room: Room
 
 
+class BlocksImported(NamedTuple):
+    """Blocks of others that the last event brought are in the tree and on disk, which took so long by this machine's clock."""
+
+    transactions: int
+    """In all of them."""
+    took_us: int
+
+
 Event: TypeAlias = (
     TimeReached
     | PeerJoined
@@ -201,4 +209,5 @@ Event: TypeAlias = (
     | ProductionPaused
     | ProductionResumed
     | RoomMeasured
+    | BlocksImported
 )

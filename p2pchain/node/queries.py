@@ -105,6 +105,7 @@ class Queries:
             syncing=sync.is_behind,
             pool_transactions=len(core.pool),
             pool_bytes=core.pool.bytes,
+            pool_fee_floor=core.pool.fee_floor(),
             delegate=self._own_account(),
             producing=core.key in schedule.keys and core.sign is not None and not self._engine.producer.is_kept_back,
             condition=describe_condition(self._engine, slot),

@@ -51,6 +51,8 @@ class StatusView(NamedTuple):
     """How far a catch-up has come; None while the node is in step."""
     room: Room | None = None
     """On disk, where the node writes; None until it was measured."""
+    pool_fee_floor: int = 0
+    """Least fee a byte that gets into the pool now."""
     clock_offset_ms: int | None = None
     """How far this machine's clock is ahead of those of the delegates (negative: behind); None where too few were heard."""
 

@@ -17,7 +17,7 @@ import structlog
 import trio
 
 from p2pchain.chain.crypto import Verified, attest
-from p2pchain.chain.errors import Code, Invalid, Refusal
+from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.transaction import Transaction
 from p2pchain.node import effects as todo
 from p2pchain.node import events
@@ -45,6 +45,9 @@ JOURNAL_BYTES_MAX = 128 << 20
 """The journal of the mempool is rewritten when it has grown to this: twice what the pool itself may hold."""
 SUBMIT_BATCH = 500
 """Transactions of one request that enter the engine at once: about 10 ms of work."""
+
+_OF_ITSELF = events.TimeReached | events.BlocksImported
+"""What a node tells itself: blocks that come of it were executed before, or are of long ago."""
 
 Clock = Callable[[], int]
 Publish = Callable[[Publication], None]
@@ -114,12 +117,13 @@ class NodeLoop:
         await self._open(peer, message)
 
     async def _open(self, peer: Peer, message: Message) -> None:
+        verify = self._verifier.verify_in_turn if isinstance(message, Transactions) else self._verifier.verify
         try:
             opened = self.intake.open(peer, message)
             if opened is None:
                 await trio.lowlevel.checkpoint()  # a flood of what is worth nothing takes turns with everybody else
                 return
-            event = opened.finish(await self._verifier.verify(opened.checks))
+            event = opened.finish(await verify(opened.checks))
         except Invalid as refusal:
             text = f"{type(message).__name__}: {refusal}"[:200]
             raise ConnectionRefused(Reason.INVALID_DATA, text, self.intake.consequence(peer, message, refusal)) from None
@@ -144,12 +148,14 @@ class NodeLoop:
 
     async def examine(self, transactions: Sequence[bytes]) -> tuple[Verified[Transaction] | Refusal, ...]:
         """Decode and verify, and take nothing."""
-        opened = self.intake.open_submitted(transactions)
+        return await self._verified(self.intake.open_submitted(transactions))
+
+    async def _verified(self, opened: Sequence[OpenedTransaction | Refusal]) -> tuple[Verified[Transaction] | Refusal, ...]:
         checks = [check for item in opened if isinstance(item, OpenedTransaction) for check in item.checks]
-        return _attest(opened, await self._verifier.verify(checks))
+        return _attest(opened, await self._verifier.verify_in_turn(checks))
 
     async def _submit_batch(self, raw: Sequence[bytes]) -> Sequence[SubmitResult]:
-        items = await self.examine(raw)
+        items = await self._verified([self._admitted(each) for each in self.intake.open_submitted(raw)])
         self._last_request += 1
         request = RequestId(self._last_request)
         done = self._waiting[request] = trio.Event()
@@ -160,6 +166,15 @@ class NodeLoop:
         finally:
             del self._waiting[request]
             self._answers.pop(request, None)
+
+    def _admitted(self, opened: OpenedTransaction | Refusal) -> OpenedTransaction | Refusal:
+        """What a crowded pool would not take is not worth a check of its signature."""
+        if isinstance(opened, OpenedTransaction) and opened.checks:
+            try:
+                self.engine.core.pool.validate_entry(opened.value)
+            except NotYet as refusal:
+                return refusal
+        return opened
 
     # --- the loop
 
@@ -211,8 +226,13 @@ class NodeLoop:
         return events.TimeReached()
 
     async def _handle(self, event: Event) -> None:
-        await self._perform(self.engine.handle(event, self._clock()))
+        began = time.monotonic()
+        effects = self.engine.handle(event, self._clock())
+        await self._perform(effects)
         self.alive_at = time.monotonic()
+        if effects.commit.blocks and not isinstance(event, _OF_ITSELF):
+            count = sum(len(stored.block.transactions) for stored in effects.commit.blocks)
+            self._own.append(events.BlocksImported(count, int((self.alive_at - began) * 1_000_000)))
 
     async def _perform(self, effects: Effects) -> None:
         """Disk, signatures, network, clients, subscribers: in this order, always."""

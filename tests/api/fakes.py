@@ -107,6 +107,7 @@ class FakeReads:
             syncing=self.is_syncing,
             pool_transactions=7,
             pool_bytes=1_400,
+            pool_fee_floor=3,
             delegate=None,
             producing=False,
             condition="in step",
@@ -209,6 +210,8 @@ class FakeInlet:
         self.batches: list[list[bytes]] = []
         self.gate = trio.Event()
         self.gate.set()
+        self.room = 1_000_000
+        """Transactions that the pool still takes."""
 
     async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]:
         self.batches.append(list(transactions))
@@ -228,6 +231,9 @@ class FakeInlet:
         return verified
 
     def _take(self, raw: bytes) -> SubmitResult:
+        if self.room <= 0:
+            return SubmitResult(None, "rejected", Code.POOL_FULL, "mempool is full", {"wanted": 7})
+        self.room -= 1
         try:
             return SubmitResult(decode_transaction(raw, self._spec).id, "pending", None, "", {})
         except Refusal as error:

@@ -78,7 +78,9 @@ def _measure(network: Network, transfers: int, rate: int, sampled: subprocess.Po
     before, threads = {name: cpu_seconds(pid) for name, pid in pids.items()}, _threads(sampled.pid)
     client_s = time.process_time()
     load = run_load(network, purse, transfers, rate)
-    figures = {f"{name}: us of processor time a transaction": (cpu_seconds(pid) - before[name]) / transfers * 1e6 for name, pid in pids.items()}
+    figures = {
+        f"{name}: us of processor time a transaction": (cpu_seconds(pid) - before[name]) / transfers * 1e6 for name, pid in pids.items()
+    }
     for name, seconds in _threads(sampled.pid).items():
         figures[f"{SAMPLED}, {name}: us a transaction"] = (seconds - threads.get(name, 0.0)) / transfers * 1e6
     figures["client, signing included: us a transaction"] = (time.process_time() - client_s) / transfers * 1e6
