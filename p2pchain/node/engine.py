@@ -281,7 +281,6 @@ class Engine:
     def _settle_head(self) -> None:
         core = self.core
         if core.effects.commit.final:
-            self.producer.see_final()
             self.misses.heard_final()
             self.consensus.recover_voice()
             self.gossip.tell_status()

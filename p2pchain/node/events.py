@@ -178,7 +178,7 @@ class RoomMeasured(NamedTuple):
 
 
 class BlocksImported(NamedTuple):
-    """Blocks of others that the last event brought are in the tree and on disk, which took so long by this machine's clock."""
+    """Blocks of others that the last event brought are in the tree, which took the loop so long, without the waiting for the disk."""
 
     transactions: int
     """In all of them."""

@@ -20,7 +20,7 @@ from p2pchain.chain.types import BlockId, Height, Slot
 from p2pchain.chain.votes import Certificate, Subject, certificate_hash
 from p2pchain.node.block_budget import BlockBudget
 from p2pchain.node.core import Core
-from p2pchain.node.effects import BlockFinal, SignBlock
+from p2pchain.node.effects import SignBlock
 from p2pchain.node.room import Room, is_short
 
 
@@ -59,13 +59,6 @@ class Producer:
             self._tell("info", "room_back_production_goes_on", room)
         elif room.is_filling and not was_filling:
             self._tell("warning", "room_running_out", room)
-
-    def see_final(self) -> None:
-        """Blocks became final with this event: whether the network keeps up with the size of the newest."""
-        root = self._core.tree.root.id
-        for item in self._core.effects.publish:
-            if isinstance(item, BlockFinal) and item.block.id == root:
-                self.budget.finalised(len(item.block.transactions), item.latency_ms)
 
     def _tell(self, level: str, event: str, room: Room) -> None:
         note = self._core.note

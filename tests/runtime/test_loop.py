@@ -10,6 +10,8 @@ from p2pchain.chain.errors import Code
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.transaction import build_transaction
 from p2pchain.node.events import Peer
+from p2pchain.runtime.backlog import OF_PEER_BYTES_MAX, Backlog
+from p2pchain.runtime.loop import BEHIND_MAX
 from p2pchain.runtime.verifier import INLINE_MAX, Verifier
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import BlockMessage, Transactions
@@ -114,11 +116,48 @@ async def test_what_a_crowded_pool_would_not_take_is_not_verified() -> None:
     assert len(loop.engine.core.pool) == 4
 
 
+async def test_a_link_is_read_on_however_many_transactions_wait_to_be_verified() -> None:
+    recorder = Recorder()
+    loop = make_loop(GENESIS, recorder, Clock(GENESIS_MS))
+    large = Transactions([bytes(4_000)] * 100)
+    with trio.fail_after(5):
+        for _ in range(100):  # nothing takes them: the loop does not run
+            await loop.receive(Peer(1), large)
+    assert loop._gossiped.dropped > 0
+    assert loop._gossiped.transactions * 4_000 <= OF_PEER_BYTES_MAX
+
+
+async def test_clients_wait_while_much_of_other_nodes_is_to_be_verified() -> None:
+    loop = make_loop(GENESIS, Recorder(), Clock(GENESIS_MS))
+    async with trio.open_nursery() as nursery:
+        await loop.receive(Peer(1), Transactions([b"x"] * (BEHIND_MAX + 1)))
+        loop._take_gossiped = trio.sleep_forever  # type: ignore[method-assign]
+        nursery.start_soon(loop.run)
+        (refused,) = await loop.submit([transfer(0)])
+        loop._gossiped = Backlog()
+        (taken,) = await loop.submit([transfer(0)])
+        nursery.cancel_scope.cancel()
+    assert (refused.code, refused.evidence["found"], taken.code) == (Code.POOL_FULL, BEHIND_MAX + 1, None)
+
+
+async def test_what_waited_in_a_crowded_pool_is_back_too() -> None:
+    recorder, clock = Recorder(), Clock(GENESIS_MS)
+    recorder.journal += [transfer(nonce) for nonce in range(5)]
+    loop = make_loop(GENESIS, recorder, clock)
+    loop.engine.core.pool.limits = Limits(transactions_max=5)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(loop.run)
+        for _ in range(2):
+            await loop.restore_pool()
+        nursery.cancel_scope.cancel()
+    assert len(loop.engine.core.pool) == 5
+
+
 async def test_the_engine_is_told_how_long_a_block_of_others_took_and_not_of_its_own() -> None:
     maker = ChainMaker(make_genesis(4))
     loop = make_loop(maker.genesis, Recorder(), Clock(GENESIS_MS + 1_100))
     told: list[tuple[int, int]] = []
-    loop.engine.producer.budget.imported = lambda count, took_us: told.append((count, took_us))  # type: ignore[method-assign]
+    loop.engine.producer.budget.imported = lambda transactions, took_us: told.append((transactions, took_us))  # type: ignore[method-assign]
     block = maker.extend(maker.root, transfers=3).made
     async with trio.open_nursery() as nursery:
         nursery.start_soon(loop.run)
