@@ -41,21 +41,23 @@ class Phase(NamedTuple):
 @click.command()
 @click.option("--seconds", default=60.0, show_default=True, help="Of overload; the peak is measured for a third of that.")
 @click.option("--batch", default=500, show_default=True, help="Transactions in a request.")
+@click.option("--slot-ms", default=500, show_default=True)
 @click.option("--signed", default=300_000, show_default=True, help="Transactions made beforehand.")
 @click.option("--keep-logs", type=click.Path(path_type=Path, file_okay=False, exists=True), help="A folder for the logs of the nodes.")
 @click.option("--json", "as_json", is_flag=True)
-def main(seconds: float, batch: int, signed: int, *, keep_logs: Path | None, as_json: bool) -> None:
+def main(seconds: float, batch: int, signed: int, slot_ms: int, *, keep_logs: Path | None, as_json: bool) -> None:
     """Measure a local network beyond its limit."""
     with tempfile.TemporaryDirectory() as folder:
         network = Network(Path(folder) / "net")
-        network.up("--delegates", "4", "--accounts", "2000")
+        network.up("--delegates", "4", "--accounts", "2000", "--slot-ms", str(slot_ms))
         try:
             figures = _measure(network, seconds, batch, signed)
         finally:
             network.close()
             network.run("down", expect=None)
-            for node in network.record["nodes"] if keep_logs is not None else ():
-                (keep_logs / f"{node['name']}.log").write_bytes((Path(node["home"]) / "data" / "node.log").read_bytes())
+            if keep_logs is not None:
+                for node in network.record["nodes"]:
+                    (keep_logs / f"{node['name']}.log").write_bytes((Path(node["home"]) / "data" / "node.log").read_bytes())
             assert not processes_of(Path(folder))
     if as_json:
         click.echo(json.dumps(figures, indent=1))
