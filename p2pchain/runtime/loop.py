@@ -76,6 +76,8 @@ class NodeLoop:
         self._answers: dict[RequestId, Sequence[SubmitResult]] = {}
         self._waiting: dict[RequestId, trio.Event] = {}
         self._last_request = 0
+        self._turned = trio.Event()
+        """Set with each event that the engine has handled."""
         self._journal_bytes = 0
         self._turn_began = 0.0
         self._log = structlog.get_logger()
@@ -157,6 +159,7 @@ class NodeLoop:
         return _attest(opened, await self._verifier.verify_in_turn(checks))
 
     async def _submit_batch(self, raw: Sequence[bytes], admit: Admit) -> Sequence[SubmitResult]:
+        await self._give_way()
         items = await self._verified([admit(each) for each in self.intake.open_submitted(raw)])
         self._last_request += 1
         request = RequestId(self._last_request)
@@ -199,10 +202,17 @@ class NodeLoop:
         """Transactions of peers, who take turns: their order on a link is their order here."""
         while True:
             peer, message = await self._gossiped.take()
+            await self._give_way()
             try:
                 await self._open(peer, message)
             except ConnectionRefused as refused:
                 self._edges.network.disconnect(peer, refused.reason, refused.message, refused.consequence)
+
+    async def _give_way(self) -> None:
+        """Transactions wait while a block is not final in time: what they would use of this machine may be what it lacks."""
+        with trio.move_on_after(self.engine.core.spec.slot_ms / 1000):
+            while self.engine.is_finality_late:
+                await self._turned.wait()
 
     async def restore_pool(self) -> None:
         """Bring back what waited when the process ended; what no longer holds is dropped with its reason."""
@@ -244,6 +254,8 @@ class NodeLoop:
             self._own.append(events.BlocksImported(count, (time.thread_time_ns() - began_ns) // 1_000))
         await self._perform(effects)
         self.alive_at = time.monotonic()
+        self._turned.set()
+        self._turned = trio.Event()
 
     async def _perform(self, effects: Effects) -> None:
         """Disk (what is staged), signatures, network, clients, subscribers: in this order, always."""

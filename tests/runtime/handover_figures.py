@@ -17,8 +17,7 @@ from time import perf_counter
 import click
 
 from p2pchain.chain.transaction import decode_transaction
-from p2pchain.chain.types import Hash, Height, Slot, BlockId
-from p2pchain.chain.votes import Kind, Subject
+from p2pchain.chain.votes import Kind
 from p2pchain.chain.voting import SignState
 from p2pchain.node.effects import Commit, SignBallot
 from p2pchain.runtime.signing import SigningDesk

@@ -21,6 +21,7 @@ from tests.runtime.edges import Clock, Recorder, make_loop
 
 GENESIS = make_genesis(1)
 SPEC = GENESIS.spec()
+SLOT_S = SPEC.slot_ms / 1000
 
 
 def transfer(nonce: int, *, amount: int = 1) -> bytes:
@@ -138,6 +139,25 @@ async def test_clients_wait_while_much_of_other_nodes_is_to_be_verified() -> Non
         (taken,) = await loop.submit([transfer(0)])
         nursery.cancel_scope.cancel()
     assert (refused.code, refused.evidence["found"], taken.code) == (Code.POOL_FULL, BEHIND_MAX + 1, None)
+
+
+async def test_transactions_wait_while_a_block_is_not_final_in_time_and_not_for_ever(autojump_clock: trio.testing.MockClock) -> None:
+    loop = make_loop(GENESIS, Recorder(), Clock(GENESIS_MS))
+    late = True
+    monkeyed = type("Late", (type(loop.engine),), {"is_finality_late": property(lambda _: late)})
+    loop.engine.__class__ = monkeyed
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(loop.run)
+        began = trio.current_time()
+        (taken,) = await loop.submit([transfer(0)])
+        waited_s = trio.current_time() - began
+        late = False
+        began = trio.current_time()
+        await loop.submit([transfer(1)])
+        assert trio.current_time() - began < SLOT_S / 2
+        nursery.cancel_scope.cancel()
+    assert taken.code is None
+    assert waited_s >= SLOT_S
 
 
 async def test_what_waited_in_a_crowded_pool_is_back_too() -> None:
