@@ -117,6 +117,12 @@ def _read_body(raw: bytes) -> bytes:
     return require_bytes(body, what="transaction body")
 
 
+def id_of(raw: bytes) -> TransactionId:
+    """The id of a transaction that was decoded before, by whoever stored it."""
+    body = body_in(raw)
+    return transaction_id(_read_body(raw) if body is None else body)
+
+
 def transaction_id(body: bytes) -> TransactionId:
     """The hash of the body bytes."""
     return TransactionId(digest(Domain.TRANSACTION, body))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -25,10 +25,12 @@ from p2pchain.node.effects import Effects, Publication, SubmitResult
 from p2pchain.node.engine import Engine
 from p2pchain.node.events import Event, Peer, RequestId
 from p2pchain.node.intake import Intake, OpenedTransaction
+from p2pchain.node.opening_sync import Question
 from p2pchain.node.ports import Journal, Network, Store
 from p2pchain.node.room import Room
 from p2pchain.runtime.backlog import Backlog
 from p2pchain.runtime.inbox import Inbox
+from p2pchain.runtime.serving import Serving
 from p2pchain.runtime.signing import SigningDesk
 from p2pchain.runtime.verifier import Verifier
 from p2pchain.wire.errors import ConnectionRefused, Reason
@@ -72,6 +74,7 @@ class NodeLoop:
         self._verifier = Verifier()
         self._inbox = Inbox()
         self._gossiped = Backlog()
+        self._serving = Serving()
         self._own: deque[Event] = deque()
         self._answers: dict[RequestId, Sequence[SubmitResult]] = {}
         self._waiting: dict[RequestId, trio.Event] = {}
@@ -108,13 +111,15 @@ class NodeLoop:
     async def receive(self, peer: Peer, message: Message) -> None:
         """Open, verify, hand over; a message that its sender could know to be wrong ends the connection.
 
-        Transactions step aside: a vote that comes behind a thousand of them on one link must not wait for them.
+        Transactions step aside, and so do questions: a vote that comes behind a thousand of them on one link must not wait for them.
         """
         if isinstance(message, Transactions):
             self._gossiped.put(peer, message)
             await trio.lowlevel.checkpoint()
-            return
-        await self._open(peer, message)
+        elif isinstance(message, Question):
+            await self._serving.put(peer, message)
+        else:
+            await self._open(peer, message)
 
     async def _open(self, peer: Peer, message: Message) -> None:
         is_batch = isinstance(message, Transactions)
@@ -193,20 +198,25 @@ class NodeLoop:
     async def run(self) -> None:
         """For ever; only an error or a cancellation ends it."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._take_gossiped)
+            nursery.start_soon(self._take_turns, self._take_transactions)
+            nursery.start_soon(self._take_turns, self._serving.take)
             await self._handle(events.TimeReached())
             while True:
                 await self._handle(await self._next_event())
 
-    async def _take_gossiped(self) -> None:
-        """Transactions of peers, who take turns: their order on a link is their order here."""
+    async def _take_turns(self, take: Callable[[], Awaitable[tuple[Peer, Message]]]) -> None:
+        """What stepped aside, of peers who take turns: their order on a link is their order here."""
         while True:
-            peer, message = await self._gossiped.take()
-            await self._give_way()
+            peer, message = await take()
             try:
                 await self._open(peer, message)
             except ConnectionRefused as refused:
                 self._edges.network.disconnect(peer, refused.reason, refused.message, refused.consequence)
+
+    async def _take_transactions(self) -> tuple[Peer, Message]:
+        taken = await self._gossiped.take()
+        await self._give_way()
+        return taken
 
     async def _give_way(self) -> None:
         """Transactions wait while a block is not final in time: what they would use of this machine may be what it lacks."""
@@ -245,7 +255,7 @@ class NodeLoop:
         return events.TimeReached()
 
     async def _handle(self, event: Event) -> None:
-        began_ns = time.thread_time_ns()
+        began_s, began_ns = time.monotonic(), time.thread_time_ns()
         effects = self.engine.handle(event, self._clock())
         if effects.commit:
             self._edges.store.stage(effects.commit)
@@ -254,6 +264,7 @@ class NodeLoop:
             self._own.append(events.BlocksImported(count, (time.thread_time_ns() - began_ns) // 1_000))
         await self._perform(effects)
         self.alive_at = time.monotonic()
+        self._serving.count(event, self.alive_at - began_s)
         self._turned.set()
         self._turned = trio.Event()
 

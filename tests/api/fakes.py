@@ -146,10 +146,11 @@ class FakeReads:
 
     def _view(self, made: MadeBlock, *, is_final: bool = True) -> BlockView:
         time_ms = self.maker.spec.slot_start_ms(made.subject.slot)
+        ids = [transaction.id for transaction in made.made.transactions]
         confirms = self.maker.certificate(made, Kind.CONFIRM) if len(made.made.transactions) else None
         if is_final:
-            return BlockView(made.made, "final", None, confirms, time_ms)
-        return BlockView(made.made, "unfinal", self.maker.certificate(made, Kind.VOTE), None, time_ms)
+            return BlockView(made.made, ids, "final", None, confirms, time_ms)
+        return BlockView(made.made, ids, "unfinal", self.maker.certificate(made, Kind.VOTE), None, time_ms)
 
     def transaction(self, item: TransactionId) -> TransactionView | None:
         return self.transactions.get(item)

@@ -132,7 +132,7 @@ async def test_clients_wait_while_much_of_other_nodes_is_to_be_verified() -> Non
     loop = make_loop(GENESIS, Recorder(), Clock(GENESIS_MS))
     async with trio.open_nursery() as nursery:
         await loop.receive(Peer(1), Transactions([b"x"] * (BEHIND_MAX + 1)))
-        loop._take_gossiped = trio.sleep_forever  # type: ignore[method-assign]
+        loop._take_transactions = trio.sleep_forever  # type: ignore[method-assign]
         nursery.start_soon(loop.run)
         (refused,) = await loop.submit([transfer(0)])
         loop._gossiped = Backlog()
