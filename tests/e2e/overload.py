@@ -94,15 +94,21 @@ def _measure(network: Network, seconds: float, batch: int, signed: int) -> dict[
     return figures
 
 
+def _final(network: Network) -> int:
+    """By a connection of its own: one that was kept may have been closed meanwhile."""
+    with NodeClient(network.node("node-1")["api"], timeout_s=30) as client:
+        return client.status()["final"]["height"]
+
+
 def _press(network: Network, queues: list[deque[Signed]], seconds: float, batch: int, *, restrained: bool) -> Phase:
     """All nodes at once, each by a client of its own."""
     until = time.monotonic() + seconds
-    begun, first = time.monotonic(), network.final("node-1")
+    begun, first = time.monotonic(), _final(network)
     urls = [network.node(name)["api"] for name in network.names]
     with ThreadPoolExecutor(len(urls)) as clients:
         tasks = [clients.submit(_client, url, queue, until, batch, restrained) for url, queue in zip(urls, queues, strict=True)]
         told = sum((task.result() for task in tasks), Counter[str]())
-    return Phase(told, time.monotonic() - begun, first, network.final("node-1"))
+    return Phase(told, time.monotonic() - begun, first, _final(network))
 
 
 def _client(url: str, queue: deque[Signed], until: float, batch: int, restrained: bool) -> Counter[str]:  # noqa: FBT001 - handed to a thread
@@ -129,14 +135,14 @@ def _client(url: str, queue: deque[Signed], until: float, batch: int, restrained
 
 def _look_back(network: Network, phase: Phase) -> tuple[float, int, int]:
     """Transactions a second that became final; slots without a block, and the most of them in a row."""
-    client = network.client("node-1")
     slots, transactions, height = list[int](), 0, phase.first_height + 1
-    while height <= phase.last_height:
-        answer = client.blocks(height, 20)
-        blocks = [block for block in answer["blocks"] if block["height"] <= phase.last_height]
-        slots += [block["slot"] for block in blocks]
-        transactions += sum(len(block["transactions"]) for block in blocks)
-        height = answer["next"]
+    with NodeClient(network.node("node-1")["api"], timeout_s=30) as client:
+        while height <= phase.last_height:
+            answer = client.blocks(height, 20)
+            blocks = [block for block in answer["blocks"] if block["height"] <= phase.last_height]
+            slots += [block["slot"] for block in blocks]
+            transactions += sum(len(block["transactions"]) for block in blocks)
+            height = answer["next"]
     gaps = [later - earlier - 1 for earlier, later in pairwise(slots)]
     return transactions / phase.seconds, sum(gaps), max(gaps, default=0)
 
