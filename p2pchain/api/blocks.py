@@ -37,7 +37,7 @@ class FinalBlocks:
         piece = self._queries.blocks(self.next_height, min(self._size, limit))
         if piece:
             self.next_height = piece[-1].block.header.height + 1
-            most = max(len(view.block.transactions) for view in piece)
+            most = max(len(view.ids) for view in piece)
             self._size = max(1, min(_BLOCKS_AT_ONCE, 2 * self._size, _TRANSACTIONS_AT_ONCE // (most + 1)))
         return piece
 
@@ -62,7 +62,7 @@ async def list_blocks(context: Context, request: Request) -> Response:
         piece = await blocks.next_piece(limit - len(views))
         if not piece:
             break
-        listed += sum(len(view.block.transactions) for view in piece)
+        listed += sum(len(view.ids) for view in piece)
         views += [block_view(view, with_proofs=False) for view in piece]
     return JsonResponse({"blocks": views, "next": blocks.next_height})
 

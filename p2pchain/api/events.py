@@ -18,8 +18,9 @@ import trio
 from p2pchain.api.errors import ApiError
 from p2pchain.api.tally import Tally
 from p2pchain.api.views import failed_view
-from p2pchain.chain.block import Block
+from p2pchain.chain.block import Block, Envelope
 from p2pchain.chain.outcomes import Failure
+from p2pchain.chain.types import TransactionId
 from p2pchain.chain.votes import Subject
 from p2pchain.node.effects import BlockFinal, HeadChanged, Publication
 
@@ -109,14 +110,14 @@ class EventHub:
 def event_of(publication: Publication) -> Event | None:
     match publication:
         case BlockFinal(block, latency_ms, failed):
-            return final_event(block, latency_ms, failed)
+            return final_event(block, [transaction.id for transaction in block.transactions], latency_ms, failed)
         case HeadChanged(subject):
             return head_event(subject)
         case _:
             return None
 
 
-def final_event(block: Block, latency_ms: int | None, failed: Sequence[Failure] = ()) -> Event:
+def final_event(block: Block | Envelope, ids: Sequence[TransactionId], latency_ms: int | None, failed: Sequence[Failure] = ()) -> Event:
     """`latency_ms` is None in a replay: how long it took is not on record."""
     height = block.header.height
     text = _text(
@@ -124,8 +125,8 @@ def final_event(block: Block, latency_ms: int | None, failed: Sequence[Failure] 
         height=height,
         slot=block.header.slot,
         hash=block.id.hex(),
-        transactions=[transaction.id.hex() for transaction in block.transactions],
-        failed=failed_view(block, failed),
+        transactions=[item.hex() for item in ids],
+        failed=failed_view(ids, failed),
         latency_ms=latency_ms,
     )
     return Event(height, text)

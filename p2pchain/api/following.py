@@ -88,7 +88,7 @@ class Follower:
                 if self._hub.is_closed:
                     return
                 self.next_height += 1
-                await self._deliver(final_event(view.block, None, view.failed))
+                await self._deliver(final_event(view.block, view.ids, None, view.failed))
         self._position = self._hub.end
         self._slowest_s = 0.0
 

@@ -104,7 +104,7 @@ _STATUS = record(
     final=SUBJECT,
     peers=INTEGER,
     syncing=TRUTH,
-    mempool=record(transactions=INTEGER, bytes=INTEGER),
+    mempool=record(transactions=INTEGER, bytes=INTEGER, fee_per_byte_min=AMOUNT),
     name=TEXT,
     slot=INTEGER,
     leader=or_null(ADDRESS),

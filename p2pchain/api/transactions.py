@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,10 +30,13 @@ from p2pchain.api.submission import ITEMS_MAX, Item, content_type_of, read_body,
 from p2pchain.api.views import Json, rejected_view, result_view, transaction_view, trial_view, untried_view
 from p2pchain.chain.errors import Code, Refusal
 from p2pchain.chain.types import TransactionId
+from p2pchain.node.effects import SubmitResult
 from p2pchain.node.trial import WAITING_RUN_MAX, TooMuchWaitsError
 
 SIMULATED_MAX = 100
 """Transactions that one request may try out: the loop runs them at once, at about 20 us each."""
+RETRY_S = "1"
+"""By then a block or two have made room."""
 STATUSES = ("pending", "included", "final", "expired", "replaced", "rejected")
 
 
@@ -47,8 +52,18 @@ async def submit_transactions(context: Context, request: Request) -> Response:
 
 async def _submit(context: Context, items: list[Item]) -> list[Json]:
     usable = [item for item in items if isinstance(item, bytes)]
-    answers = iter(await context.inlet.submit(usable) if usable else ())
+    found = await context.inlet.submit(usable) if usable else ()
+    if found and len(found) == len(items):
+        _refuse_if_crowded(found)
+    answers = iter(found)
     return [result_view(next(answers)) if isinstance(item, bytes) else rejected_view(Code.MALFORMED, item.message) for item in items]
+
+
+def _refuse_if_crowded(found: Sequence[SubmitResult]) -> None:
+    """429 where nothing got in because the pool is full: a client that looks no further than the status slows down."""
+    if all(result.code is Code.POOL_FULL for result in found):
+        last = found[-1]
+        raise ApiError(429, Code.POOL_FULL, last.message, refused=len(found), **last.evidence).with_headers({"Retry-After": RETRY_S})
 
 
 async def simulate_transactions(context: Context, request: Request) -> Response:
@@ -136,7 +151,7 @@ ENDPOINTS = (
         submit_transactions,
         f"Submit signed transactions, at most {ITEMS_MAX} at once",
         (Answer(202, "One result each, in order, also where some are rejected", _RESULTS),),
-        errors=(400, 408, 413, 415, 503),
+        errors=(400, 408, 413, 415, 429, 503),
         bodies=_BODIES,
     ),
     Endpoint(

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from p2pchain.api.errors import error_view
 from p2pchain.chain.actions import Action
 from p2pchain.chain.address import encode_address
-from p2pchain.chain.block import Block
 from p2pchain.chain.changing import Change, named_values
 from p2pchain.chain.errors import Evidence
 from p2pchain.chain.outcomes import Failure
 from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.transaction import Transaction
-from p2pchain.chain.types import AccountId
+from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed, SubmitResult
 from p2pchain.node.ports import BookEntryView, BookView, PeerRefusal, PeerView
@@ -77,7 +76,11 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "final": subject_view(status.final),
         "peers": status.peers,
         "syncing": status.syncing,
-        "mempool": {"transactions": status.pool_transactions, "bytes": status.pool_bytes},
+        "mempool": {
+            "transactions": status.pool_transactions,
+            "bytes": status.pool_bytes,
+            "fee_per_byte_min": str(status.pool_fee_floor),
+        },
         "name": status.name,
         "slot": status.slot,
         "leader": addresses.or_none(status.leader),
@@ -196,20 +199,20 @@ def block_view(view: BlockView, *, with_proofs: bool) -> Json:
         "transactions_root": header.transactions_root.hex(),
         "reveal": header.reveal.hex(),
         "commitment": header.commitment.hex(),
-        "transactions": [transaction.id.hex() for transaction in block.transactions],
+        "transactions": [item.hex() for item in view.ids],
         "certificate": certificate_view(block.certificate, with_raw=with_proofs),
         "status": view.status,
         "votes": certificate_view(view.votes, with_raw=with_proofs),
         "confirms": certificate_view(view.confirms, with_raw=with_proofs),
         "time_ms": view.time_ms,
         "bytes": len(block.raw),
-        "failed": failed_view(block, view.failed),
+        "failed": failed_view(view.ids, view.failed),
     }
 
 
-def failed_view(block: Block, failed: Sequence[Failure]) -> list[Json]:
-    """The transactions of a block that paid their fee and did nothing else."""
-    return [{"id": block.transactions[each.position].id.hex(), "index": each.position, "code": each.code} for each in failed]
+def failed_view(ids: Sequence[TransactionId], failed: Sequence[Failure]) -> list[Json]:
+    """Those of a block's transactions that paid their fee and did nothing else."""
+    return [{"id": ids[each.position].hex(), "index": each.position, "code": each.code} for each in failed]
 
 
 def evidence_view(view: EvidenceView, addresses: Addresses) -> Json:

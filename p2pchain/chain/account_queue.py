@@ -37,23 +37,36 @@ class AccountQueue:
         return bisect_left(self.items, nonce, key=_NONCE)
 
     def get(self, nonce: int) -> Transaction | None:
+        if not self.items or nonce > self.items[-1].nonce:
+            return None
         place = self.place(nonce)
-        return self.items[place] if place < len(self.items) and self.items[place].nonce == nonce else None
+        return self.items[place] if self.items[place].nonce == nonce else None
 
     def next_nonce(self, account_nonce: int) -> int:
         """The first nonce from the account's on that nothing here uses."""
-        place, items = self.place(account_nonce), self.items
+        items = self.items
+        if not items:
+            return account_nonce
+        if items[0].nonce <= account_nonce <= items[-1].nonce == items[0].nonce + len(items) - 1:
+            return items[-1].nonce + 1  # as nearly always: no gap, and the account stands within
+        place = self.place(account_nonce)
         end = bisect_left(range(len(items)), account_nonce - place + 1, lo=place, key=lambda i: items[i].nonce - i)
         return account_nonce + end - place
 
     def spends_from(self, nonce: int) -> int:
         """What the transactions from this nonce on spend together."""
+        if not self._sums:
+            return 0
         place = self.place(nonce)
         before = self._sums[place - 1] if place else self._gone
-        return self._sums[-1] - before if self._sums else 0
+        return self._sums[-1] - before
 
     def put(self, transaction: Transaction) -> None:
         """Insert in nonce order, in place of one with the same nonce."""
+        if not self.items or transaction.nonce > self.items[-1].nonce:
+            self._sums.append((self._sums[-1] if self._sums else self._gone) + transaction.spends)
+            self.items.append(transaction)
+            return
         place = self.place(transaction.nonce)
         same = place < len(self.items) and self.items[place].nonce == transaction.nonce
         self.items[place : place + same] = [transaction]

@@ -21,12 +21,15 @@ ARRAY_MAX = 256
 """The longest array that may nest, the actions of a transaction.  An array is allocated when its three-byte header is
 read, up to 1,024 deep, so this alone keeps a frame of 3 KiB from costing 8 MB."""
 
+_pack = msgpack.Packer(use_bin_type=True).pack
+"""One packer for all: to make one takes as long as to pack a row.  It keeps nothing from call to call, a refused value
+included, and runs no Python code, so that two threads cannot be in it at once."""
 _DECODE_ERRORS = (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError, OverflowError)
 
 
 def encode(value: object) -> bytes:
     """The canonical bytes of nested tuples and lists."""
-    packed: bytes = msgpack.packb(value, use_bin_type=True)
+    packed: bytes = _pack(value)
     return packed
 
 
@@ -148,13 +151,14 @@ _TYPES = frozenset({int, bytes, str, bool, tuple, type(None)})
 
 def _require_known_types(value: object, what: str) -> None:
     """No floats, and none of the empty maps and extensions that a length limit of 0 lets through."""
-    waiting: list[object] = [value]
-    while waiting:
-        types = set(map(type, waiting))
+    arrays: list[tuple[object, ...]] = [value if type(value) is tuple else (value,)]
+    for array in arrays:  # grows as it goes
+        types = set(map(type, array))
         if not types <= _TYPES:
             found = ", ".join(sorted(wrong.__name__ for wrong in types - _TYPES))
             raise Invalid(Code.MALFORMED, f"{what} holds {found}, none of the types of this encoding")
-        waiting = [item for array in waiting if type(array) is tuple for item in array] if tuple in types else []
+        if tuple in types:
+            arrays += [item for item in array if type(item) is tuple]
 
 
 def _reason(error: Exception) -> str:

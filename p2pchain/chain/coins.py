@@ -18,6 +18,11 @@ def credit(ledger: Ledger, account: bytes, amount: int) -> None:
 def debit(ledger: Ledger, account: bytes, amount: int) -> None:
     """Take from a balance; `NotYet` where it holds less, because coins may still arrive."""
     balance, nonce, staker = ledger.account(account)
+    require_balance(balance, amount)
+    ledger.put(ACCOUNTS, account, Account(balance - amount, nonce, staker))
+
+
+def require_balance(balance: int, amount: int) -> None:
+    """`NotYet` where a balance holds less than is to be taken out of it."""
     if balance < amount:
         raise NotYet(Code.INSUFFICIENT_FUNDS, f"balance is {balance}, {amount} wanted", found=balance, wanted=amount)
-    ledger.put(ACCOUNTS, account, Account(balance - amount, nonce, staker))

@@ -21,6 +21,7 @@ from p2pchain.chain.account_queue import AccountQueue
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.params import ChainSpec
 from p2pchain.chain.penalty import matured_amount
+from p2pchain.chain.ranking import Ranking
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, EMPTY_ACCOUNT, STAKES, Account, View
 from p2pchain.chain.transaction import Transaction, validate_for_slot
 from p2pchain.chain.types import TransactionId
@@ -29,6 +30,10 @@ ENDINGS_MAX = 100_000
 """Endings remembered: about 30 MB at the worst, several minutes at full load."""
 REPLACEMENT_PERCENT = 10
 """How much more a replacement must pay, so that replacing costs what relaying it costs."""
+MISFITS_MAX = 256
+"""Senders whose next transaction is too large for what is left of a block: after so many the block is as good as full."""
+CROWDED_PART = 5
+"""Of the pool's room the last fifth is not for clients of this node: at full load what comes in within three seconds."""
 ITEM_OVERHEAD_BYTES = 5
 """Length prefix of a transaction in a block."""
 
@@ -65,6 +70,7 @@ class Mempool:
         self.bytes = 0
         self._by_id: dict[TransactionId, Transaction] = {}
         self._queues: dict[bytes, AccountQueue] = {}
+        self._ranking = Ranking()
         self._ended: OrderedDict[TransactionId, Ended] = OrderedDict()
         self._cheapest: list[tuple[int, TransactionId]] = []
         self._expiring: list[tuple[int, TransactionId]] = []
@@ -95,7 +101,7 @@ class Mempool:
     def fee_floor(self) -> int:
         """Least fee a byte that gets in now."""
         least = self.params.fee_per_byte
-        if len(self) < self.limits.transactions_max and self.bytes < self.limits.bytes_max:
+        if not self.is_crowded:
             return least
         cheapest = self._cheapest_entry()
         return least if cheapest is None else max(least, cheapest[0] // RATE_SCALE + 1)
@@ -109,7 +115,9 @@ class Mempool:
         if transaction.nonce < account.nonce:
             text = f"nonce is {transaction.nonce}, the account is at {account.nonce}"
             raise Invalid(Code.NONCE_TOO_LOW, text, found=transaction.nonce, wanted=account.nonce)
-        queue = self._queues.get(transaction.sender) or AccountQueue()
+        queue = self._queues.get(transaction.sender)
+        if queue is None:
+            queue = AccountQueue()
         wanted = queue.next_nonce(account.nonce)
         if transaction.nonce > wanted:
             text = f"nonce is {transaction.nonce}, the next one of this account is {wanted}"
@@ -125,6 +133,25 @@ class Mempool:
         self._queues[transaction.sender] = queue
         self._index(transaction)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether clients are told to wait, or to pay more than somebody who waits.
+
+        A fifth is left to what other nodes have taken already: so their pools, and the next leader's, hold the same.
+        """
+        count, size = self.limits.transactions_max, self.limits.bytes_max
+        return len(self._by_id) >= count - count // CROWDED_PART or self.bytes >= size - size // CROWDED_PART
+
+    def validate_entry(self, transaction: Transaction) -> None:
+        """For what a client brings, before its signatures are checked: `NotYet` where a crowded pool would rather have it wait outside."""
+        if not self.is_crowded or transaction.id in self._by_id:
+            return
+        cheapest = self._cheapest_entry()
+        queue = self._queues.get(transaction.sender)
+        if cheapest is None or fee_rate(transaction) > cheapest[0] or (queue is not None and queue.get(transaction.nonce) is not None):
+            return
+        raise NotYet(Code.POOL_FULL, self._full(), id=transaction.id, wanted=self.fee_floor())
+
     def validate_place(self, transaction: Transaction) -> None:
         """Whether the pool has room for it beside, or in place of, what waits; `Refusal` as of `add`, which also looks at the state."""
         queue = self._queues.get(transaction.sender) or AccountQueue()
@@ -137,20 +164,24 @@ class Mempool:
 
     def select(self, view: View, *, bytes_max: int, count_max: int) -> Iterator[Transaction]:
         """The best-paying transactions in nonce order, as of the state `view`, as many as fit into a block."""
-        heap = []
-        for order, (sender, queue) in enumerate(self._queues.items()):
-            account = ACCOUNTS.load(view, sender) or EMPTY_ACCOUNT
-            items, place = queue.items, queue.place(account.nonce)
-            if place < len(items) and items[place].nonce == account.nonce:
-                heap.append((-fee_rate(items[place]), order, place, items))
-        heapq.heapify(heap)
-        room, count = bytes_max, 0
-        while heap and count < count_max:
+        heap: list[tuple[int, int, int, list[Transaction]]] = []
+        ranked = enumerate(self._ranking)
+        upcoming = next(ranked, None)
+        room, count, misfits = bytes_max, 0, 0
+        while count < count_max and misfits < MISFITS_MAX:
+            while upcoming is not None and (not heap or upcoming[1][0] > -heap[0][0]):
+                heap_entry = self._first_of(upcoming[1][1], upcoming[0], view)
+                if heap_entry is not None:
+                    heapq.heappush(heap, heap_entry)
+                upcoming = next(ranked, None)
+            if not heap:
+                return
             _, order, place, items = heap[0]
             transaction = items[place]
             size = len(transaction.raw) + ITEM_OVERHEAD_BYTES
             if size > room:
                 heapq.heappop(heap)
+                misfits += 1
                 continue
             if place + 1 < len(items) and items[place + 1].nonce == transaction.nonce + 1:
                 heapq.heapreplace(heap, (-fee_rate(items[place + 1]), order, place + 1, items))
@@ -159,6 +190,15 @@ class Mempool:
             room -= size
             count += 1
             yield transaction
+
+    def _first_of(self, sender: bytes, order: int, view: View) -> tuple[int, int, int, list[Transaction]] | None:
+        """The first transaction of a sender that a block above `view` can hold, as an entry for `select`'s heap."""
+        account = ACCOUNTS.load(view, sender) or EMPTY_ACCOUNT
+        queue = self._queues[sender]
+        items, place = queue.items, queue.place(account.nonce)
+        if place < len(items) and items[place].nonce == account.nonce:
+            return -fee_rate(items[place]), order, place, items
+        return None
 
     def has_ready(self, view: View) -> bool:
         """Whether `select` would find anything."""
@@ -173,7 +213,7 @@ class Mempool:
                 if first.id != transaction.id:
                     self._end(first, Ending.REPLACED, Code.NONCE_TOO_LOW, f"another transaction with nonce {first.nonce} is final")
             if queue is not None and not queue:
-                del self._queues[transaction.sender]
+                self._forget(transaction.sender)
             self._ended.pop(transaction.id, None)
 
     def expire(self, slot: int, view: View) -> None:
@@ -209,7 +249,7 @@ class Mempool:
             return
         _, *later = queue.cut_from(transaction.nonce)
         if not queue:
-            del self._queues[transaction.sender]
+            self._forget(transaction.sender)
         self._unindex(transaction)
         self._end(transaction, ending, code, message)
         for orphan in later:
@@ -256,6 +296,8 @@ class Mempool:
 
     def _make_room(self, transaction: Transaction) -> None:
         """Evict whatever pays less, or refuse: then nobody is evicted for one that does not get in."""
+        if len(self._by_id) < self.limits.transactions_max and self.bytes + len(transaction.raw) <= self.limits.bytes_max:
+            return
         for victim in self._victims(transaction):
             self.reject(victim, Code.EVICTED, "the mempool is full and others pay more")
 
@@ -270,8 +312,7 @@ class Mempool:
                 cheapest = self._cheapest_entry()
                 victim = self._by_id[cheapest[1]] if cheapest else None
                 if cheapest is None or victim is None or fee_rate(transaction) <= cheapest[0] or victim.sender == transaction.sender:
-                    text = f"mempool holds {len(self)} transactions and {self.bytes} bytes: a fee of {self.fee_floor()} a byte gets in"
-                    raise NotYet(Code.POOL_FULL, text, wanted=self.fee_floor())
+                    raise NotYet(Code.POOL_FULL, self._full(), wanted=self.fee_floor())
                 entries.append(heapq.heappop(self._cheapest))
                 if victim.id not in leaving:
                     queue = self._queues[victim.sender]
@@ -283,6 +324,9 @@ class Mempool:
                 heapq.heappush(self._cheapest, entry)
         return victims
 
+    def _full(self) -> str:
+        return f"mempool holds {len(self)} transactions and {self.bytes} bytes: a fee of {self.fee_floor()} a byte gets in"
+
     def _cheapest_entry(self) -> tuple[int, TransactionId] | None:
         while self._cheapest and self._cheapest[0][1] not in self._by_id:
             heapq.heappop(self._cheapest)
@@ -292,13 +336,20 @@ class Mempool:
         self._by_id[transaction.id] = transaction
         self._ended.pop(transaction.id, None)
         self.bytes += len(transaction.raw)
-        heapq.heappush(self._cheapest, (fee_rate(transaction), transaction.id))
+        rate = fee_rate(transaction)
+        self._ranking.raise_to(transaction.sender, rate)
+        heapq.heappush(self._cheapest, (rate, transaction.id))
         heapq.heappush(self._expiring, (transaction.valid_until, transaction.id))
-        if max(len(self._cheapest), len(self._expiring)) > 2 * len(self) + 64:
+        most = 2 * len(self._by_id) + 64
+        if len(self._cheapest) > most or len(self._expiring) > most:
             self._cheapest = [(fee_rate(t), t.id) for t in self]
             self._expiring = [(t.valid_until, t.id) for t in self]
             heapq.heapify(self._cheapest)
             heapq.heapify(self._expiring)
+
+    def _forget(self, sender: bytes) -> None:
+        del self._queues[sender]
+        self._ranking.remove(sender)
 
     def _unindex(self, transaction: Transaction) -> None:
         del self._by_id[transaction.id]
@@ -316,5 +367,4 @@ RATE_SCALE = 1 << 20
 
 def fee_rate(transaction: Transaction) -> int:
     """Fee for each unit of weight (a byte or a unit of work), scaled to stay an integer."""
-    weight = len(transaction.raw) + sum(action.WORK for action in transaction.actions)
-    return transaction.fee * RATE_SCALE // weight
+    return transaction.fee * RATE_SCALE // (len(transaction.raw) + transaction.work)

@@ -43,18 +43,27 @@ class Transaction(NamedTuple):
     body: bytes
     signature: bytes
     raw: bytes
+    work: int
+    """Of all actions: kept, because the pool and every block ask for it."""
+    moves: int
+    """What the actions take out of the sender's balance, at most."""
 
     @property
     def spends(self) -> int:
         """Fee and all that its actions take out of the sender's balance, at most."""
-        return self.fee + sum(action.spends for action in self.actions)
+        return self.fee + self.moves
 
 
 def decode_transaction(raw: bytes, spec: ChainSpec) -> Transaction:
     """The transaction in `raw`; `Invalid` names what is wrong.  Signatures are not yet checked."""
-    body_value, signature_value = decode_array(raw, what="transaction", fields=2, bytes_max=BYTES_CEILING)
-    body = require_bytes(body_value, what="transaction body")
-    signature = require_bytes(signature_value, what="transaction signature", size=SIGNATURE_BYTES)
+    body = body_in(raw)
+    if body is None:
+        body = _read_body(raw)
+    return decode_body(raw, body, transaction_id(body), spec)
+
+
+def decode_body(raw: bytes, body: bytes, item: TransactionId, spec: ChainSpec) -> Transaction:
+    """As `decode_transaction`, where the body was found in the envelope and hashed before."""
     fields = require_array(decode(body, what="transaction body"), what="transaction body", fields=7)
     version, tag, sender, nonce, valid_until, fee, actions = fields
     if type(version) is not int or version != VERSION:
@@ -70,18 +79,53 @@ def decode_transaction(raw: bytes, spec: ChainSpec) -> Transaction:
     items = require_array(actions, what="transaction actions")
     if not items:
         raise Invalid(Code.MALFORMED, "transaction has 0 actions, at least 1 wanted", found=0)
+    decoded = tuple([decode_action(each) for each in items])
+    # in the order of the fields: by their names it takes twice as long
     return Transaction(
-        chain_tag=spec.chain_tag,
-        sender=AccountId(require_bytes(sender, what="transaction sender", size=KEY_BYTES)),
-        nonce=require_int(nonce, what="transaction nonce"),
-        valid_until=require_int(valid_until, what="transaction valid_until"),
-        fee=require_int(fee, what="transaction fee", high=AMOUNT_MAX),
-        actions=tuple([decode_action(item) for item in items]),
-        id=transaction_id(body),
-        body=body,
-        signature=signature,
-        raw=raw,
+        tag,
+        AccountId(require_bytes(sender, what="transaction sender", size=KEY_BYTES)),
+        require_int(nonce, what="transaction nonce"),
+        require_int(valid_until, what="transaction valid_until"),
+        require_int(fee, what="transaction fee", high=AMOUNT_MAX),
+        decoded,
+        item,
+        body,
+        raw[-SIGNATURE_BYTES:],
+        raw,
+        sum([action.WORK for action in decoded]),
+        sum([action.spends for action in decoded]),
     )
+
+
+_TAIL = b"\xc4" + bytes((SIGNATURE_BYTES,))
+_TAIL_BYTES = len(_TAIL) + SIGNATURE_BYTES
+_SHORT_MAX, _LONG_MAX = 0xFF, 0xFFFF
+"""The longest byte strings with one and with two bytes of length."""
+
+
+def body_in(raw: bytes) -> bytes | None:
+    """The body in a canonical envelope, read off its place: the two lengths leave no other bytes; None for anything else."""
+    if raw[-_TAIL_BYTES:-SIGNATURE_BYTES] != _TAIL:
+        return None
+    size = len(raw) - _TAIL_BYTES - 3
+    if 0 <= size <= _SHORT_MAX:
+        return raw[3:-_TAIL_BYTES] if raw.startswith(b"\x92\xc4" + bytes((size,))) else None
+    size -= 1
+    is_long = _SHORT_MAX < size <= _LONG_MAX and len(raw) <= BYTES_CEILING
+    return raw[4:-_TAIL_BYTES] if is_long and raw.startswith(b"\x92\xc5" + size.to_bytes(2, "big")) else None
+
+
+def _read_body(raw: bytes) -> bytes:
+    """For what is not as it should be: what is wrong with it."""
+    body, signature = decode_array(raw, what="transaction", fields=2, bytes_max=BYTES_CEILING)
+    require_bytes(signature, what="transaction signature", size=SIGNATURE_BYTES)
+    return require_bytes(body, what="transaction body")
+
+
+def id_of(raw: bytes) -> TransactionId:
+    """The id of a transaction that was decoded before, by whoever stored it."""
+    body = body_in(raw)
+    return transaction_id(_read_body(raw) if body is None else body)
 
 
 def transaction_id(body: bytes) -> TransactionId:
@@ -104,13 +148,13 @@ def signature_checks(transaction: Transaction, chain_id: ChainId) -> list[Signat
 
 def fee_min(transaction: Transaction, params: Params) -> int:
     """The least fee: by byte of the wire form and by work of the actions."""
-    work = sum(action.WORK for action in transaction.actions)
-    return len(transaction.raw) * params.fee_per_byte + work * params.fee_per_work
+    return len(transaction.raw) * params.fee_per_byte + transaction.work * params.fee_per_work
 
 
 def validate_for_slot(transaction: Transaction, slot: int, params: Params) -> None:
     """Rules that depend on the slot of inclusion and on the parameters in force: sizes, expiry, the least fee."""
-    _validate_size(transaction, params)
+    if len(transaction.raw) > params.transaction_bytes_max or len(transaction.actions) > params.transaction_actions_max:
+        _validate_size(transaction, params)
     if transaction.valid_until < slot:
         raise Invalid(
             Code.EXPIRED, f"valid until slot {transaction.valid_until}, it is slot {slot}", found=transaction.valid_until, slot=slot

@@ -17,7 +17,7 @@ from p2pchain.chain.actions.context import Context
 from p2pchain.chain.active_set import store_set
 from p2pchain.chain.block import Block
 from p2pchain.chain.changing import settle_changes
-from p2pchain.chain.coins import credit, debit
+from p2pchain.chain.coins import credit, require_balance
 from p2pchain.chain.errors import Charged, Code, Invalid, NotYet, Refusal
 from p2pchain.chain.outcomes import FAILURES, Failure, FailuresRow
 from p2pchain.chain.params import ChainSpec, Params
@@ -132,11 +132,13 @@ def _charge(ledger: Ledger, transaction: Transaction, place: Place) -> None:
     """What happens whether or not the actions succeed: matured coins are released, the fee is paid, the nonce is used."""
     validate_for_slot(transaction, place.slot, place.params)
     sender = transaction.sender
-    release_matured(ledger, sender, place.slot)
-    validate_nonce(ledger.account(sender), transaction.nonce)
-    debit(ledger, sender, transaction.fee)
     row = ledger.account(sender)
-    ledger.put(ACCOUNTS, sender, Account(row.balance, row.nonce + 1, row.staker))
+    if row.staker:
+        release_matured(ledger, sender, place.slot)
+        row = ledger.account(sender)
+    validate_nonce(row, transaction.nonce)
+    require_balance(row.balance, transaction.fee)
+    ledger.put(ACCOUNTS, sender, Account(row.balance - transaction.fee, row.nonce + 1, row.staker))
 
 
 def validate_nonce(account: Account, nonce: int) -> None:

@@ -21,6 +21,8 @@ class Tip(TypedDict):
 class MempoolSize(TypedDict):
     transactions: int
     bytes: int
+    fee_per_byte_min: str
+    """Least fee a byte that gets in now."""
 
 
 SyncAnswer = TypedDict(

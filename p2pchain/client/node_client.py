@@ -111,7 +111,10 @@ class NodeClient:
         return self.genesis().spec()
 
     def submit(self, transactions: Sequence[bytes]) -> list[SubmitResult]:
-        """Hand in signed transactions in one request; one result each, in order, also where some are rejected."""
+        """Hand in signed transactions in one request; one result each, in order, also where some are rejected.
+
+        `NodeError` with the HTTP status 429 where none got in because the pool is full: its evidence says which fee would.
+        """
         return self._door.perform(calls.submit(transactions))
 
     def submit_many(self, transactions: Iterable[bytes], *, patience_s: float = PATIENCE_S) -> Iterator[SubmitResult]:

@@ -28,6 +28,8 @@ _MOVED = frozenset({"nonce_gap", "nonce_too_low", "replacement_fee_too_low"})
 """The nonce is not the account's next one: nothing is wrong with the transaction but that."""
 _FULL = frozenset({"pool_full", "account_limit"})
 """Nothing more is taken now: what follows would be refused as well."""
+TOO_MANY = 429
+"""HTTP status where a full pool takes nothing of a request."""
 _REPAIRS_MAX = 3
 """How often in a row the node may be asked for the next nonce without anything being taken."""
 
@@ -89,6 +91,10 @@ class SenderState:
                 results: list[SubmitResult] = yield calls.submit(raws)
             except NodeUnreachableError as error:
                 raise NotKnownError(raws, done, error) from None
+            except NodeError as error:
+                if error.http_status != TOO_MANY:
+                    raise
+                results = [_refused(error)] * len(raws)  # none of them: as if each had been told so
             before = len(done)
             done += self._settle(spec, raws, results, first)
             repairs = 0 if len(done) > before else repairs + 1
@@ -115,6 +121,10 @@ class SenderState:
                 break
         self.next_nonce = nonce
         return fates
+
+
+def _refused(error: NodeError) -> SubmitResult:
+    return {"id": None, "status": "rejected", "error": {"code": error.code, "message": error.message}}
 
 
 def _sent(spec: ChainSpec, raw: bytes, nonce: int, error: ErrorAnswer | None) -> Sent:

@@ -46,7 +46,6 @@ class Admission:
         self._keep(taken)
 
     def _take(self, candidate: Aside, view: View) -> bool:
-        self._core.known.meet(candidate.transaction.id)
         try:
             self._core.pool.add(candidate.transaction, view, self._core.slot)
         except Refusal as refusal:
@@ -72,7 +71,6 @@ class Admission:
                 results.append(SubmitResult(None, "rejected", item.code, item.message, item.evidence))
                 continue
             transaction = item.value
-            self._core.known.meet(transaction.id)
             try:
                 self._core.pool.add(transaction, view, self._core.slot)
             except Refusal as refusal:

@@ -91,6 +91,7 @@ class Assembling:
         self._claims: dict[BlockId, dict[bytes, Claim]] = {}
         self._told_by: dict[BlockId, frozenset[Peer]] = {}
         self._lacked: dict[BlockId, frozenset[int]] = {}
+        self._short_ids: dict[BlockId, bytes] = {}
 
     def __len__(self) -> int:
         return len(self._claims)
@@ -159,6 +160,10 @@ class Assembling:
         """Places of a block that has just been completed which were not known here: others may lack them too."""
         return self._lacked.get(block, frozenset())
 
+    def short_ids(self, block: Block) -> bytes:
+        """Of a block that has just been completed those that completed it, found right place by place; of others they are made."""
+        return self._short_ids.get(block.id) or short_ids(block.id, [transaction.id for transaction in block.transactions])
+
     def next_ms(self) -> int | None:
         now = self._core.now_ms
         moments = [due for claims in self._claims.values() for claim in claims.values() for due in claim.asked.values() if due > now]
@@ -202,6 +207,7 @@ class Assembling:
             # A transaction of ours has the short id of another, or the list is false: the whole block will tell.
             self._ask_for_all(block, claim)
             return
+        self._short_ids = {block: claim.form.short_ids}
         self._settle(whole)
         self._lacked = {block: frozenset(claim.lacked)}
         self._deliver(peer, whole)
@@ -238,7 +244,7 @@ class Assembling:
         claims = self._claims[whole.id]
         self._told_by = {whole.id: frozenset(peer for claim in claims.values() for peer in claim.sources)}
         self._forget(whole.id)
-        true = short_ids(whole.id, [transaction.id for transaction in whole.transactions])
+        true = self.short_ids(whole)
         for key, claim in claims.items():
             for peer in claim.sources if key != true else ():
                 self._refuse(peer, whole.id, "its short ids are not those of the block")

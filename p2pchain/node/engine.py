@@ -57,6 +57,10 @@ WAITING_MAX = 16
 """Blocks kept for a missing parent or for their time: a few slots' worth; whatever is lost is fetched again."""
 
 
+LATE_SLOTS_MAX = 8
+"""By then a network that is only busy has made a block final."""
+
+
 class Waiting(NamedTuple):
     """A block that may become right."""
 
@@ -166,6 +170,14 @@ class Engine:
                 due = moment
         return due
 
+    @property
+    def is_finality_late(self) -> bool:
+        """Whether a block below the head is not final after its slot, and not for long: a sign of load.  For long, it is an outage."""
+        core = self.core
+        if core.head is core.tree.root:
+            return False
+        return 1 <= core.slot - core.tree.path(core.head)[0].slot <= LATE_SLOTS_MAX
+
     def expects(self, peer: Peer, request: int) -> bool:
         """An answer of a peer is here: whether it was asked for.  From now on that peer is not late any more."""
         return self.sync.expects(peer, request) or self.far.questions.arrived(peer, request)
@@ -241,6 +253,8 @@ class Engine:
                 self.producer.measured(event.room)
             case events.LimitsChanged():
                 self.core.pool.limits = event.limits
+            case events.BlocksImported():
+                self.producer.budget.imported(event.transactions, event.took_us)
             case _:
                 assert_never(event)
 

@@ -184,6 +184,14 @@ class RoomMeasured(NamedTuple):
     room: Room
 
 
+class BlocksImported(NamedTuple):
+    """Blocks of others that the last event brought are in the tree, which took the loop so long, without the waiting for the disk."""
+
+    transactions: int
+    """In all of them."""
+    took_us: int
+
+
 Event: TypeAlias = (
     TimeReached
     | PeerJoined
@@ -209,4 +217,5 @@ Event: TypeAlias = (
     | ProductionResumed
     | RoomMeasured
     | LimitsChanged
+    | BlocksImported
 )

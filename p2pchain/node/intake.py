@@ -14,8 +14,8 @@ from p2pchain.chain.compact import CompactForm
 from p2pchain.chain.consequences import Consequence, consequence_by_state, consequence_of
 from p2pchain.chain.crypto import SignatureCheck, Verified
 from p2pchain.chain.errors import Invalid, Refusal
-from p2pchain.chain.transaction import Transaction, decode_transaction, signature_checks, transaction_id
-from p2pchain.chain.types import ChainId, PublicKey, TransactionId
+from p2pchain.chain.transaction import Transaction, body_in, decode_body, decode_transaction, signature_checks, transaction_id
+from p2pchain.chain.types import ChainId, PublicKey
 from p2pchain.chain.votes import Ballot, Certificate, Kind, ballot_checks, certificate_checks, decode_certificate
 from p2pchain.node import events
 from p2pchain.node.certificates import Certificates
@@ -25,10 +25,6 @@ from p2pchain.node.opened import Opened, OpenedTransaction, Results, require_ver
 from p2pchain.node.opening_sync import open_bodies, open_proofs, read_question
 from p2pchain.wire import messages
 from p2pchain.wire.messages import Message
-
-_SIGNATURE_TAIL = 66
-"""A canonical transaction ends in two bytes of length and 64 of signature."""
-
 
 __all__ = ["Intake", "Opened", "OpenedTransaction", "require_verified"]
 
@@ -118,10 +114,15 @@ class Intake:
 
     def open_transaction(self, raw: bytes) -> OpenedTransaction:
         """Decode one transaction, or find it in the pool; `Invalid` where it is malformed."""
-        known = self._known(raw)
-        if known is not None:
-            return OpenedTransaction(known, [])
-        transaction = decode_transaction(raw, self._spec)
+        body = body_in(raw)
+        if body is None:
+            transaction = decode_transaction(raw, self._spec)
+        else:
+            item = transaction_id(body)
+            known = self._core.pool.get(item) or self._core.known.aside(item)
+            if known is not None and known.raw == raw:
+                return OpenedTransaction(known, [])
+            transaction = decode_body(raw, body, item, self._spec)
         return OpenedTransaction(transaction, signature_checks(transaction, self._chain_id))
 
     def open_submitted(self, items: Sequence[bytes]) -> list[OpenedTransaction | Refusal]:
@@ -153,17 +154,9 @@ class Intake:
         """A stored certificate; None for empty bytes."""
         return decode_certificate(raw) if raw else None
 
-    def _known(self, raw: bytes) -> Transaction | None:
-        """Our own copy, in the pool or set aside.  In a canonical envelope the body lies between its length prefix and the signature."""
-        if not self._core.pool and not self._core.known.has_aside:
-            return None  # as in a node that catches up: the id is not needed before it is decoded
-        start = 3 if raw[1:2] == b"\xc4" else 4
-        item = TransactionId(transaction_id(raw[start:-_SIGNATURE_TAIL]))
-        known = self._core.pool.get(item) or self._core.known.aside(item)
-        return known if known is not None and known.raw == raw else None
-
     def _open_transactions(self, peer: Peer, items: Sequence[bytes]) -> Opened | None:
-        unknown = [self.open_transaction(raw) for raw in items if self._known(raw) is None]
+        """What the pool holds was checked once; it is the very object of the pool then, and has no checks."""
+        unknown = [opened for opened in map(self.open_transaction, items) if opened.checks]
         if not unknown:
             return None
         checks = [check for opened in unknown for check in opened.checks]

@@ -18,6 +18,7 @@ from p2pchain.chain.transition import Draft, Executed, Parent, execute
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import BlockId, Height, Slot
 from p2pchain.chain.votes import Certificate, Subject, certificate_hash
+from p2pchain.node.block_budget import BlockBudget
 from p2pchain.node.core import Core
 from p2pchain.node.effects import SignBlock
 from p2pchain.node.room import Room, is_short
@@ -39,6 +40,7 @@ class Producer:
         self.room: Room | None = None
         self.is_short_of_room = False
         self.built: Built | None = None
+        self.budget = BlockBudget(core.spec.slot_ms)
         self._given_up = 0
         """Slot for which there is no reveal: said once, not after every event in it."""
 
@@ -134,7 +136,11 @@ class Producer:
         chosen = (
             []
             if empty
-            else core.pool.select(parent.view, bytes_max=transactions_bytes_max(params), count_max=params.block_transactions_max)
+            else core.pool.select(
+                parent.view,
+                bytes_max=transactions_bytes_max(params),
+                count_max=self.budget.transactions_max(params.block_transactions_max),
+            )
         )
         carried = self._newest_certificate(base)
         certificate = carried.raw if carried is not None else b""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from p2pchain.chain.block import Block, Header
-from p2pchain.chain.compact import carried, short_ids
+from p2pchain.chain.compact import carried
 from p2pchain.chain.transaction import Transaction
 from p2pchain.node import events
 from p2pchain.node.assembling import Assembling
@@ -97,7 +97,7 @@ class Relaying:
             block.header_raw,
             block.signature,
             carried(block.certificate),
-            short_ids(block.id, [transaction.id for transaction in block.transactions]),
+            self._assembling.short_ids(block),
             places,
             [block.transactions[place].raw for place in places],
         )

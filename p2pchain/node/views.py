@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from p2pchain.chain.block import Block
+from p2pchain.chain.block import Block, Envelope
 from p2pchain.chain.changing import Change, Proposal, Requirement
 from p2pchain.chain.evidence import Offence
 from p2pchain.chain.outcomes import Failure
@@ -51,6 +51,8 @@ class StatusView(NamedTuple):
     """How far a catch-up has come; None while the node is in step."""
     room: Room | None = None
     """On disk, where the node writes; None until it was measured."""
+    pool_fee_floor: int = 0
+    """Least fee a byte that gets into the pool now."""
     clock_offset_ms: int | None = None
     """How far this machine's clock is ahead of those of the delegates (negative: behind); None where too few were heard."""
 
@@ -113,7 +115,10 @@ class DelegateView(NamedTuple):
 
 
 class BlockView(NamedTuple):
-    block: Block
+    block: Block | Envelope
+    """Of a final one the parts: nobody has asked yet what its transactions say."""
+    ids: Sequence[TransactionId]
+    """Of its transactions, in order."""
     status: Literal["final", "unfinal"]
     votes: Certificate | None
     """Certificate of votes on this block, while it is not final."""

@@ -17,7 +17,7 @@ import structlog
 import trio
 
 from p2pchain.chain.crypto import Verified, attest
-from p2pchain.chain.errors import Code, Invalid, Refusal
+from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.transaction import Transaction
 from p2pchain.node import effects as todo
@@ -29,21 +29,20 @@ from p2pchain.node.intake import Intake, OpenedTransaction
 from p2pchain.node.opening_sync import Question
 from p2pchain.node.ports import Journal, Network, Store
 from p2pchain.node.room import Room
+from p2pchain.runtime.backlog import Backlog
+from p2pchain.runtime.inbox import Inbox
 from p2pchain.runtime.serving import Serving
 from p2pchain.runtime.signing import SigningDesk
-from p2pchain.runtime.turns import Turns
 from p2pchain.runtime.verifier import Verifier
 from p2pchain.wire.errors import ConnectionRefused, Reason
 from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Hello, Message, Proofs, Tips, Transactions
 
-INBOX_MAX = 16
-"""Verified events that wait.  A full inbox slows its senders down, and they take turns before it: so whatever one peer sends, a
-vote of another waits behind these and one event of each other peer."""
 TURN_S = 0.005
 """How long the loop takes what waits without giving way to the edges: were it one event for each of theirs, then the inbox
 would be full whenever more than one peer has much to say."""
-GOSSIPED_MAX = 2
-"""Messages of transactions of one peer that wait to be verified: at most 2 MiB; a peer that sends more is read more slowly."""
+BEHIND_MAX = 4_000
+"""Transactions of peers that wait to be verified, above which clients are told to come again: a third of a second of one core.
+What other nodes took already goes first, so that all pools, and the next block, hold the same."""
 JOURNAL_BYTES_MAX = 128 << 20
 """The journal of the mempool is rewritten when it has grown to this: twice what the pool itself may hold."""
 SUBMIT_BATCH = 500
@@ -51,6 +50,7 @@ SUBMIT_BATCH = 500
 
 Clock = Callable[[], int]
 Publish = Callable[[Publication], None]
+Admit = Callable[[OpenedTransaction | Refusal], OpenedTransaction | Refusal]
 
 
 class Edges(NamedTuple):
@@ -73,13 +73,15 @@ class NodeLoop:
         self._connected: Edges | None = None
         self._clock = clock
         self._verifier = Verifier()
-        self._send, self._receive = trio.open_memory_channel[Event](INBOX_MAX)
-        self._gossiped = Turns[Peer, Transactions](GOSSIPED_MAX)
+        self._inbox = Inbox()
+        self._gossiped = Backlog()
         self._serving = Serving()
         self._own: deque[Event] = deque()
         self._answers: dict[RequestId, Sequence[SubmitResult]] = {}
         self._waiting: dict[RequestId, trio.Event] = {}
         self._last_request = 0
+        self._turned = trio.Event()
+        """Set with each event that the engine has handled."""
         self._journal_bytes = 0
         self._turn_began = 0.0
         self._log = structlog.get_logger()
@@ -102,10 +104,10 @@ class NodeLoop:
         return Tips(core.tree.durable.subject, core.head.subject)
 
     async def peer_joined(self, peer: Peer, hello: Hello) -> None:
-        await self._send.send(events.PeerJoined(peer, hello.tips))
+        await self._inbox.put(events.PeerJoined(peer, hello.tips))
 
     async def peer_left(self, peer: Peer) -> None:
-        await self._send.send(events.PeerLeft(peer))
+        await self._inbox.put(events.PeerLeft(peer))
 
     async def receive(self, peer: Peer, message: Message) -> None:
         """Open, verify, hand over; a message that its sender could know to be wrong ends the connection.
@@ -113,36 +115,42 @@ class NodeLoop:
         Transactions step aside, and so do questions: a vote that comes behind a thousand of them on one link must not wait for them.
         """
         if isinstance(message, Transactions):
-            await self._gossiped.put(peer, message)
+            self._gossiped.put(peer, message)
+            await trio.lowlevel.checkpoint()
         elif isinstance(message, Question):
             await self._serving.put(peer, message)
         else:
             await self._open(peer, message)
 
     async def _open(self, peer: Peer, message: Message) -> None:
+        is_batch = isinstance(message, Transactions)
+        verify, put = (self._verifier.verify_in_turn, self._inbox.put_batch) if is_batch else (self._verifier.verify, self._inbox.put)
         try:
             opened = self.intake.open(peer, message)
             if opened is None:
                 await trio.lowlevel.checkpoint()  # a flood of what is worth nothing takes turns with everybody else
                 return
-            event = opened.finish(await self._verifier.verify(opened.checks))
+            event = opened.finish(await verify(opened.checks))
         except Invalid as refusal:
             text = f"{type(message).__name__}: {refusal}"[:200]
             raise ConnectionRefused(Reason.INVALID_DATA, text, self.intake.consequence(peer, message, refusal)) from None
-        await self._send.send(event)
+        await put(event)
 
     async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]:
         """Take a client's transactions in batches; what is wrong with one is its own result."""
+        return await self._submit(transactions, self._admitted)
+
+    async def _submit(self, transactions: Sequence[bytes], admit: Admit) -> list[SubmitResult]:
         results: list[SubmitResult] = []
         for start in range(0, len(transactions), SUBMIT_BATCH):
-            results += await self._submit_batch(transactions[start : start + SUBMIT_BATCH])
+            results += await self._submit_batch(transactions[start : start + SUBMIT_BATCH], admit)
         return results
 
     async def pause_production(self) -> None:
-        await self._send.send(events.ProductionPaused())
+        await self._inbox.put(events.ProductionPaused())
 
     async def resume_production(self) -> None:
-        await self._send.send(events.ProductionResumed())
+        await self._inbox.put(events.ProductionResumed())
 
     def change_limits(self, limits: Limits) -> None:
         """Of the mempool; before the next event that comes from outside."""
@@ -150,33 +158,52 @@ class NodeLoop:
 
     async def room_measured(self, room: Room) -> None:
         """How much room the disk has left: the engine stops producing before it is full."""
-        await self._send.send(events.RoomMeasured(room))
+        await self._inbox.put(events.RoomMeasured(room))
 
     async def examine(self, transactions: Sequence[bytes]) -> tuple[Verified[Transaction] | Refusal, ...]:
         """Decode and verify, and take nothing."""
-        opened = self.intake.open_submitted(transactions)
-        checks = [check for item in opened if isinstance(item, OpenedTransaction) for check in item.checks]
-        return _attest(opened, await self._verifier.verify(checks))
+        return await self._verified(self.intake.open_submitted(transactions))
 
-    async def _submit_batch(self, raw: Sequence[bytes]) -> Sequence[SubmitResult]:
-        items = await self.examine(raw)
+    async def _verified(self, opened: Sequence[OpenedTransaction | Refusal]) -> tuple[Verified[Transaction] | Refusal, ...]:
+        checks = [check for item in opened if isinstance(item, OpenedTransaction) for check in item.checks]
+        return _attest(opened, await self._verifier.verify_in_turn(checks))
+
+    async def _submit_batch(self, raw: Sequence[bytes], admit: Admit) -> Sequence[SubmitResult]:
+        await self._give_way()
+        items = await self._verified([admit(each) for each in self.intake.open_submitted(raw)])
         self._last_request += 1
         request = RequestId(self._last_request)
         done = self._waiting[request] = trio.Event()
         try:
-            await self._send.send(events.TransactionsSubmitted(request, items))
+            await self._inbox.put_batch(events.TransactionsSubmitted(request, items))
             await done.wait()
             return self._answers.pop(request)
         finally:
             del self._waiting[request]
             self._answers.pop(request, None)
 
+    def _admitted(self, opened: OpenedTransaction | Refusal) -> OpenedTransaction | Refusal:
+        """What would not be taken now is not worth a check of its signature."""
+        if not isinstance(opened, OpenedTransaction) or not opened.checks:
+            return opened
+        try:
+            self.engine.core.pool.validate_entry(opened.value)
+        except NotYet as refusal:
+            return refusal
+        behind = self._gossiped.transactions
+        if behind <= BEHIND_MAX:
+            return opened
+        text = (
+            f"{behind} transactions of other nodes wait to be verified, at most {BEHIND_MAX} may before a client's: try again in a second"
+        )
+        return NotYet(Code.POOL_FULL, text, id=opened.value.id, found=behind, wanted=BEHIND_MAX)
+
     # --- the loop
 
     async def run(self) -> None:
         """For ever; only an error or a cancellation ends it."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._take_turns, self._gossiped.take)
+            nursery.start_soon(self._take_turns, self._take_transactions)
             nursery.start_soon(self._take_turns, self._serving.take)
             await self._handle(events.TimeReached())
             while True:
@@ -191,10 +218,21 @@ class NodeLoop:
             except ConnectionRefused as refused:
                 self._edges.network.disconnect(peer, refused.reason, refused.message, refused.consequence)
 
+    async def _take_transactions(self) -> tuple[Peer, Message]:
+        taken = await self._gossiped.take()
+        await self._give_way()
+        return taken
+
+    async def _give_way(self) -> None:
+        """Transactions wait while a block is not final in time: what they would use of this machine may be what it lacks."""
+        with trio.move_on_after(self.engine.core.spec.slot_ms / 1000):
+            while self.engine.is_finality_late:
+                await self._turned.wait()
+
     async def restore_pool(self) -> None:
         """Bring back what waited when the process ended; what no longer holds is dropped with its reason."""
         kept = await trio.to_thread.run_sync(self._edges.journal.load)
-        results = await self.submit(kept)
+        results = await self._submit(kept, _admit_all)
         self._rewrite_journal()
         taken = sum(result.code in {None, Code.DUPLICATE} for result in results)
         settled = sum(result.code is Code.NONCE_TOO_LOW for result in results)
@@ -207,7 +245,7 @@ class NodeLoop:
         wait_s = (self.engine.next_ms() - self._clock()) / 1000
         if wait_s > 0 and time.monotonic() - self._turn_began < TURN_S:
             with suppress(trio.WouldBlock):
-                return self._receive.receive_nowait()
+                return self._inbox.take_nowait()
         try:
             return await self._wait_for_event(wait_s)
         finally:
@@ -218,19 +256,25 @@ class NodeLoop:
             await trio.lowlevel.checkpoint()
             return events.TimeReached()
         with trio.move_on_after(wait_s):
-            return await self._receive.receive()
+            return await self._inbox.take()
         return events.TimeReached()
 
     async def _handle(self, event: Event) -> None:
-        began_s = time.monotonic()
-        await self._perform(self.engine.handle(event, self._clock()))
-        self.alive_at = time.monotonic()
-        self._serving.count(event, self.alive_at - began_s)
-
-    async def _perform(self, effects: Effects) -> None:
-        """Disk, signatures, network, clients, subscribers: in this order, always."""
+        began_s, began_ns = time.monotonic(), time.thread_time_ns()
+        effects = self.engine.handle(event, self._clock())
         if effects.commit:
             self._edges.store.stage(effects.commit)
+        if effects.commit.blocks and not _is_own(event):
+            count = sum(len(stored.block.transactions) for stored in effects.commit.blocks)
+            self._own.append(events.BlocksImported(count, (time.thread_time_ns() - began_ns) // 1_000))
+        await self._perform(effects)
+        self.alive_at = time.monotonic()
+        self._serving.count(event, self.alive_at - began_s)
+        self._turned.set()
+        self._turned = trio.Event()
+
+    async def _perform(self, effects: Effects) -> None:
+        """Disk (what is staged), signatures, network, clients, subscribers: in this order, always."""
         if effects.commit or effects.sign:
             signatures = await trio.to_thread.run_sync(self._write, effects)
             self.engine.settled()
@@ -284,6 +328,16 @@ class NodeLoop:
             case todo.SendProofs():
                 headers = self._edges.store.final_headers(outgoing.from_height, outgoing.limit, ANSWER_BYTES_MAX)
                 network.send(outgoing.peer, Proofs(outgoing.request, [part for header in headers for part in header]))
+
+
+def _admit_all(opened: OpenedTransaction | Refusal) -> OpenedTransaction | Refusal:
+    """What was accepted before the process ended, however crowded the pool was."""
+    return opened
+
+
+def _is_own(event: Event) -> bool:
+    """Whether a block that came with the event was executed before, when this node made it."""
+    return isinstance(event, events.BlockReceived) and event.peer is None
 
 
 def _attest(opened: Sequence[OpenedTransaction | Refusal], results: Sequence[bool]) -> tuple[Verified[Transaction] | Refusal, ...]:

@@ -115,6 +115,7 @@ class FakeReads:
             syncing=self.is_syncing,
             pool_transactions=7,
             pool_bytes=1_400,
+            pool_fee_floor=3,
             delegate=None,
             producing=False,
             condition="in step",
@@ -153,10 +154,11 @@ class FakeReads:
 
     def _view(self, made: MadeBlock, *, is_final: bool = True) -> BlockView:
         time_ms = self.maker.spec.slot_start_ms(made.subject.slot)
+        ids = [transaction.id for transaction in made.made.transactions]
         confirms = self.maker.certificate(made, Kind.CONFIRM) if len(made.made.transactions) else None
         if is_final:
-            return BlockView(made.made, "final", None, confirms, time_ms)
-        return BlockView(made.made, "unfinal", self.maker.certificate(made, Kind.VOTE), None, time_ms)
+            return BlockView(made.made, ids, "final", None, confirms, time_ms)
+        return BlockView(made.made, ids, "unfinal", self.maker.certificate(made, Kind.VOTE), None, time_ms)
 
     def transaction(self, item: TransactionId) -> TransactionView | None:
         return self.transactions.get(item)
@@ -240,6 +242,8 @@ class FakeInlet:
         self.batches: list[list[bytes]] = []
         self.gate = trio.Event()
         self.gate.set()
+        self.room = 1_000_000
+        """Transactions that the pool still takes."""
 
     async def submit(self, transactions: Sequence[bytes]) -> Sequence[SubmitResult]:
         self.batches.append(list(transactions))
@@ -259,6 +263,9 @@ class FakeInlet:
         return verified
 
     def _take(self, raw: bytes) -> SubmitResult:
+        if self.room <= 0:
+            return SubmitResult(None, "rejected", Code.POOL_FULL, "mempool is full", {"wanted": 7})
+        self.room -= 1
         try:
             return SubmitResult(decode_transaction(raw, self._spec).id, "pending", None, "", {})
         except Refusal as error:

@@ -38,7 +38,7 @@ async def test_the_status_has_every_promised_name(node: Node) -> None:
         "final": subject(made),
         "peers": 3,
         "syncing": False,
-        "mempool": {"transactions": 7, "bytes": 1_400},
+        "mempool": {"transactions": 7, "bytes": 1_400, "fee_per_byte_min": "3"},
         "name": "world",
         "slot": 1,
         "leader": address(2000),

@@ -48,6 +48,17 @@ async def test_hex_in_json_is_accepted_in_order(node: Node) -> None:
     assert [result["id"] for result in response.json()["results"]] == ids_of(node, items)
 
 
+async def test_where_nothing_gets_in_the_client_is_told_to_slow_down_and_what_would_get_in(node: Node) -> None:
+    node.inlet.room = 1
+    body = encode(transfers(node.reads, 3))
+    partly = await node.client.post("/v1/transactions", content=body, headers=MSGPACK)
+    assert partly.status_code == 202
+    assert [result["status"] for result in partly.json()["results"]] == ["pending", "rejected", "rejected"]
+    refused = await node.client.post("/v1/transactions", content=body, headers=MSGPACK)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert refused.json()["error"] == {"code": "pool_full", "message": "mempool is full", "refused": 3, "wanted": 7}
+
+
 async def test_a_bad_item_harms_no_neighbour(node: Node) -> None:
     good = transfers(node.reads, 2)
     body = {"transactions": [good[0].hex(), "zz", 5, "ab cd", "abcd", good[1].hex()]}

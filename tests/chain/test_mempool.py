@@ -16,7 +16,7 @@ from p2pchain.chain.actions.stake import Stake
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.codec import encode
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
-from p2pchain.chain.mempool import ITEM_OVERHEAD_BYTES, RATE_SCALE, Ending, Limits, Mempool, fee_rate
+from p2pchain.chain.mempool import ITEM_OVERHEAD_BYTES, MISFITS_MAX, RATE_SCALE, Ending, Limits, Mempool, fee_rate
 from p2pchain.chain.state import ACCOUNTS, STAKES, Account, Stakes, Unbonding
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
 from tests.chain.ledger import Unsigned
@@ -112,6 +112,10 @@ def validate(pool: Mempool) -> None:
         assert all(item.sender == sender for item in queue.items)
         for nonce in {0, *nonces, nonces[-1] + 1}:
             assert queue.spends_from(nonce) == sum(item.spends for item in queue.items if item.nonce >= nonce)
+    ranked = list(pool._ranking)
+    assert sorted(sender for _, sender in ranked) == sorted(pool._queues)
+    assert [rate for rate, _ in ranked] == sorted((rate for rate, _ in ranked), reverse=True)
+    assert all(rate >= max(map(fee_rate, pool._queues[sender].items)) for rate, sender in ranked)
     assert not pool._ended.keys() & pool._by_id.keys()
     for heap in (pool._cheapest, pool._expiring):
         assert {item for _, item in heap} >= pool._by_id.keys()
@@ -600,6 +604,16 @@ class Machine:
             assert not (self.world.pool.get(item.id) and self.world.pool.ended(item.id))
         for sender in SENDERS:
             self._validate_queue(sender)
+        self._validate_choice()
+
+    def _validate_choice(self) -> None:
+        """At every step one of those that pay most among the next ones of all senders."""
+        nonces = dict(self.world.head.nonces)
+        for chosen in self.world.select():
+            offered = [queue.get(nonces[sender]) for sender, queue in self.world.pool._queues.items()]
+            assert fee_rate(chosen) == max(fee_rate(item) for item in offered if item is not None)
+            assert chosen.nonce == nonces[chosen.sender]
+            nonces[chosen.sender] += 1
 
     def _validate_queue(self, sender: bytes) -> None:
         """`next_nonce` is the first that is free, and what is chosen begins at the head without a gap."""
@@ -727,6 +741,53 @@ def test_a_full_pool_ten_times_larger_is_as_quick(fee: int) -> None:
     item = transaction(A, fee=fee, memo=100 if fee == 1_000 else 0)
     small, large = (calls_to_offer(item, strangers(count), transactions_max=count) for count in (100, 1_000))
     assert large <= 1.2 * small + 20 < 500
+
+
+@pytest.mark.parametrize("fees", ["equal", "all different"])
+def test_choosing_costs_what_is_chosen_and_not_what_waits(fees: str) -> None:
+    def calls_to_choose(count: int) -> int:
+        world = Pool(Head(balance=10**15), transactions_max=count)
+        for item in (
+            strangers(count) if fees == "all different" else [transaction(bytes([1, *n.to_bytes(31, "big")])) for n in range(count)]
+        ):
+            world.pool.add(item, world.head, 1)
+        return calls_of(lambda: world.select(count_max=20))
+
+    small, large = calls_to_choose(100), calls_to_choose(1_000)
+    assert large <= 1.1 * small < 2_000
+
+
+def test_what_fits_nowhere_is_not_looked_for_without_end() -> None:
+    world = Pool(Head(balance=10**15), transactions_max=1_000)
+    for item in strangers(1_000):
+        world.pool.add(item, world.head, 1)
+    assert calls_of(lambda: world.select(bytes_max=10)) < 40 * MISFITS_MAX
+
+
+# --- a crowded pool
+
+
+def test_a_client_is_told_to_wait_before_the_pool_is_full_and_a_peer_is_not() -> None:
+    world = Pool(transactions_max=10)
+    for number in range(8):
+        assert world.pool.fee_floor() == SPEC.genesis_params.fee_per_byte
+        item = transaction(number.to_bytes(32, "big"), rate=5)
+        world.pool.validate_entry(item)
+        world.add(item)
+    late, better = transaction(A, rate=5), transaction(B, rate=6)
+    with pytest.raises(NotYet, match="8 transactions") as caught:
+        world.pool.validate_entry(late)
+    assert (caught.value.code, caught.value.evidence["wanted"]) == (Code.POOL_FULL, world.pool.fee_floor())
+    assert world.pool.fee_floor() > SPEC.genesis_params.fee_per_byte
+    world.pool.validate_entry(better)
+    world.add(late, better)
+    world.pool.validate_entry(late)  # it waits already: its client is told just that
+
+
+def test_a_replacement_is_no_newcomer_in_a_crowded_pool() -> None:
+    world = Pool(transactions_max=5)
+    world.add(*[transaction(A, nonce, rate=5) for nonce in range(4)])
+    world.pool.validate_entry(transaction(A, 2, rate=2))
 
 
 def test_a_queue_ten_times_longer_is_as_quick() -> None:

@@ -9,11 +9,13 @@ from p2pchain.chain.actions import KINDS, Action
 from p2pchain.chain.actions.delegate import RegisterDelegate, RetireDelegate
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
-from p2pchain.chain.codec import encode
+from p2pchain.chain.codec import decode_array, encode
 from p2pchain.chain.crypto import Domain, verify_batch
 from p2pchain.chain.errors import Code, Evidence, Invalid, NotYet, Refusal
 from p2pchain.chain.transaction import (
+    BYTES_CEILING,
     Transaction,
+    body_in,
     build_transaction,
     decode_transaction,
     encode_body,
@@ -79,6 +81,23 @@ def holds(raw: bytes) -> bool:
 
 
 # --- reading and writing
+
+
+@given(st.binary(max_size=40), st.sampled_from([0, 1, 254, 255, 256, 257, 60_000, 65_460, 65_467, 65_468, 65_535]), st.data())
+def test_a_body_is_read_off_its_place_where_the_envelope_is_canonical_and_nowhere_else(
+    filling: bytes, size: int, data: st.DataObject
+) -> None:
+    content = (filling or b"x") * (size // max(1, len(filling)) + 1)
+    raw = bytearray(sealed(content[:size]))
+    if data.draw(st.booleans()):
+        place = data.draw(st.sampled_from([0, 1, 2, 3, -66, -65, -64, -1]))
+        raw[place] ^= data.draw(st.sampled_from([0, 1, 2, 0x80]))
+    try:
+        decoded, signature = decode_array(bytes(raw), what="envelope", fields=2, bytes_max=BYTES_CEILING)
+    except Invalid:
+        decoded = signature = None
+    is_envelope = type(decoded) is bytes and type(signature) is bytes and len(signature) == 64
+    assert body_in(bytes(raw)) == (decoded if is_envelope else None)
 
 
 @given(

@@ -13,7 +13,7 @@ from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.client import calls, flows
 from p2pchain.client.calls import Call
-from p2pchain.client.errors import NodeError, NodeUnreachableError
+from p2pchain.client.errors import ClientError, NodeError, NodeUnreachableError
 from p2pchain.client.flows import Done
 from p2pchain.client.sending import BATCH_MAX, NotKnownError, SenderState, Sent
 from tests.fakes.world import make_genesis, signer
@@ -36,6 +36,8 @@ class Pool:
         self.taken: list[Transaction] = []
         self.asked: list[str] = []
         self.is_gone = False
+        self.answers: NodeError | None = None
+        """To whatever is handed in."""
 
     def answer(self, call: Call[Any]) -> Any:
         self.asked.append(call.path)
@@ -49,6 +51,8 @@ class Pool:
             case "/v1/transactions":
                 if self.is_gone:
                     raise NodeUnreachableError("http://node", "it is gone")
+                if self.answers is not None:
+                    raise self.answers
                 assert call.content is not None
                 return [self._take(raw) for raw in msgpack.unpackb(call.content)]
             case _:
@@ -73,7 +77,7 @@ def send(pool: Pool, state: SenderState, items: Sequence[Sequence[Action]]) -> l
         assert isinstance(step, Call)
         try:
             answer = pool.answer(step)
-        except NodeUnreachableError as error:
+        except ClientError as error:
             step = flows.failed(flow, error)
         else:
             step = flows.answered(flow, answer)
@@ -125,6 +129,18 @@ def test_an_account_that_moved_meanwhile_is_asked_for_its_next_nonce(moved_to: i
     pool.next_nonce = moved_to
     sent = send(pool, state, pays(2, 3))
     assert [(item.nonce, item.error) for item in sent] == [(moved_to, None), (moved_to + 1, None)]
+
+
+def test_a_pool_that_takes_nothing_of_a_request_is_told_for_all_of_it_and_the_nonce_is_kept() -> None:
+    pool, state = Pool(7), sender()
+    pool.answers = NodeError("pool_full", "full", {"wanted": 9}, http_status=429)
+    sent = send(pool, state, pays(1, 2))
+    assert [item.error and item.error["code"] for item in sent] == ["pool_full", "pool_full"]
+    pool.answers = None
+    assert [item.nonce for item in send(pool, state, pays(3))] == [7]
+    pool.answers = NodeError("busy", "busy", http_status=503)
+    with pytest.raises(NodeError, match="busy"):
+        send(pool, state, pays(4))
 
 
 def test_a_full_pool_is_told_for_all_that_follow_and_nothing_is_sent_again() -> None:

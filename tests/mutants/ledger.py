@@ -33,8 +33,8 @@ MUTANTS = (
     Mutant(
         "replayed_transaction",
         "chain/transition.py",
-        "Account(row.balance, row.nonce + 1, row.staker)",
-        "Account(row.balance, row.nonce, row.staker)",
+        "Account(row.balance - transaction.fee, row.nonce + 1, row.staker)",
+        "Account(row.balance - transaction.fee, row.nonce, row.staker)",
         "a payment runs again and again",
         ("chain/test_actions.py", *SUPPLY),
     ),
@@ -89,9 +89,17 @@ MUTANTS = (
     Mutant(
         "pool_forgets_what_it_spends",
         "chain/account_queue.py",
-        "return self._sums[-1] - before if self._sums else 0",
+        "return self._sums[-1] - before",
         "return 0",
         "an account fills the pool with payments that it cannot make",
+        POOL,
+    ),
+    Mutant(
+        "pool_ranks_by_the_first_offer",
+        "chain/ranking.py",
+        "            if bound >= rate:\n",
+        "            if bound >= 0:\n",
+        "whoever raises an offer, or sends a better one behind it, still waits behind those who pay less",
         POOL,
     ),
     Mutant(
