@@ -6,10 +6,7 @@ from pathlib import Path
 
 import click
 
-from p2pchain.bench.submitting import Plan, measure_api
-from p2pchain.cli.benching.network import bench_network
-from p2pchain.cli.benching.options import senders_option, slot_option
-from p2pchain.cli.benching.running import plot_option, run_bench, seed_option
+from p2pchain.cli.benching.options import plot_option, seed_option, senders_option, slot_option
 from p2pchain.cli.options import json_option
 
 _POOL = 50_000
@@ -25,5 +22,9 @@ _POOL = 50_000
 @json_option
 def api(*, transactions: int, slot_ms: int, senders: int, seed: int, plot: Path | None, as_json: bool) -> None:
     """Handing in transactions one by one, in bulk, and in a stream."""
+    from p2pchain.bench.submitting import Plan, measure_api  # noqa: PLC0415 - loads a node, which help need not
+    from p2pchain.cli.benching.network import bench_network  # noqa: PLC0415
+    from p2pchain.cli.benching.running import run_bench  # noqa: PLC0415
+
     plan = Plan(transactions, senders, slot_ms, seed)
     run_bench(lambda progress: measure_api(plan, bench_network, progress), as_json=as_json, plot=plot)

@@ -6,11 +6,8 @@ from pathlib import Path
 
 import click
 
-from p2pchain.bench.guard import load_kept, measure_guard, save_kept
 from p2pchain.bench.progress import Progress
 from p2pchain.bench.result import Result
-from p2pchain.cli.benching.network import bench_folder, bench_network
-from p2pchain.cli.benching.running import run_bench
 from p2pchain.cli.failures import Failure
 from p2pchain.cli.options import json_option
 
@@ -24,6 +21,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @json_option
 def guard(*, against: Path, update: bool, as_json: bool) -> None:
     """Whether a change made the node slower: CPU by the signature check, held against what is kept.  Two minutes."""
+    from p2pchain.bench.guard import load_kept, measure_guard, save_kept  # noqa: PLC0415 - loads a node, which help need not
+    from p2pchain.cli.benching.network import bench_folder, bench_network  # noqa: PLC0415
+    from p2pchain.cli.benching.running import run_bench  # noqa: PLC0415
+
     found: list[Result] = []
     with bench_folder() as place:
 

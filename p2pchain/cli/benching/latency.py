@@ -6,10 +6,7 @@ from pathlib import Path
 
 import click
 
-from p2pchain.bench.latency import Plan, measure_latency
-from p2pchain.cli.benching.network import bench_network
-from p2pchain.cli.benching.options import delegates_option, senders_option, slot_option
-from p2pchain.cli.benching.running import plot_option, run_bench, seed_option
+from p2pchain.cli.benching.options import delegates_option, plot_option, seed_option, senders_option, slot_option
 from p2pchain.cli.options import json_option
 
 
@@ -26,5 +23,9 @@ def latency(
     *, delegates: int, slot_ms: int, senders: int, seconds: float, capacity: float | None, seed: int, plot: Path | None, as_json: bool
 ) -> None:
     """Submit to final: idle and at half load, all nodes up and one dead."""
+    from p2pchain.bench.latency import Plan, measure_latency  # noqa: PLC0415 - loads a node, which help need not
+    from p2pchain.cli.benching.network import bench_network  # noqa: PLC0415
+    from p2pchain.cli.benching.running import run_bench  # noqa: PLC0415
+
     plan = Plan(delegates, slot_ms, senders, seconds, capacity, seed)
     run_bench(lambda progress: measure_latency(plan, bench_network, progress), as_json=as_json, plot=plot)

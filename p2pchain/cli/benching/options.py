@@ -1,4 +1,4 @@
-"""Options of benchmarks that measure networks."""
+"""Options that several benchmarks take, each said once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from p2pchain.chain.params import Params
 F = TypeVar("F", bound=Callable[..., Any])
 _SLOT_MS = Params.__dataclass_fields__["slot_ms"].metadata
 SENDERS = 2_000
+_SVG = click.Path(path_type=Path, dir_okay=False)
 
 
 def delegates_option(verb: F) -> F:
@@ -33,3 +34,28 @@ def profile_option(whom: str) -> Callable[[F], F]:
     kind = click.Path(path_type=Path, dir_okay=False, writable=True, resolve_path=True)
     words = f"Run {whom} under cProfile, and write here what it says; it is slower then."
     return click.option("--profile", type=kind, metavar="FILE", help=words)
+
+
+def seed_option(verb: F) -> F:
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, 2**63),
+        default=1,
+        show_default=True,
+        help="Makes keys and transfers: the same seed, the same ones.",
+    )(verb)
+
+
+def plot_option(verb: F) -> F:
+    return click.option("--plot", type=_SVG, metavar="FILE.svg", callback=_svg, help="Draw the curve.")(verb)
+
+
+def _svg(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Before anything is measured: a minute later it would be too late to say."""
+    if value is None:
+        return None
+    if value.suffix != ".svg":
+        raise click.BadParameter(f"found {value.name!r}, wanted a name that ends in .svg", param_hint="--plot")
+    if not value.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {value.absolute().parent}", param_hint="--plot")
+    return value

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import click
 
-from p2pchain.bench.scale import Plan, measure_scale
 from p2pchain.chain.params import Params
-from p2pchain.cli.benching.network import bench_folder
-from p2pchain.cli.benching.running import plot_option, run_bench, seed_option
+from p2pchain.cli.benching.options import plot_option, seed_option
 from p2pchain.cli.options import json_option
 
 _BLOCK_MAX = Params.ceiling("block_transactions_max")
@@ -38,6 +36,10 @@ def scale(
     as_json: bool,
 ) -> None:
     """How the cost grows with accounts, delegates, and transactions in a block."""
+    from p2pchain.bench.scale import Plan, measure_scale  # noqa: PLC0415 - loads a node, which help need not
+    from p2pchain.cli.benching.network import bench_folder  # noqa: PLC0415
+    from p2pchain.cli.benching.running import run_bench  # noqa: PLC0415
+
     plan = Plan(sorted(set(accounts)), sorted(set(delegates)), sorted(set(transactions)), blocks, seed)
     with bench_folder() as place:
         run_bench(lambda progress: measure_scale(plan, place, progress), as_json=as_json, plot=plot)

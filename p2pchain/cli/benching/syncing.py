@@ -6,11 +6,8 @@ from pathlib import Path
 
 import click
 
-from p2pchain.bench.syncing import Plan, measure_sync
 from p2pchain.chain.params import Params
-from p2pchain.cli.benching.network import bench_folder, bench_observer
-from p2pchain.cli.benching.options import profile_option
-from p2pchain.cli.benching.running import run_bench, seed_option
+from p2pchain.cli.benching.options import profile_option, seed_option
 from p2pchain.cli.options import json_option
 
 _BLOCK_MAX = Params.ceiling("block_transactions_max")
@@ -26,6 +23,10 @@ _BLOCK_MAX = Params.ceiling("block_transactions_max")
 @json_option
 def sync(*, accounts: int, blocks: int, transactions: int, peers: int, profile: Path | None, seed: int, as_json: bool) -> None:
     """How fast a fresh node catches up with its peers."""
+    from p2pchain.bench.syncing import Plan, measure_sync  # noqa: PLC0415 - loads a node, which help need not
+    from p2pchain.cli.benching.network import bench_folder, bench_observer  # noqa: PLC0415
+    from p2pchain.cli.benching.running import run_bench  # noqa: PLC0415
+
     plan = Plan(accounts, blocks, transactions, peers, seed, profile)
     with bench_folder() as place:
         run_bench(lambda progress: measure_sync(plan, place, bench_observer, progress), as_json=as_json)

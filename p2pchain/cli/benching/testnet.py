@@ -6,10 +6,7 @@ from pathlib import Path
 
 import click
 
-from p2pchain.bench.testnet import Plan, measure_testnet
-from p2pchain.cli.benching.network import bench_network
-from p2pchain.cli.benching.options import delegates_option, profile_option, senders_option, slot_option
-from p2pchain.cli.benching.running import plot_option, run_bench, seed_option
+from p2pchain.cli.benching.options import delegates_option, plot_option, profile_option, seed_option, senders_option, slot_option
 from p2pchain.cli.options import json_option
 
 
@@ -40,6 +37,10 @@ def testnet(
     as_json: bool,
 ) -> None:
     """The highest load that a network of real processes makes final in time."""
+    from p2pchain.bench.testnet import Plan, measure_testnet  # noqa: PLC0415 - loads a node, which help need not
+    from p2pchain.cli.benching.network import bench_network  # noqa: PLC0415
+    from p2pchain.cli.benching.running import run_bench  # noqa: PLC0415
+
     if rate is not None and hold:
         raise click.UsageError("--hold is for the highest load of a ramp; with --rate say --seconds")
     plan = Plan(delegates, slot_ms, senders, seconds, rate, hold, seed, profile)
