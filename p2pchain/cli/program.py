@@ -35,6 +35,10 @@ VERBS = {
     "evidence": Verb("p2pchain.cli.evidence:evidence", "List and submit contradicting signatures of delegates."),
     "recovery": Verb("p2pchain.cli.recovery:recovery", "Go on without delegates that are gone for good."),
     "attack": Verb("p2pchain.cli.attack:attack", "Attack a node of your own with bad peers, and see whether it behaves."),
+    "verify": Verb("p2pchain.cli.verify:verify", "Check the chain of the home again, from the first block to the last row."),
+    "repair": Verb("p2pchain.cli.repair:repair", "Keep what is sound of a damaged chain; peers give the rest."),
+    "export": Verb("p2pchain.cli.export:export", "Write blocks, transfers or accounts to a file, as JSON Lines or Parquet."),
+    "import": Verb("p2pchain.cli.chain_import:import_chain", "Make the home's chain from a file of exported blocks."),
     "doctor": Verb("p2pchain.cli.doctor.verb:doctor", "Look for what is wrong with the node, and say what to do."),
     "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),
 }

@@ -1,0 +1,64 @@
+"""A piece of work in a process of its own, where whatever it reads may end it: LMDB trusts its own pages.
+
+The child is forked, so the work may be any function; its result or its error comes back through a pipe.  The parent does nothing
+meanwhile, and neither has other threads at that time.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class DiedError(Exception):
+    """The process that did it is gone, by which signal."""
+
+
+def guarded(work: Callable[[], T]) -> T:
+    """What `work` returns or raises; both must be picklable."""
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _do(work, writing)
+    os.close(writing)
+    try:
+        with os.fdopen(reading, "rb") as pipe:
+            answer = pipe.read()
+        _, status = os.waitpid(child, 0)
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    if os.WIFSIGNALED(status):
+        raise DiedError(signal.Signals(os.WTERMSIG(status)).name)
+    if not answer:
+        raise DiedError(f"status {os.waitstatus_to_exitcode(status)}")
+    is_done, value = pickle.loads(answer)  # noqa: S301  (from our own child)
+    if not is_done:
+        raise value
+    return value  # type: ignore[no-any-return]
+
+
+def _do(work: Callable[[], object], writing: int) -> None:
+    """The life of the child: it never returns into the parent's code."""
+    status = 1
+    try:
+        try:
+            answer = (True, work())
+        except Exception as error:  # noqa: BLE001  (whatever it is, the parent raises it)
+            answer = (False, error)
+        with os.fdopen(writing, "wb") as pipe:
+            pickle.dump(answer, pipe)
+        status = 0
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
