@@ -16,7 +16,7 @@ from pathlib import Path
 from p2pchain.care.blocks import Sound
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.recovery import Recoveries
-from p2pchain.chain.types import Height
+from p2pchain.chain.types import BlockId, Height
 from p2pchain.node.effects import Commit
 from p2pchain.node.replay import Replay
 from p2pchain.storage import LmdbStore, open_store
@@ -46,6 +46,10 @@ class Rebuilding:
     @property
     def final(self) -> Height:
         return self.replay.final.height
+
+    def final_height(self, block: BlockId) -> int | None:
+        """Of a block that was written."""
+        return self._store.final_height(block)
 
     def take(self, sound: Sound) -> None:
         """A `Refusal` where the block cannot be final; what was taken before it stays."""

@@ -221,6 +221,10 @@ class Verification:
             words = f"{final} heights have a block, {heights} blocks have a height"
             raise wrong("store", words, f"{top + 1} of each wanted", todo=SYNC_AGAIN)
 
+        stray = next(snapshot.strays(), None)
+        if stray is not None:
+            raise wrong("store", f"{stray} belongs to no block of the chain", "no such entry wanted", todo=SYNC_AGAIN)
+
     def _unfinal(self, snapshot: Snapshot, replay: Replay) -> int:
         count = 0
         for stored in snapshot.unfinal():

@@ -20,6 +20,7 @@ import lmdb
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.types import BlockId, Hash, TransactionId
 from p2pchain.chain.votes import Kind, Subject
+from p2pchain.storage.durable import make_folder
 from p2pchain.storage.environment import BYTES_MAX, NAME, Environment, Transaction, require_chain
 from p2pchain.storage.errors import DamagedStore, StorageError, mapped
 from p2pchain.storage.layout import (
@@ -37,6 +38,8 @@ from p2pchain.storage.layout import (
 from p2pchain.storage.plan import Memory
 from p2pchain.storage.recovery import load_memory
 
+KEY_BYTES = 40
+"""A height and a block id."""
 GLANCE_BYTES = 8 << 20
 GLANCE_BLOCKS = 512
 """What one read transaction takes into memory, at most (and one block more)."""
@@ -103,6 +106,22 @@ class Snapshot:
         """Entries of the two directions between heights and ids of final blocks."""
         final, heights = (self._txn.stat(db)["entries"] for db in (self._environment.final, self._environment.heights))
         return final, heights
+
+    def strays(self) -> Iterator[str]:
+        """Blocks and certificates that belong to no final and no unfinal block: a name that rotted takes its value along."""
+        databases = (("block", self._environment.blocks), ("certificate", self._environment.certificates))
+        for what, database in databases:
+            with self._txn.cursor(db=database) as cursor:
+                for key in cursor.iternext(values=False):
+                    if not self._is_owned(key):
+                        yield f"{what} {key.hex()}"
+
+    def _is_owned(self, key: bytes) -> bool:
+        place, kind = key[:KEY_BYTES], key[KEY_BYTES:]
+        if len(place) == KEY_BYTES and height_of(place) <= self.final.height:
+            is_final = self._txn.get(place[:8], db=self._environment.final) == place[8:]
+            return is_final and kind in {b"", bytes((Kind.CONFIRM,))}
+        return kind in {b"", bytes((Kind.VOTE,))} and self._txn.get(place, db=self._environment.blocks) is not None
 
     def _on_disk(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         with self._txn.cursor(db=self._environment.rows) as cursor:
@@ -174,6 +193,12 @@ class Inspection:
                 if not self._is_indexed(txn, item, (height, position), newest):
                     return position
         return None
+
+    def copy_to(self, folder: Path) -> None:
+        """A copy without the pages that are free, in a folder that is not there yet."""
+        with mapped("copying the store", self.path):
+            make_folder(folder)
+            self._environment.lmdb.copy(str(folder), compact=True)
 
     def clear_readers(self) -> int:
         """How many readers were on record whose processes are gone: each kept the node from using pages again."""

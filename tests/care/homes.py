@@ -6,13 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from p2pchain.care.signatures import SignatureWorkers
+from p2pchain.care.verification import Scope, Verdict, Verification
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.recovery import Recoveries
 from p2pchain.chain.schedule import quorum
 from p2pchain.chain.types import PublicKey
 from p2pchain.chain.votes import Certificate, Kind
-from p2pchain.care.signatures import SignatureWorkers
-from p2pchain.care.verification import Scope, Verdict, Verification
 from p2pchain.cli.home_making import make_home, new_home_config
 from p2pchain.config import Home
 from p2pchain.node.effects import Commit

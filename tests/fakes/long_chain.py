@@ -70,9 +70,7 @@ def confirms_of(maker: ChainMaker, block: MadeBlock, keys: Sequence[PublicKey], 
     return ballots_of(maker, block, keys, signers, Kind.CONFIRM)
 
 
-def ballots_of(
-    maker: ChainMaker, block: MadeBlock, keys: Sequence[PublicKey], signers: Mapping[PublicKey, int], kind: Kind
-) -> Certificate:
+def ballots_of(maker: ChainMaker, block: MadeBlock, keys: Sequence[PublicKey], signers: Mapping[PublicKey, int], kind: Kind) -> Certificate:
     body = encode_subject(block.subject)
     signed = {key: signer(1000 + signers[key]).sign(kind.domain, maker.genesis.chain_id, body) for key in keys}
     return make_certificate(kind, block.subject, signed)

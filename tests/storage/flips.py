@@ -2,9 +2,9 @@
 
     .venv/bin/python -m tests.storage.flips --count 10000 [--seed 1] [--pages]
 
-Without `--pages` a bit of a stored value is turned, anywhere in any of the databases; with it a bit of the file itself, LMDB's own
-books among them, which LMDB trusts: there a reader may also be ended, which is no less found.  The store is a real one: signed blocks over a change of
-the delegates, with transfers, unfinal blocks above, rows and index half written.
+Without `--pages` a bit of a stored value is turned, of each database in turn; with it a bit of the file itself, LMDB's own books
+among them, which LMDB trusts: there a reader may also be ended, which is no less found.  The store is a real one: signed
+blocks over a change of the delegates, with transfers, unfinal blocks above, rows and index half written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import lmdb
 from p2pchain.care.guarded import DiedError, guarded
 from p2pchain.chain.types import TransactionId
 from p2pchain.storage import StorageError, open_store
-from tests.care.homes import HEIGHT, FLUSH_BLOCKS, fill, small_chain, verify
+from tests.care.homes import FLUSH_BLOCKS, HEIGHT, fill, small_chain, verify
 from tests.fakes.long_chain import LongChain
 
 DATABASES = (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions")
