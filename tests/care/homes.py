@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from p2pchain.care.signatures import SignatureWorkers
@@ -41,8 +43,8 @@ class MadeHome(NamedTuple):
 
 
 @cache
-def small_chain(height: int = HEIGHT + 2) -> LongChain:
-    """The set changes above block 8; all others have three transfers, and every block carries the votes on its parent."""
+def small_chain(height: int = HEIGHT + 2, transfers: int = 3) -> LongChain:
+    """The set changes above block 8; all others have transfers, and every block carries the votes on its parent."""
     genesis = make_genesis(4, registered=8)
     maker = ChainMaker(genesis)
     signers = {signer(1000 + number).public_key: number for number in range(8)}
@@ -51,7 +53,7 @@ def small_chain(height: int = HEIGHT + 2) -> LongChain:
     for number in range(1, height + 1):
         governors = at.schedule.keys
         stakes = [stake_of_others(maker, at, signers, 10**10)] if number == CHANGE_AT else []
-        at = maker.extend(at, transactions=stakes, transfers=0 if stakes else 3, carried=carried)
+        at = maker.extend(at, transactions=stakes, transfers=0 if stakes else transfers, carried=carried)
         voters = sorted(governors)[: quorum(len(governors))]
         sets.append(governors)
         steps.append(FinalStep(at.stored, ballots_of(maker, at, voters, signers, Kind.CONFIRM)))
@@ -68,12 +70,25 @@ def fill(data_dir: Path, chain: LongChain, final: int, unfinal: int = 0, flush_b
         store.commit(Commit(blocks=[step.stored for step in chain.steps[final : final + unfinal]]))
 
 
-def make_filled_home(path: Path, final: int = HEIGHT, unfinal: int = 2) -> MadeHome:
+@cache
+def _template() -> TemporaryDirectory[str]:
+    """Filled once: each commit waits for the disk."""
+    folder = TemporaryDirectory()
+    fill(Path(folder.name), small_chain(), HEIGHT, 2)
+    return folder
+
+
+def filled(data_dir: Path) -> Path:
+    """A folder with the small chain, all of it final but two blocks."""
+    return Path(copytree(_template().name, data_dir, dirs_exist_ok=True))
+
+
+def make_filled_home(path: Path, *, is_filled: bool = True) -> MadeHome:
     chain = small_chain()
     make_home(new_home_config(path, {"node.role": "observer"}), chain.genesis)
     home = Home(path)
-    if final:
-        fill(home.data, chain, final, unfinal)
+    if is_filled:
+        filled(home.data)
     return MadeHome(home, chain)
 
 

@@ -22,7 +22,7 @@ from p2pchain.storage.layout import (
     encode_progress,
     height_key,
 )
-from tests.care.homes import HEIGHT, fill, small_chain, verify
+from tests.care.homes import HEIGHT, fill, filled, small_chain, verify
 from tests.storage.observing import change_value
 
 CHAIN = small_chain()
@@ -33,8 +33,7 @@ KEY = block_key(AT, BLOCK.id)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    fill(tmp_path, CHAIN, HEIGHT, 2)
-    return tmp_path
+    return filled(tmp_path / "data")
 
 
 def test_a_sound_chain_over_a_change_of_the_delegates_is_sound_to_the_last_row(folder: Path) -> None:
@@ -162,7 +161,7 @@ DAMAGE = {
 @pytest.mark.parametrize("name", DAMAGE)
 def test_each_part_is_found_where_it_is_damaged(folder: Path, name: str) -> None:
     database, key, change, place, height = DAMAGE[name]
-    change_value(folder, database, key, change)  # type: ignore[arg-type]  # a table of functions of one kind
+    change_value(folder, database, key, change)
     verdict = verify(folder, CHAIN.genesis)
     assert verdict.problem is not None
     assert (verdict.problem.place, verdict.problem.height) == (place, height), str(verdict.problem)
@@ -174,7 +173,7 @@ def test_each_part_is_found_where_it_is_damaged(folder: Path, name: str) -> None
 @pytest.mark.parametrize("name", ["the log's rows", "the log's root", "another block's name", "a wrong way back", "the genesis' root"])
 def test_the_quick_check_finds_broken_links_and_roots(folder: Path, name: str) -> None:
     database, key, change, place, height = DAMAGE[name]
-    change_value(folder, database, key, change)  # type: ignore[arg-type]  # a table of functions of one kind
+    change_value(folder, database, key, change)
     problem = verify(folder, CHAIN.genesis, Scope(quick=True)).problem
     assert problem is not None
     assert (problem.place, problem.height) == (place, height)
