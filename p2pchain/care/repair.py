@@ -114,9 +114,8 @@ def _salvage(inspection: Inspection, folder: Path, mending: Mending, workers: Si
 
 def _keep_unfinal(inspection: Inspection, work: Rebuilding) -> None:
     """Delegates may be locked on one of them."""
-    with inspection.snapshot() as snapshot:
-        for stored in snapshot.unfinal():
-            work.take_unfinal(check_unfinal(stored, work.replay))
+    for stored in inspection.unfinal():
+        work.take_unfinal(check_unfinal(stored, work.replay))
 
 
 def _require_room(mending: Mending) -> None:

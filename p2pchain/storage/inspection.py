@@ -94,13 +94,9 @@ class Snapshot:
         for _, found in groupby(both, first):
             yield next(found)
 
-    def unfinal(self) -> Iterator[StoredUnfinal]:
-        """Blocks above the final one, lower ones first."""
-        with self._txn.cursor(db=self._environment.blocks) as cursor:
-            if cursor.set_range(height_key(self.final.height + 1)):
-                for key, value in cursor:
-                    votes = self._txn.get(certificate_key(key, Kind.VOTE), b"", db=self._environment.certificates)
-                    yield StoredUnfinal(key, value, votes)
+    def unfinal(self) -> list[StoredUnfinal]:
+        """Blocks above the final one, lower ones first: bounded by what a node keeps."""
+        return _unfinal_above(self.final.height, self._environment, self._txn)
 
     def counts(self) -> tuple[int, int]:
         """Entries of the two directions between heights and ids of final blocks."""
@@ -172,6 +168,11 @@ class Inspection:
             taken = self._glance(range(at, min(heights.stop, at + GLANCE_BLOCKS)))
             yield from taken
             at += len(taken)
+
+    def unfinal(self) -> list[StoredUnfinal]:
+        """Blocks above the last final height, also where the store does not open any more."""
+        with self._reading() as txn:
+            return _unfinal_above(self._last_final(txn), self._environment, txn)
 
     def sizes(self, heights: range) -> int:
         """Bytes of the blocks of these heights: what a pass over them has before it.  No block is read."""
@@ -251,6 +252,16 @@ class Inspection:
 
 
 _ONE_LOCATION = bytes(12)
+
+
+def _unfinal_above(height: int, environment: Environment, txn: Transaction) -> list[StoredUnfinal]:
+    found = []
+    with txn.cursor(db=environment.blocks) as cursor:
+        if cursor.set_range(height_key(height + 1)):
+            for key, value in cursor:
+                votes = txn.get(certificate_key(key, Kind.VOTE), b"", db=environment.certificates)
+                found.append(StoredUnfinal(key, value, votes))
+    return found
 
 
 def _height_in(data: bytes) -> int | None:

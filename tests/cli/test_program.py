@@ -15,6 +15,7 @@ PROMISED = {
     "tx": {"transfer", "show"},
     "delegate": {"come-back", "pause", "register", "resume", "retire", "vote-change"},
     "evidence": {"list", "submit"},
+    "export": {"blocks", "transfers", "accounts"},
     "peers": {"ban", "unban"},
     "recovery": {"inspect", "draft", "sign", "show", "install"},
     "config": {"check", "show"},
