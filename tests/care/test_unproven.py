@@ -92,3 +92,17 @@ def test_a_block_that_its_producer_signed_against_the_rules_is_found(
     tmp_path: Path, change: Callable[[Header], Header], place: str
 ) -> None:
     assert _place(_verified(tmp_path, _forged(change), _by_all)) == (place, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda header: header._replace(parent=LINE[0].made.id), "its parent is"),
+        (lambda header: header._replace(slot=LINE[1].made.header.slot), "its slot is"),
+        (lambda header: header._replace(state_root=Hash(bytes(32))), "its changes give state"),
+    ],
+)
+def test_the_quick_check_follows_parents_slots_and_roots(tmp_path: Path, change: Callable[[Header], Header], words: str) -> None:
+    verdict = _verified(tmp_path, _forged(change), _by_all, Scope(quick=True))
+    assert _place(verdict)[1] == 3
+    assert words in str(verdict.problem)

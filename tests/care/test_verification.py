@@ -105,6 +105,11 @@ def _transaction_signature(value: bytes) -> bytes:
     return value.replace(raw, _last_byte(raw))
 
 
+def _header(value: bytes) -> bytes:
+    """The last byte of the header: its commitment."""
+    return value.replace(BLOCK.header_raw, _last_byte(BLOCK.header_raw))
+
+
 def _other_rows(value: bytes) -> bytes:
     raw, rows, root, failed = decode_record(value, KEY)
     changed = {key: data + b"\x00" for key, data in decode_rows(rows, KEY).items()}
@@ -134,6 +139,7 @@ def _gone(_value: bytes) -> bytes:
 CONFIRM = certificate_key(KEY, Kind.CONFIRM)
 DAMAGE = {
     "the block's record": (b"blocks", KEY, _last_byte, "block", AT),
+    "the block's header": (b"blocks", KEY, _header, "block", AT),
     "nothing stored": (b"blocks", KEY, _gone, "block", AT),
     "a transaction's signature": (b"blocks", KEY, _transaction_signature, "signature", AT),
     "the log's rows": (b"blocks", KEY, _other_rows, "state", AT),
@@ -158,6 +164,19 @@ DAMAGE = {
 }
 
 
+WORDS = {
+    "the block's header": "its hash is",
+    "nothing stored": "nothing is stored",
+    "a transaction's signature": "a transaction in it is not signed",
+    "the log's rows": "changes are not those",
+    "the log's failures": "other failed transactions",
+    "the log's root": "the log says root",
+    "confirms of another block": "its own confirms wanted",
+    "a wrong way back": f"its id leads to height {AT + 1}",
+    "a way back cut short": "its id leads to nothing",
+}
+
+
 @pytest.mark.parametrize("name", DAMAGE)
 def test_each_part_is_found_where_it_is_damaged(folder: Path, name: str) -> None:
     database, key, change, place, height = DAMAGE[name]
@@ -168,9 +187,12 @@ def test_each_part_is_found_where_it_is_damaged(folder: Path, name: str) -> None
     assert verdict.problem.todo
     if height == AT:
         assert verdict.last == AT - 1
+    assert WORDS.get(name, "") in str(verdict.problem)
 
 
-@pytest.mark.parametrize("name", ["the log's rows", "the log's root", "another block's name", "a wrong way back", "the genesis' root"])
+@pytest.mark.parametrize(
+    "name", ["the block's header", "the log's rows", "the log's root", "another block's name", "a wrong way back", "the genesis' root"]
+)
 def test_the_quick_check_finds_broken_links_and_roots(folder: Path, name: str) -> None:
     database, key, change, place, height = DAMAGE[name]
     change_value(folder, database, key, change)
