@@ -44,12 +44,11 @@ def read_found(stored: StoredFinal, replay: Replay) -> Signed[Found]:
     if not stored.value:
         raise wrong("block", "nothing is stored", "a final block wanted", height=height)
     try:
-        record = decode_record(stored.value, stored.key)
-        block, confirms, checks = replay.read(record.raw, stored.confirms)
+        block, checks = replay.read(decode_record(stored.value, stored.key).raw)
     except DamagedStore as error:
         raise wrong("block", str(error).partition(";")[0], "a whole record wanted", height=height) from error
     except Invalid as refusal:
-        raise wrong("block", str(refusal), "a block and certificate that can be read wanted", height=height) from refusal
+        raise wrong("block", str(refusal), "a block that can be read wanted", height=height) from refusal
     if block.id != stored.block:
         raise wrong("block", f"its hash is {block.id.hex()}", f"{stored.block.hex()} wanted, by its height", height=height)
     if block.header.height != height:
@@ -57,7 +56,11 @@ def read_found(stored: StoredFinal, replay: Replay) -> Signed[Found]:
     if stored.named_height != height:
         found = "nothing" if stored.named_height is None else f"height {stored.named_height}"
         raise wrong("store", f"its id leads to {found}", f"{height} wanted", height=height)
-    return Signed(Found(stored, block, confirms), checks)
+    try:
+        confirms, of_confirms = replay.read_confirms(block, stored.confirms)
+    except Invalid as refusal:
+        raise wrong("certificate", str(refusal), "a certificate that can be read wanted", height=height) from refusal
+    return Signed(Found(stored, block, confirms), checks + of_confirms)
 
 
 def checked(items: Iterable[Signed[Found]], workers: SignatureWorkers) -> Iterator[Sound]:

@@ -175,10 +175,11 @@ def _new_ones(path: Path, lines: Iterator[Line], work: Rebuilding) -> Iterator[S
                 raise _refused(path, line.number, f"another block than {block.hex()} is final at height {height} in this home")
             continue
         try:
-            found, confirms, checks = work.replay.read(line.envelope.raw, line.certificate)
+            found, checks = work.replay.read(line.envelope.raw)
+            confirms, of_confirms = work.replay.read_confirms(found, line.certificate)
         except Invalid as refusal:
             raise _refused(path, line.number, str(refusal)) from refusal
-        yield Signed(Found(StoredFinal(height, block, b"", line.certificate, height), found, confirms), checks)
+        yield Signed(Found(StoredFinal(height, block, b"", line.certificate, height), found, confirms), checks + of_confirms)
 
 
 def _final_height(data_dir: Path, genesis: Genesis) -> int:

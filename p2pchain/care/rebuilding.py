@@ -37,7 +37,7 @@ class Rebuilding:
         recovered = store.recovered()
         now_ms = time.time_ns() // 1_000_000
         self.replay = Replay(genesis.spec(), recovered.root, store, now_ms, recoveries)
-        blocks = [self.replay.read(item.raw, b"")[0] for item in recovered.unfinal]
+        blocks = [self.replay.read(item.raw)[0] for item in recovered.unfinal]
         votes = [self.replay.read_votes(item.certificate) for item in recovered.unfinal]
         self.replay.restore(list(zip(blocks, votes, strict=True)))
         self._commit = Commit()

@@ -13,7 +13,7 @@ from pathlib import Path
 import lmdb
 
 from p2pchain.chain.genesis import Genesis
-from p2pchain.chain.state import state_root
+from p2pchain.chain.state import Changes, state_root
 from p2pchain.chain.types import Hash
 
 ROWS_MAX = 50_000
@@ -31,19 +31,19 @@ class State:
         self._newest: dict[bytes, bytes] = {}
         self._txn = environment.begin()
         self.root: Hash = changes.state_root
-        self.apply(changes.rows, changes.state_root)
+        self.apply(changes)
 
     def get(self, key: bytes, /) -> bytes | None:
         data = self._newest.get(key)
         return self._txn.get(key) if data is None else data
 
-    def root_with(self, rows: Mapping[bytes, bytes]) -> Hash:
-        """The root after a block that writes these rows."""
-        return state_root(self.root, rows)
+    def after(self, rows: Mapping[bytes, bytes]) -> Changes:
+        """What a block that writes these rows does, with the root that follows."""
+        return Changes(rows, state_root(self.root, rows))
 
-    def apply(self, rows: Mapping[bytes, bytes], root: Hash) -> None:
-        self._newest.update(rows)
-        self.root = root
+    def apply(self, changes: Changes) -> None:
+        self._newest.update(changes.rows)
+        self.root = changes.state_root
         if len(self._newest) > ROWS_MAX:
             self._flush()
 

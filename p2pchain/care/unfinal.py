@@ -18,7 +18,7 @@ def check_unfinal(stored: StoredUnfinal, replay: Replay) -> Commit:
     height = height_of(stored.key)
     try:
         record = decode_record(stored.value, stored.key)
-        block, _, checks = replay.read(record.raw, b"")
+        block, checks = replay.read(record.raw)
         verified = attest(block, verify_batch(checks))
         if verified is None or block.id != block_id_in(stored):
             raise wrong("block", "it is not what its producer signed", "the block of its name wanted", height=height)

@@ -133,13 +133,12 @@ class Verification:
         for stored in self._inspection.finals(heights):
             found, _ = read_found(stored, replay)
             self._link(found)
-            rows = self._rows_of(found)
-            header = found.block.header
-            root = state.root_with(rows)
-            if root != header.state_root:
-                raise wrong("state", f"its changes give state {root.hex()}", f"{header.state_root.hex()} wanted", height=stored.height)
-            self._compare_record(stored, found, Changes(rows, root))
-            state.apply(rows, root)
+            changes, header = state.after(self._rows_of(found)), found.block.header
+            if changes.state_root != header.state_root:
+                words = f"its changes give state {changes.state_root.hex()}"
+                raise wrong("state", words, f"{header.state_root.hex()} wanted", height=stored.height)
+            self._compare_record(stored, found, changes)
+            state.apply(changes)
             self._passed(found, "links")
             self.good = stored.height
 
@@ -186,8 +185,7 @@ class Verification:
             self._pending[block.id] = changes
             self._compare_record(stored, sound.found, changes)
         for item in commit.final:
-            changes = self._pending.pop(item)
-            state.apply(changes.rows, changes.state_root)
+            state.apply(self._pending.pop(item))
         replay.settled()
         self.good = replay.final.height
 

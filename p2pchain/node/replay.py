@@ -46,17 +46,19 @@ class Replay:
         tree = self._engine.core.tree
         return max((node.height for node in tree.nodes()), default=tree.root.height)
 
-    def read(self, raw: bytes, confirms: bytes) -> tuple[Block, Certificate | None, list[SignatureCheck]]:
-        """A stored block, the confirms on it, and every signature in both; `Invalid` where one is malformed."""
-        block, checks = self._intake.read_block(raw)
-        certificate = self._intake.read_certificate(confirms)
-        if certificate is not None:
-            subject = Subject(block.header.slot, block.header.height, block.id)
-            if certificate.kind is not Kind.CONFIRM or certificate.subject != subject:
-                found = f"{certificate.kind.name.lower()}s of {certificate.subject.block.hex()}"
-                raise Invalid(Code.WRONG_CERTIFICATE, f"beside the block stand {found}, its own confirms wanted")
-            checks = checks + certificate_checks(certificate, self.chain_id)
-        return block, certificate, checks
+    def read(self, raw: bytes) -> tuple[Block, list[SignatureCheck]]:
+        """A stored block and every signature in it; `Invalid` where it is malformed."""
+        return self._intake.read_block(raw)
+
+    def read_confirms(self, block: Block, raw: bytes) -> tuple[Certificate | None, list[SignatureCheck]]:
+        """The confirms that are stored with a block, None for empty bytes; `Invalid` where they are none, or another block's."""
+        certificate = self._intake.read_certificate(raw)
+        if certificate is None:
+            return None, []
+        if certificate.kind is not Kind.CONFIRM or certificate.subject != Subject(block.header.slot, block.header.height, block.id):
+            found = f"{certificate.kind.name.lower()}s of {certificate.subject.block.hex()}"
+            raise Invalid(Code.WRONG_CERTIFICATE, f"beside the block stand {found}, its own confirms wanted")
+        return certificate, certificate_checks(certificate, self.chain_id)
 
     def read_votes(self, raw: bytes) -> Certificate | None:
         """A stored certificate of votes; None for empty bytes."""

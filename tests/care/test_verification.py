@@ -151,7 +151,7 @@ DAMAGE = {
         b"certificates",
         CONFIRM,
         lambda _: CHAIN.steps[AT].confirms.raw,
-        "block",
+        "certificate",
         AT,
     ),
     "another block's name": (b"final", height_key(AT), lambda _: CHAIN.steps[AT].stored.block.id, "block", AT),
@@ -190,9 +190,10 @@ def test_each_part_is_found_where_it_is_damaged(folder: Path, name: str) -> None
     assert WORDS.get(name, "") in str(verdict.problem)
 
 
-@pytest.mark.parametrize(
-    "name", ["the block's header", "the log's rows", "the log's root", "another block's name", "a wrong way back", "the genesis' root"]
-)
+QUICK = ["the block's header", "the log's rows", "the log's root", "another block's name", "a wrong way back", "the genesis' root"]
+
+
+@pytest.mark.parametrize("name", QUICK)
 def test_the_quick_check_finds_broken_links_and_roots(folder: Path, name: str) -> None:
     database, key, change, place, height = DAMAGE[name]
     change_value(folder, database, key, change)
