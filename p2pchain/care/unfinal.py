@@ -23,7 +23,7 @@ def check_unfinal(stored: StoredUnfinal, replay: Replay) -> Commit:
         if verified is None or block.id != block_id_in(stored):
             raise wrong(
                 "block",
-                "it is not what its producer signed, or a transaction in it is not its sender's",
+                "it is not what its producer and senders signed",
                 "the block of its name wanted",
                 height=height,
             )

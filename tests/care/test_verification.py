@@ -263,7 +263,7 @@ def test_a_final_block_without_confirms_is_proven_by_those_above_and_the_last_on
 
 @pytest.mark.parametrize(
     ("change", "place", "words"),
-    [(_transaction_signature, "block", "not what its producer signed"), (_other_rows, "state", "changes are not those")],
+    [(_transaction_signature, "block", "not what its producer and senders signed"), (_other_rows, "state", "changes are not those")],
 )
 def test_an_unfinal_block_is_checked_as_it_is_restored(folder: Path, change: Callable[[bytes], bytes], place: str, words: str) -> None:
     key = block_key(HEIGHT + 1, CHAIN.steps[HEIGHT].stored.block.id)
