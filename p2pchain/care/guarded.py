@@ -6,6 +6,7 @@ meanwhile, and neither has other threads at that time.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import select
@@ -58,6 +59,7 @@ def guarded(work: Callable[[], T], begin: Callable[[], object] = lambda: None) -
 def _do(begin: Callable[[], object], work: Callable[[], object], writing: int) -> None:
     """The life of the child: it never returns into the parent's code."""
     status = 1
+    faulthandler.disable()  # how it ended is for the parent to tell
     try:
         begin()
         try:

@@ -25,8 +25,8 @@ from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.recovery import Recoveries
 from p2pchain.storage.durable import ProcessLock
 from p2pchain.storage.environment import NAME
-from p2pchain.storage.errors import DamagedStore, DiskFull, ForeignChain, NewerFormat, StorageError, mapped
-from p2pchain.storage.inspection import Inspection, inspect
+from p2pchain.storage.errors import DamagedStore, DiskFull, StorageError, mapped
+from p2pchain.storage.inspection import Inspection, inspect, is_damage
 from p2pchain.storage.room import Marks, volume_of
 
 DAMAGED = "damaged"
@@ -57,9 +57,9 @@ def repair(mending: Mending, workers: SignatureWorkers, tick: Tick) -> Repaired:
         _require_there(mending.data_dir)
         try:
             inspection = stack.enter_context(inspect(mending.data_dir, mending.genesis))
-        except (ForeignChain, NewerFormat):
-            raise  # nothing is wrong with it but where it lies
         except StorageError as error:
+            if not is_damage(error):
+                raise
             problem = Problem("store", str(error), "a store of this network wanted", "")
             return Repaired(problem, 0, 0, set_aside(mending.data_dir, DAMAGED))
         verdict = Verification(inspection, mending.genesis, Scope(), mending.recoveries, tick).run(workers)

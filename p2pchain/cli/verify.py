@@ -16,8 +16,8 @@ from p2pchain.cli.care_home import CareHome, in_child, jobs_option, open_home, r
 from p2pchain.cli.care_progress import progress
 from p2pchain.cli.failures import Failure
 from p2pchain.cli.options import home_option, json_option, settings_option
-from p2pchain.storage import ForeignChain, NewerFormat, StorageError
-from p2pchain.storage.inspection import inspect
+from p2pchain.storage import StorageError
+from p2pchain.storage.inspection import inspect, is_damage
 
 
 @click.command()
@@ -65,10 +65,8 @@ def _check(home: CareHome, scope: Scope, jobs: int) -> Verdict:
             _require_within(scope, last)
             with progress(_totals(scope, last, inspection.sizes)) as tick:
                 return Verification(inspection, home.genesis, scope, home.recoveries, tick).run(workers)
-    except (ForeignChain, NewerFormat):
-        raise
     except StorageError as error:
-        if not (home.data_dir / "chain").exists():
+        if not is_damage(error):
             raise
         return Verdict(0, scope.from_height, 0, problem=Problem("store", str(error), "a store of this network wanted", REPAIR))
 

@@ -254,6 +254,24 @@ class Inspection:
 _ONE_LOCATION = bytes(12)
 
 
+def _require_file(path: Path) -> None:
+    """LMDB says of an empty file that it is not there."""
+    with mapped("reading the store", path):
+        size = (path / "data.mdb").stat().st_size
+    if size < _FILE_BYTES_MIN:
+        raise DamagedStore(f"{path / 'data.mdb'} has {size} bytes, at least {_FILE_BYTES_MIN} wanted; set it aside: p2pchain repair")
+
+
+_FILE_BYTES_MIN = 8192
+"""Two roots."""
+_DAMAGE = (lmdb.InvalidError, lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.VersionMismatchError, lmdb.NotFoundError)
+
+
+def is_damage(error: StorageError) -> bool:
+    """Whether it says that what is stored is not what was written; not, say, that this user may not read it."""
+    return isinstance(error, DamagedStore) or isinstance(error.__cause__, _DAMAGE)
+
+
 def _unfinal_above(height: int, environment: Environment, txn: Transaction) -> list[StoredUnfinal]:
     found = []
     with txn.cursor(db=environment.blocks) as cursor:
@@ -278,6 +296,7 @@ def inspect(data_dir: Path, genesis: Genesis) -> Iterator[Inspection]:
     path = data_dir / NAME
     if not path.exists():
         raise StorageError(f"{data_dir} holds no chain: the node has never run")
+    _require_file(path)
     with mapped("reading the store", path):
         environment = Environment(path, BYTES_MAX, BYTES_MAX, read_only=True)
     try:

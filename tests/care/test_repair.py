@@ -112,8 +112,9 @@ def test_a_sound_chain_is_left_alone(folder: Path) -> None:
     assert not kept_aside(folder)
 
 
-def test_a_store_that_cannot_be_opened_is_set_aside_whole(folder: Path) -> None:
-    (folder / "chain" / "data.mdb").write_bytes(b"\x00" * 8192)
+@pytest.mark.parametrize("content", [b"", b"\x00" * 8192, b"\xff" * 20_000])
+def test_a_store_that_cannot_be_opened_is_set_aside_whole(folder: Path, content: bytes) -> None:
+    (folder / "chain" / "data.mdb").write_bytes(content)
     done = _repair(folder)
     assert done.problem is not None
     assert (done.kept, done.final) == (0, 0)
@@ -140,6 +141,20 @@ def test_nothing_is_moved_that_is_of_another_network_or_a_newer_version(folder: 
         repair(mending, workers, lambda _doing, _done: None)
     change_value(folder, b"meta", META_FORMAT, lambda _: b"999")
     with pytest.raises(StorageError, match="install the newer version"):
+        _repair(folder)
+    assert not kept_aside(folder)
+
+
+def test_a_store_that_this_user_may_not_read_is_not_taken_for_a_damaged_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise lmdb.Error("Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lmdb, "open", refuse)
+        with pytest.raises(StorageError, match="Permission denied"):
+            _repair(folder)
+    (folder / "chain" / "data.mdb").rename(folder / "away")
+    with pytest.raises(StorageError, match="No such file"):
         _repair(folder)
     assert not kept_aside(folder)
 

@@ -72,6 +72,18 @@ def test_verify_refuses_ranges_that_are_none_and_homes_that_are_none(run: Run, m
     assert (result.exit_code, "the node has never run" in result.stderr) == (1, True)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7])
+def test_a_store_that_was_cut_off_is_told_and_ends_nobody(run: Run, made: MadeHome, share: float) -> None:
+    file = made.data_dir / "chain" / "data.mdb"
+    with file.open("r+b") as found:
+        found.truncate(int(share * file.stat().st_size))
+    told = _json(run, "verify", expect=1)
+    assert told["problem"]["todo"]
+    assert "p2pchain repair" in run("verify").stdout
+    told = json.loads(run("doctor", "--json").stdout)
+    assert next(each["state"] for each in told["findings"] if each["check"] == "chain") == "broken"
+
+
 def test_the_small_files_are_read_too(run: Run, made: MadeHome) -> None:
     key = key_in(made.home, "delegate", lambda: None)
     (made.data_dir / "mempool.journal").write_bytes(b"damaged")
