@@ -7,10 +7,13 @@ from typing import Protocol, TypeAlias
 
 from p2pchain.chain.crypto import Verified
 from p2pchain.chain.errors import Refusal
+from p2pchain.chain.state_proofs import RowProof
 from p2pchain.chain.transaction import Transaction
+from p2pchain.chain.transaction_proofs import TransactionProof
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
 from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
+from p2pchain.node.proving import Shown, Steps
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
@@ -44,6 +47,10 @@ class Reads(Protocol):
 
     def transaction(self, item: TransactionId) -> TransactionView | None: ...
 
+    def row_proof(self, key: bytes) -> RowProof: ...
+
+    def transaction_proof(self, item: TransactionId) -> TransactionProof | None: ...
+
     def simulate(self, items: Sequence[Transaction | Refusal]) -> list[Trial]: ...
 
     def delegates(self, at: At) -> list[DelegateView]: ...
@@ -57,6 +64,10 @@ class Reads(Protocol):
     def terms(self, at: At) -> TermsView: ...
 
     def pool(self, limit: int) -> PoolView: ...
+
+    def proof_steps(self, from_height: int, to_height: int | None, limit: int) -> Steps | None: ...
+
+    def proof_point(self, height: int) -> Shown | None: ...
 
     def peers(self) -> list[tuple[PeerView, Tips | None]]: ...
 
