@@ -7,7 +7,9 @@ from typing import Protocol, TypeAlias
 
 from p2pchain.chain.crypto import Verified
 from p2pchain.chain.errors import Refusal
+from p2pchain.chain.state_proofs import RowProof
 from p2pchain.chain.transaction import Transaction
+from p2pchain.chain.transaction_proofs import TransactionProof
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
 from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
@@ -43,6 +45,10 @@ class Reads(Protocol):
     def blocks(self, from_height: int, limit: int) -> list[BlockView]: ...
 
     def transaction(self, item: TransactionId) -> TransactionView | None: ...
+
+    def row_proof(self, key: bytes) -> RowProof: ...
+
+    def transaction_proof(self, item: TransactionId) -> TransactionProof | None: ...
 
     def simulate(self, items: Sequence[Transaction | Refusal]) -> list[Trial]: ...
 

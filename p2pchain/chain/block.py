@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from p2pchain.chain.codec import decode_array, decode_byte_strings, encode, require_at_most, require_bytes, require_int
-from p2pchain.chain.crypto import Domain, SignatureCheck, digest, merkle_root, signed_message
+from p2pchain.chain.crypto import Domain, SignatureCheck, digest, signed_message
 from p2pchain.chain.errors import Code, Invalid, shown
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import BLOCK_ENVELOPE_BYTES, Params
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import HASH_BYTES, KEY_BYTES, SIGNATURE_BYTES, BlockId, ChainId, Hash, Height, PublicKey, Signature, Slot

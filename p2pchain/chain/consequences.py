@@ -113,7 +113,7 @@ def consequence_of_code(code: Code) -> Consequence:
             | Code.NOT_RECOVERED
         ):
             return Consequence.NOBODY
-        case Code.BAD_ADDRESS | Code.BAD_GENESIS | Code.BAD_RECOVERY:
+        case Code.BAD_ADDRESS | Code.BAD_GENESIS | Code.BAD_RECOVERY | Code.BAD_PROOF:
             return Consequence.OURS
         case _:
             assert_never(code)

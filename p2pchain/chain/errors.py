@@ -96,6 +96,7 @@ class Code(StrEnum):
     NO_OPEN_VOTE = "no_open_vote"
     PROTOCOL_TOO_OLD = "protocol_too_old"
     NOT_RECOVERED = "not_recovered"
+    BAD_PROOF = "bad_proof"
 
 
 class Refusal(Exception):  # noqa: N818  (the field's word; `except Refusal` reads as it is meant)

@@ -151,6 +151,9 @@ class _Nothing:
     def get(self, _key: bytes, /) -> bytes | None:
         return None
 
+    def node(self, _place: bytes, /) -> bytes | None:
+        return None
+
 
 def _require(holds: object, key: str, found_and_wanted: str) -> None:
     if not holds:

@@ -32,8 +32,10 @@ from p2pchain.chain.state import (
     Stakes,
     View,
 )
+from p2pchain.chain.state_proofs import RowProof
 from p2pchain.chain.terms import load_terms
 from p2pchain.chain.transaction import Transaction, decode_transaction
+from p2pchain.chain.transaction_proofs import TransactionProof
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import AccountId, BlockId, PublicKey, TransactionId
 from p2pchain.chain.votes import Subject, decode_certificate
@@ -41,6 +43,7 @@ from p2pchain.node.condition import clock_offset_ms, describe_condition
 from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
 from p2pchain.node.ports import BookView, FinalBlock, Network, PeerCounts, PeerRefusal, PeerView, Store
+from p2pchain.node.proofs import prove_row, prove_transaction
 from p2pchain.node.trial import Trial, try_out
 from p2pchain.node.views import (
     AccountView,
@@ -174,6 +177,15 @@ class Queries:
             return TransactionView(item, "pending", None, None, None, "", waiting)
         ended = self._core.pool.ended(item)
         return None if ended is None else TransactionView(item, ended.ending, None, None, ended.code, ended.message, None)
+
+    def row_proof(self, key: bytes) -> RowProof:
+        """A row of the state as of the last final block; `UnprovenError` where no proof is to be had."""
+        return prove_row(self._store, key)
+
+    def transaction_proof(self, item: TransactionId) -> TransactionProof | None:
+        """None where the transaction is not final; `UnprovenError` where no proof is to be had."""
+        location = self._store.transaction(item)
+        return None if location is None else prove_transaction(self._store, location, self._split(location.height).envelope)
 
     def simulate(self, items: Sequence[Transaction | Refusal]) -> list[Trial]:
         """What would become of verified transactions in the next block."""

@@ -28,6 +28,7 @@ from p2pchain.storage.layout import (
 )
 
 Transaction: TypeAlias = "lmdb.Transaction[bytes]"
+Database: TypeAlias = "lmdb._Database"  # noqa: SLF001  (the package has no other name for it)
 
 NAME = "chain"
 _TEMPORARY = f"{NAME}.new-"
@@ -36,7 +37,7 @@ MAP_BYTES_MIN = 64 << 20
 BYTES_MAX = 1 << 40
 """Of address space there is 64 times more; somebody who has a larger disk says so."""
 _DATABASES_MAX = 16
-"""Seven today; a later format may add some without the limit in the way."""
+"""Eight today; a later format may add some without the limit in the way."""
 
 
 class Environment:
@@ -59,9 +60,9 @@ class Environment:
             readonly=read_only,
             create=not read_only,
         )
-        self.meta, self.blocks, self.certificates, self.final, self.heights, self.rows, self.transactions = (
+        self.meta, self.blocks, self.certificates, self.final, self.heights, self.rows, self.transactions, self.nodes = (
             self.lmdb.open_db(name, create=not read_only)
-            for name in (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions")
+            for name in (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions", b"nodes")
         )
 
     @property
@@ -135,6 +136,8 @@ def _fill(environment: Environment, txn: Transaction, genesis: Genesis) -> None:
     changes = genesis.changes()
     for key, value in changes.rows.items():
         txn.put(key, value, db=environment.rows)
+    for place, node in changes.nodes.items():
+        txn.put(place, node, db=environment.nodes)
     txn.put(height_key(0), genesis.block_id, db=environment.final)
     txn.put(genesis.block_id, height_key(0), db=environment.heights)
     txn.put(META_GENESIS_ROOT, changes.state_root, db=environment.meta)

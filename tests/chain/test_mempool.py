@@ -43,6 +43,9 @@ class Head:
         assert key[:1] == STAKES.prefix
         return encode(self.stakes[item])
 
+    def node(self, place: bytes, /) -> bytes | None:
+        raise AssertionError(f"the pool asks for no node, {place.hex()}")
+
 
 def transaction(
     sender: bytes,

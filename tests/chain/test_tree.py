@@ -43,6 +43,9 @@ class Store:
     def get(self, item: bytes, /) -> bytes | None:
         return self.rows.get(item)
 
+    def node(self, place: bytes, /) -> bytes | None:
+        raise AssertionError(f"the tree asks for no node, {place.hex()}")
+
 
 class Garden:
     """A tree of blocks that nobody executed."""

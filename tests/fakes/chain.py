@@ -10,7 +10,7 @@ Delegate i signs with key 1000 + i and its account with key 2000 + i; account i 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -18,8 +18,9 @@ from nacl.signing import SigningKey
 
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.block import Block, Header, decode_envelope, encode_block, encode_header
-from p2pchain.chain.crypto import Domain, KeySigner, merkle_root
+from p2pchain.chain.crypto import Domain, KeySigner
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import Params
 from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.schedule import Schedule
@@ -60,8 +61,8 @@ class MadeBlock(NamedTuple):
     block: Block | None
     changes: Changes
     schedule: Schedule
-    layers: tuple[Mapping[bytes, bytes], ...]
-    """Rows of this block and of all below, newest first; the genesis last."""
+    layers: tuple[Changes, ...]
+    """Of this block and of all below, newest first; the genesis last."""
 
     @property
     def view(self) -> StackedView:
@@ -70,7 +71,12 @@ class MadeBlock(NamedTuple):
     @property
     def rows(self) -> dict[bytes, bytes]:
         """The whole state after this block."""
-        return {key: data for layer in reversed(self.layers) for key, data in layer.items()}
+        return {key: data for layer in reversed(self.layers) for key, data in layer.rows.items()}
+
+    @property
+    def nodes(self) -> dict[bytes, bytes]:
+        """The trie over it, with what fell out of it."""
+        return {place: node for layer in reversed(self.layers) for place, node in layer.nodes.items()}
 
     @property
     def made(self) -> Block:
@@ -91,7 +97,7 @@ class ChainMaker:
         self._signers = {signer(1000 + i).public_key: signer(1000 + i) for i in range(len(genesis.delegates))}
         changes = genesis.changes()
         subject = Subject(Slot(0), Height(0), genesis.block_id)
-        self.root = MadeBlock(subject, None, changes, genesis.schedule(), (changes.rows,))
+        self.root = MadeBlock(subject, None, changes, genesis.schedule(), (changes,))
 
     def transfers(self, parent: MadeBlock, number: int, *, amount: int = 1, first: int = 0) -> list[Transaction]:
         """From accounts `first`, `first` + 1 ... in turn, each to the account after it."""
@@ -134,7 +140,7 @@ class ChainMaker:
         raw = encode_block(header, signature, certificate, [transaction.raw for transaction in transactions])
         block = decode_envelope(raw).with_transactions(transactions)
         subject = Subject(Slot(slot), Height(parent.subject.height + 1), block.id)
-        return MadeBlock(subject, block, executed.changes, executed.schedule, (executed.changes.rows, *parent.layers))
+        return MadeBlock(subject, block, executed.changes, executed.schedule, (executed.changes, *parent.layers))
 
     def line(self, parent: MadeBlock, transfers: Iterable[int]) -> list[MadeBlock]:
         """Blocks one on the other, with so many transfers each."""

@@ -1,6 +1,6 @@
 """All mutants."""
 
-from tests.mutants import consensus, discovery, governing, language, ledger, node, standing, syncing
+from tests.mutants import consensus, discovery, governing, language, ledger, node, proving, standing, syncing
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -9,6 +9,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *governing.MUTANTS,
     *language.MUTANTS,
     *node.MUTANTS,
+    *proving.MUTANTS,
     *discovery.MUTANTS,
     *standing.MUTANTS,
     *syncing.MUTANTS,

@@ -20,7 +20,7 @@ from p2pchain.chain.address import encode_address
 from p2pchain.chain.block import encode_block
 from p2pchain.chain.codec import encode
 from p2pchain.chain.compact import carried, short_ids
-from p2pchain.chain.crypto import merkle_root
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import Params
 from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import GLOBALS, ActiveDelegate, Globals
