@@ -17,7 +17,8 @@ from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.address import encode_address
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.recovery import Recoveries
-from p2pchain.chain.state import ACCOUNTS, STAKES
+from p2pchain.chain.state import ACCOUNTS, STAKES, Changes
+from p2pchain.chain.types import ZERO_HASH
 from p2pchain.storage import HomeInUse
 from p2pchain.storage.durable import ProcessLock
 from p2pchain.storage.inspection import inspect
@@ -93,20 +94,13 @@ def test_every_account_is_a_row_as_of_the_last_final_block_and_all_coins_are_in_
         state.update(step.stored.changes.rows)
     accounts = {key[1:]: ACCOUNTS.decode(value) for key, value in state.items() if key.startswith(ACCOUNTS.prefix)}
     assert len(rows) == len(accounts)
+    view = Changes(state, ZERO_HASH)
     for item, account in accounts.items():
         row = rows[encode_address("p2p", item)]  # type: ignore[arg-type]
-        stakes = STAKES.load(_Rows(state), item)
+        stakes = STAKES.load(view, item)
         staked = sum(position.amount for position in stakes.positions) if stakes else 0
         assert (row["balance"], row["nonce"], row["staked"]) == (str(account.balance), account.nonce, str(staked))
         assert row["height"] == HEIGHT
-
-
-class _Rows:
-    def __init__(self, rows: dict[bytes, bytes]) -> None:
-        self._rows = rows
-
-    def get(self, key: bytes, /) -> bytes | None:
-        return self._rows.get(key)
 
 
 def test_a_file_appears_whole_or_not_at_all(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
