@@ -21,7 +21,12 @@ def check_unfinal(stored: StoredUnfinal, replay: Replay) -> Commit:
         block, checks = replay.read(record.raw)
         verified = attest(block, verify_batch(checks))
         if verified is None or block.id != block_id_in(stored):
-            raise wrong("block", "it is not what its producer signed", "the block of its name wanted", height=height)
+            raise wrong(
+                "block",
+                "it is not what its producer and senders signed",
+                "the block of its name wanted",
+                height=height,
+            )
         subject = Subject(block.header.slot, block.header.height, block.id)
         commit = replay.add_unfinal(verified, _votes(stored, subject, replay))
     except DamagedStore as error:

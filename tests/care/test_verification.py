@@ -259,3 +259,16 @@ def test_a_final_block_without_confirms_is_proven_by_those_above_and_the_last_on
     assert verdict.problem is not None
     assert (verdict.problem.place, verdict.problem.height, verdict.last) == ("certificate", HEIGHT, HEIGHT - 1)
     assert verify(folder, CHAIN.genesis, Scope(quick=True)).problem is None
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "words"),
+    [(_transaction_signature, "block", "not what its producer and senders signed"), (_other_rows, "state", "changes are not those")],
+)
+def test_an_unfinal_block_is_checked_as_it_is_restored(folder: Path, change: Callable[[bytes], bytes], place: str, words: str) -> None:
+    key = block_key(HEIGHT + 1, CHAIN.steps[HEIGHT].stored.block.id)
+    change_value(folder, b"blocks", key, change)
+    problem = verify(folder, CHAIN.genesis).problem
+    assert problem is not None
+    assert (problem.place, problem.height) == (place, HEIGHT + 1)
+    assert words in str(problem)
