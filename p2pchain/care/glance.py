@@ -15,6 +15,9 @@ from p2pchain.chain.types import BlockId
 from p2pchain.node.replay import Replay
 from p2pchain.storage.inspection import Inspection, Snapshot, inspect
 
+BYTES_MAX = 8 << 20
+"""Of blocks: half a second of decoding."""
+
 
 class Glance(NamedTuple):
     final: int
@@ -30,6 +33,8 @@ def glance(data_dir: Path, genesis: Genesis, newest: int) -> Glance:
         with inspection.snapshot() as snapshot:
             final = snapshot.final.height
             heights = range(max(1, final - newest + 1), final + 1)
+            while len(heights) > 1 and inspection.sizes(heights) > BYTES_MAX:
+                heights = heights[len(heights) // 2 :]
             try:
                 _look(inspection, snapshot, heights, genesis)
             except ProblemError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -15,29 +16,35 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+ENDING_S = 2.0
+_PART = 1 << 16
+
 
 class DiedError(Exception):
     """The process that did it is gone, by which signal."""
 
 
-def guarded(work: Callable[[], T]) -> T:
-    """What `work` returns or raises; both must be picklable."""
+def guarded(work: Callable[[], T], begin: Callable[[], object] = lambda: None) -> T:
+    """What `work` returns or raises; both must be picklable.  `begin` is called first, in the child."""
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _do(work, writing)
+        _do(begin, work, writing)
     os.close(writing)
     try:
-        with os.fdopen(reading, "rb") as pipe:
-            answer = pipe.read()
+        answer = b"".join(iter(lambda: os.read(reading, _PART), b""))
         _, status = os.waitpid(child, 0)
     except BaseException:
+        # Ctrl-C went to the child as well: it may put the terminal in order before it ends, and then its pipe does
+        select.select([reading], [], [], ENDING_S)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         raise
+    finally:
+        os.close(reading)
     if os.WIFSIGNALED(status):
         raise DiedError(signal.Signals(os.WTERMSIG(status)).name)
     if not answer:
@@ -48,10 +55,11 @@ def guarded(work: Callable[[], T]) -> T:
     return value  # type: ignore[no-any-return]
 
 
-def _do(work: Callable[[], object], writing: int) -> None:
+def _do(begin: Callable[[], object], work: Callable[[], object], writing: int) -> None:
     """The life of the child: it never returns into the parent's code."""
     status = 1
     try:
+        begin()
         try:
             answer = (True, work())
         except Exception as error:  # noqa: BLE001  (whatever it is, the parent raises it)

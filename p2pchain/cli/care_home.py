@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from p2pchain.care.guarded import guarded
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.recovery import Recoveries
 from p2pchain.cli.failures import Failure
 from p2pchain.cli.options import current_config
+from p2pchain.cli.parent import end_with_parent
 from p2pchain.config import Config
 from p2pchain.genesis_file import load_genesis, load_installed
 from p2pchain.storage import Marks
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 JOBS_MAX = 64
 HEIGHT = click.IntRange(min=1)
 
@@ -45,6 +49,11 @@ def open_home() -> CareHome:
         raise Failure(f"{home.path} is no home of a node (no config/genesis.toml); name one with --home DIR")
     genesis = load_genesis(home.genesis_file)
     return CareHome(config, genesis, Recoveries(load_installed(home.recoveries, genesis.chain_id)))
+
+
+def in_child(work: Callable[[], T]) -> T:
+    """`guarded`, in a process that ends with this one."""
+    return guarded(work, partial(end_with_parent, os.getpid()))
 
 
 def jobs_option(verb: F) -> F:

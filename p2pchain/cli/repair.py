@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from p2pchain.care.guarded import DiedError, guarded
+from p2pchain.care.guarded import DiedError
 from p2pchain.care.repair import Mending, Repaired, kept_aside, remove_aside, start_over
 from p2pchain.care.repair import repair as mend
 from p2pchain.care.signatures import SignatureWorkers
-from p2pchain.cli.care_home import CareHome, jobs_option, open_home
+from p2pchain.cli.care_home import CareHome, in_child, jobs_option, open_home
 from p2pchain.cli.care_progress import progress
 from p2pchain.cli.failures import Failure
 from p2pchain.cli.options import home_option, json_option, settings_option
+from p2pchain.storage import StorageError
+from p2pchain.storage.inspection import inspect
 
 
 @click.command()
@@ -45,13 +48,21 @@ def _mended(home: CareHome, jobs: int) -> Repaired:
     mending = Mending(home.data_dir, home.genesis, home.recoveries, home.marks)
 
     def work() -> Repaired:
-        with SignatureWorkers(jobs) as workers, progress({}) as tick:
+        with SignatureWorkers(jobs) as workers, progress(_totals(home)) as tick:
             return mend(mending, workers, tick)
 
     try:
-        return guarded(work)
+        return in_child(work)
     except DiedError as error:
         raise Failure(f"reading the chain ended the process ({error}): its pages are damaged; use --from-scratch") from None
+
+
+def _totals(home: CareHome) -> dict[str, int]:
+    """Checking and keeping are two ways over the same blocks; of a store that cannot be read nothing is known."""
+    with suppress(StorageError), inspect(home.data_dir, home.genesis) as inspection:
+        size = inspection.sizes(range(1, inspection.last_height() + 1))
+        return {"blocks": size, "keeping": size}
+    return {}
 
 
 def _tell(done: Repaired, *, as_json: bool) -> None:

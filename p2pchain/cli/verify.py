@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import click
 
-from p2pchain.care.guarded import DiedError, guarded
+from p2pchain.care.guarded import DiedError
 from p2pchain.care.home_files import FileCheck, check_files
 from p2pchain.care.problem import REPAIR, Problem
 from p2pchain.care.signatures import SignatureWorkers
 from p2pchain.care.verification import Scope, Verdict, Verification
-from p2pchain.cli.care_home import CareHome, jobs_option, open_home, range_options
+from p2pchain.cli.care_home import CareHome, in_child, jobs_option, open_home, range_options
 from p2pchain.cli.care_progress import progress
 from p2pchain.cli.failures import Failure
 from p2pchain.cli.options import home_option, json_option, settings_option
@@ -50,7 +50,7 @@ def verify(*, quick: bool, from_height: int, to_height: int | None, jobs: int, a
 def _verdict(home: CareHome, scope: Scope, jobs: int) -> Verdict:
     """A page that rots where LMDB keeps its own books may end the process that reads it: so that is another one."""
     try:
-        return guarded(lambda: _check(home, scope, jobs))
+        return in_child(lambda: _check(home, scope, jobs))
     except DiedError as error:
         words = f"reading it ended the process ({error})"
         problem = Problem("store", words, "pages that can be read wanted", REPAIR + " (with --from-scratch, where that ends too)")

@@ -152,6 +152,34 @@ def test_without_room_for_a_second_chain_nothing_is_done_and_the_way_out_is_name
     assert verify(folder, CHAIN.genesis).final == HEIGHT
 
 
+def test_an_end_between_the_two_renames_loses_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_value(folder, b"blocks", KEY, _rot)
+    before = _content(folder / "chain")
+    rename = Path.rename
+
+    def end_at_the_second(path: Path, target: Path) -> Path:
+        if target == folder / "chain":
+            raise OSError(5, "Input/output error")
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", end_at_the_second)
+        with pytest.raises(StorageError, match="putting the new store in place failed: Input/output error"):
+            _repair(folder)
+    (aside,) = kept_aside(folder)
+    assert _content(aside) == before
+    with open_store(folder, CHAIN.genesis) as store:
+        assert store.recovered().root.subject.height == 0, "the node begins to sync"
+    assert kept_aside(folder) == [aside]
+
+
+def test_what_a_killed_repair_left_is_removed_by_the_next_start(folder: Path) -> None:
+    (folder / "chain.new-0123abcd" / "chain").mkdir(parents=True)
+    with open_store(folder, CHAIN.genesis) as store:
+        assert store.recovered().root.subject.height == HEIGHT
+    assert not list(folder.glob("chain.new-*"))
+
+
 def test_from_scratch_keeps_nothing_and_loses_nothing(folder: Path) -> None:
     before = _content(folder / "chain")
     aside = start_over(folder)

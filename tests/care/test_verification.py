@@ -272,3 +272,12 @@ def test_an_unfinal_block_is_checked_as_it_is_restored(folder: Path, change: Cal
     assert problem is not None
     assert (problem.place, problem.height) == (place, HEIGHT + 1)
     assert words in str(problem)
+
+
+def test_a_state_that_does_not_fit_into_memory_is_built_on_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = verify(folder, CHAIN.genesis)
+    monkeypatch.setattr("p2pchain.care.state.ROWS_MAX", 3)
+    assert verify(folder, CHAIN.genesis) == wanted
+    assert verify(folder, CHAIN.genesis, Scope(quick=True)).problem is None
+    _write(folder, b"rows", lambda txn: txn.put(b"\x00 row", b"\x90"))
+    assert verify(folder, CHAIN.genesis).problem is not None

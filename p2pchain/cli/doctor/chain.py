@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from p2pchain.care.glance import glance
-from p2pchain.care.guarded import DiedError, guarded
+from p2pchain.care.guarded import DiedError
 from p2pchain.care.home_files import check_files
 from p2pchain.care.repair import kept_aside
 from p2pchain.chain.genesis import Genesis
 from p2pchain.cli.background import pid_file, read_pid
+from p2pchain.cli.care_home import in_child
 from p2pchain.cli.doctor.finding import Finding, broken, doubtful, well
 from p2pchain.config import Config
 from p2pchain.genesis_file import GenesisFileError, load_genesis
@@ -22,7 +23,7 @@ from p2pchain.storage import StorageError, is_in_use
 from p2pchain.storage.environment import NAME
 
 NEWEST_BLOCKS = 200
-"""Looked at: less than a second, if every one of them is full."""
+"""Looked at, or fewer where they are full: `glance` bounds what that takes."""
 
 
 def look_at_chain(config: Config) -> Iterator[Finding]:
@@ -59,7 +60,7 @@ def _lock(config: Config) -> Iterator[Finding]:
 def _blocks(data_dir: Path, genesis: Genesis) -> Finding:
     verify = "p2pchain verify says where, p2pchain repair keeps what is sound"
     try:
-        seen = guarded(lambda: glance(data_dir, genesis, NEWEST_BLOCKS))
+        seen = in_child(lambda: glance(data_dir, genesis, NEWEST_BLOCKS))
     except StorageError as error:
         found, _, todo = str(error).partition("; ")
         return broken("chain", found, f"{todo}; {verify}" if todo else verify)
