@@ -16,14 +16,11 @@ from p2pchain.api.views import Json
 from p2pchain.chain.address import decode_address
 from p2pchain.chain.block import block_id, decode_header
 from p2pchain.chain.finality_proof import FinalityProof
-from p2pchain.chain.proof_files import PROOF_BYTES_MAX, Proof, encode_proof
+from p2pchain.chain.proof_files import PROOF_BYTES_MAX, ROW_KEY_BYTES_MAX, Proof, encode_proof
 from p2pchain.chain.state import ACCOUNTS
 from p2pchain.chain.state_proofs import RowProof
 from p2pchain.chain.types import TransactionId
 from p2pchain.node.proofs import UnprovenError
-
-KEY_BYTES_MAX = 64
-"""The keys that there are have at most 33 bytes."""
 
 
 async def get_account_proof(context: Context, request: Request) -> Response:
@@ -72,12 +69,12 @@ def _unproven(error: UnprovenError) -> ApiError:
 
 
 def _key_of(text: str) -> bytes:
-    wanted = f"2 to {2 * KEY_BYTES_MAX} hex digits"
+    wanted = f"2 to {2 * ROW_KEY_BYTES_MAX} hex digits"
     try:
         key = bytes.fromhex(text) if text.isalnum() else b""
     except ValueError:
         key = b""
-    if not 1 <= len(key) <= KEY_BYTES_MAX:
+    if not 1 <= len(key) <= ROW_KEY_BYTES_MAX:
         raise bad_path("key", text, wanted)
     return key
 

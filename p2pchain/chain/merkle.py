@@ -42,13 +42,13 @@ def merkle_path(ids: Sequence[bytes], position: int) -> tuple[Hash, ...]:
 def validate_merkle_path(root: Hash, item: bytes, position: int, count: int, path: Sequence[bytes]) -> None:
     """`Invalid` unless the path shows that the transaction is number `position` of `count` under the root."""
     if not 0 <= position < count:
-        raise Invalid(Code.BAD_PROOF, f"transaction proof: position {position} of {count} transactions", found=position, wanted=count)
+        raise Invalid(Code.BAD_PROOF, f"transaction proof: position {position}, one below {count} wanted", found=position, wanted=count)
     siblings = list(path)
     node, place, width = _sha256(_LEAF + item).digest(), position, count
     while width > 1:
         if place ^ 1 < width:
             if not siblings:
-                raise Invalid(Code.BAD_PROOF, f"transaction proof: {len(path)} hashes are too few for {count} transactions")
+                raise Invalid(Code.BAD_PROOF, f"transaction proof: {len(path)} hashes, more wanted for {count} transactions")
             sibling = siblings.pop(0)
             node = _sha256(_NODE + (sibling + node if place & 1 else node + sibling)).digest()
         place, width = place // 2, (width + 1) // 2
@@ -56,7 +56,7 @@ def validate_merkle_path(root: Hash, item: bytes, position: int, count: int, pat
         raise Invalid(Code.BAD_PROOF, f"transaction proof: {len(path)} hashes are not the path of one among {count} transactions")
     found = _root(count, node)
     if found != root:
-        raise Invalid(Code.BAD_PROOF, f"transaction proof: the path leads to {found.hex()}, the header has {root.hex()}", found=found)
+        raise Invalid(Code.BAD_PROOF, f"transaction proof: the path leads to {found.hex()}, the header says {root.hex()}", found=found)
 
 
 def _leaves(ids: Sequence[bytes]) -> list[bytes]:

@@ -16,6 +16,8 @@ from p2pchain.chain.transaction_proofs import TransactionProof
 
 PROOF_BYTES_MAX = 128 * 1024
 """A certificate of 404, headers up to it, and a row of 30 KB or the largest transaction."""
+ROW_KEY_BYTES_MAX = 64
+"""The keys that there are have at most 33."""
 ROW, TRANSACTION = 1, 2
 
 Proof = RowProof | TransactionProof
@@ -35,7 +37,9 @@ def decode_proof(data: bytes) -> Proof:
         _, headers, certificate, key, value, nodes = require_array(fields, what="row proof", fields=6)
         finality = _finality(headers, certificate)
         row = None if value is None else require_bytes(value, what="proof value")
-        return RowProof(finality, require_bytes(key, what="proof key"), row, _byte_strings(nodes, "proof nodes"))
+        return RowProof(
+            finality, require_bytes(key, what="proof key", size_max=ROW_KEY_BYTES_MAX), row, _byte_strings(nodes, "proof nodes")
+        )
     if kind == TRANSACTION and type(kind) is int:
         _, headers, certificate, transaction, position, total, path = require_array(fields, what="transaction proof", fields=7)
         return TransactionProof(

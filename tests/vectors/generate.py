@@ -33,6 +33,7 @@ from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
 from tests.vectors.link import link_file
 from tests.vectors.peers import peer_record, peer_records_file
+from tests.vectors.proving import proofs_file, trie_file
 from tests.vectors.refusals import charged, missigned, refused, undecodable
 from tests.vectors.showing import Json, globals_of, show_ballot, show_block, show_globals, show_rows, show_subject, show_transaction
 from tests.vectors.world import (
@@ -350,6 +351,8 @@ FILES: dict[str, Callable[[], Json]] = {
     "link": link_file,
     "peer_records": peer_records_file,
     "schedules": schedules_file,
+    "trie": trie_file,
+    "proofs": proofs_file,
 }
 
 

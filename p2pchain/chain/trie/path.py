@@ -61,7 +61,7 @@ def committed_value(root: Hash, key: bytes, nodes: Sequence[Node]) -> bytes | No
             raise _bad(f"a node at depth {depth}, where there is none")
         _require_shape(node, depth)
         if node_hash(node) != wanted:
-            raise _bad(f"the node at depth {depth} has hash {node_hash(node).hex()}, {wanted.hex()} is named")
+            raise _bad(f"the node at depth {depth} has hash {node_hash(node).hex()}, {wanted.hex()} wanted")
         if is_branch(node):
             wanted = Hash(child_hash(node, nibble(path, depth)))
         else:
@@ -79,7 +79,7 @@ def _require_shape(node: Node, depth: int) -> None:
         BUCKET: ENTRY_BYTES < size <= BUCKET_BYTES_MAX and (size - 1) % ENTRY_BYTES == 0,
     }
     if not node or not is_shaped.get(node[0], False):
-        raise _bad(f"the node at depth {depth} is neither bucket nor branch")
+        raise _bad(f"the node at depth {depth} is no bucket and no branch")
 
 
 def _bad(text: str) -> Invalid:
