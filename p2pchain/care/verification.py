@@ -235,22 +235,25 @@ class Verification:
         return count
 
     def _compare_rows(self, snapshot: Snapshot, state: State) -> int:
-        """Every row of the store against the state that the blocks give."""
+        """Every row of the store, and every node of the trie over them, against the state that the blocks give."""
         count = 0
         for ours, theirs in zip_longest(state.rows(), snapshot.rows()):
             if ours != theirs:
-                raise _row_differs(ours, theirs)
+                raise _differs("row", ours, theirs)
             count += 1
             if count % TICK_ROWS == 0:
                 self._tick("rows", 0)
+        for ours, theirs in zip_longest(state.nodes(), snapshot.nodes()):
+            if ours != theirs:
+                raise _differs("node of the state's trie", ours, theirs)
         return count
 
 
-def _row_differs(ours: tuple[bytes, bytes] | None, theirs: tuple[bytes, bytes] | None) -> ProblemError:
+def _differs(what: str, ours: tuple[bytes, bytes] | None, theirs: tuple[bytes, bytes] | None) -> ProblemError:
     if theirs is None or (ours is not None and ours[0] < theirs[0]):
         assert ours is not None, "one of the two is there"
-        return wrong("rows", f"row {ours[0].hex()} is missing", "the row that the blocks give wanted", todo=SYNC_AGAIN)
+        return wrong("rows", f"{what} {ours[0].hex()} is missing", "what the blocks give wanted", todo=SYNC_AGAIN)
     if ours is None or theirs[0] < ours[0]:
-        return wrong("rows", f"row {theirs[0].hex()} comes from no block", "no such row wanted", todo=SYNC_AGAIN)
-    found = f"row {ours[0].hex()} is {theirs[1].hex()[:64]}"
+        return wrong("rows", f"{what} {theirs[0].hex()} comes from no block", "nothing there wanted", todo=SYNC_AGAIN)
+    found = f"{what} {ours[0].hex()} is {theirs[1].hex()[:64]}"
     return wrong("rows", found, f"{ours[1].hex()[:64]} wanted, by the blocks", todo=SYNC_AGAIN)

@@ -7,7 +7,7 @@ node would free meanwhile.  `snapshot` is for what does change: rows, unfinal bl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from heapq import merge
 from itertools import groupby
@@ -21,7 +21,7 @@ from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.types import BlockId, Hash, TransactionId
 from p2pchain.chain.votes import Kind, Subject
 from p2pchain.storage.durable import make_folder
-from p2pchain.storage.environment import BYTES_MAX, NAME, Environment, Transaction, require_chain
+from p2pchain.storage.environment import BYTES_MAX, NAME, Database, Environment, Transaction, require_chain
 from p2pchain.storage.errors import DamagedStore, StorageError, mapped
 from p2pchain.storage.layout import (
     META_GENESIS_ROOT,
@@ -76,23 +76,23 @@ class Snapshot:
         self.final: Subject = memory.final
         self.state_root: Hash = memory.state_root
         self._layers: tuple[Mapping[bytes, bytes], ...] = tuple(layer.rows for layer in memory.overlay.readable())
+        self._node_maps = memory.overlay.node_maps
 
     def get(self, key: bytes, /) -> bytes | None:
-        for layer in self._layers:
-            data = layer.get(key)
-            if data is not None:
-                return data
-        return self._txn.get(key, db=self._environment.rows)
+        data = next((layer[key] for layer in self._layers if key in layer), None)
+        return self._txn.get(key, db=self._environment.rows) if data is None else data
+
+    def node(self, place: bytes, /) -> bytes | None:
+        data = next((nodes[place] for nodes in self._node_maps if place in nodes), None)
+        return self._txn.get(place, db=self._environment.nodes) if data is None else data
 
     def rows(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """All state rows as of the last final block, in key order."""
-        newest: dict[bytes, bytes] = {}
-        for layer in reversed(self._layers):
-            newest.update((key, value) for key, value in layer.items() if key.startswith(prefix))
-        first = itemgetter(0)
-        both = merge(sorted(newest.items()), self._on_disk(prefix), key=first)  # of equal keys that of the first iterable comes first
-        for _, found in groupby(both, first):
-            yield next(found)
+        return self._newest_of(self._layers, self._environment.rows, prefix)
+
+    def nodes(self) -> Iterator[tuple[bytes, bytes]]:
+        """Of the trie over them, by place."""
+        return self._newest_of(self._node_maps, self._environment.nodes, b"")
 
     def unfinal(self) -> list[StoredUnfinal]:
         """Blocks above the final one, lower ones first: bounded by what a node keeps."""
@@ -119,10 +119,18 @@ class Snapshot:
             return is_final and kind in {b"", bytes((Kind.CONFIRM,))}
         return kind in {b"", bytes((Kind.VOTE,))} and self._txn.get(place, db=self._environment.blocks) is not None
 
-    def _on_disk(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        with self._txn.cursor(db=self._environment.rows) as cursor:
-            found = cursor.set_range(prefix) if prefix else cursor.first()
-            if found:
+    def _newest_of(self, layers: Sequence[Mapping[bytes, bytes]], database: Database, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        newest: dict[bytes, bytes] = {}
+        for layer in reversed(layers):
+            newest.update((key, value) for key, value in layer.items() if key.startswith(prefix))
+        first = itemgetter(0)
+        both = merge(sorted(newest.items()), self._on_disk(database, prefix), key=first)  # of equal keys that of the first one comes first
+        for _, found in groupby(both, first):
+            yield next(found)
+
+    def _on_disk(self, database: Database, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        with self._txn.cursor(db=database) as cursor:
+            if cursor.set_range(prefix) if prefix else cursor.first():
                 for key, value in cursor:
                     if not key.startswith(prefix):
                         return

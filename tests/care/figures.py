@@ -18,6 +18,7 @@ from p2pchain.care.importing import import_blocks
 from p2pchain.care.signatures import SignatureWorkers
 from p2pchain.care.verification import Scope
 from p2pchain.chain.recovery import Recoveries
+from p2pchain.chain.state import Changes
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import Commit
 from p2pchain.storage import open_store
@@ -32,7 +33,7 @@ def _fill(folder: Path, maker: ChainMaker, blocks: int, transfers: int) -> None:
         for _ in range(blocks):
             made = maker.extend(at, transfers=transfers)
             store.commit(Commit(blocks=[made.stored], final=[made.made.id], confirms=[maker.certificate(made, Kind.CONFIRM)]))
-            at = made._replace(layers=(made.rows,))
+            at = made._replace(layers=(Changes(made.rows, made.changes.state_root, made.nodes),))
 
 
 def _measured(name: str, transfers: int, work: Callable[[], object]) -> None:

@@ -10,7 +10,8 @@ import pytest
 from p2pchain.care.verification import Scope, Verdict
 from p2pchain.chain.block import Header, decode_envelope, encode_block, encode_header
 from p2pchain.chain.crypto import Domain
-from p2pchain.chain.state import ACCOUNTS, Account, Changes, state_root
+from p2pchain.chain.state import ACCOUNTS, Account, Changes
+from p2pchain.chain.trie.update import update
 from p2pchain.chain.types import Hash
 from p2pchain.chain.votes import Certificate, Kind, Subject, make_certificate
 from p2pchain.node.effects import Commit, StoredBlock
@@ -25,7 +26,7 @@ LINE = MAKER.line(MAKER.root, [2, 1, 2])
 def _forged(change: Callable[[Header], Header], rows: dict[bytes, bytes] | None = None) -> MadeBlock:
     """The last block with another header, signed by its producer; and with other changes, of which it tells the root."""
     made = LINE[-1].made
-    changes = LINE[-1].changes if rows is None else Changes(rows, state_root(LINE[-2].changes.state_root, rows))
+    changes = LINE[-1].changes if rows is None else Changes(rows, *update(LINE[-2].view.node, rows))
     header = encode_header(change(made.header._replace(state_root=changes.state_root)))
     leader = next(signer(1000 + i) for i in range(4) if signer(1000 + i).public_key == made.header.producer)
     signature = leader.sign(Domain.BLOCK, MAKER.genesis.chain_id, header)

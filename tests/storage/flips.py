@@ -27,7 +27,7 @@ from p2pchain.storage import StorageError, open_store
 from tests.care.homes import FLUSH_BLOCKS, HEIGHT, fill, small_chain, verify
 from tests.fakes.long_chain import LongChain
 
-DATABASES = (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions")
+DATABASES = (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"nodes", b"transactions")
 
 
 class Flip(NamedTuple):
