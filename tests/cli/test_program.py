@@ -16,6 +16,7 @@ PROMISED = {
     "delegate": {"come-back", "pause", "register", "resume", "retire", "vote-change"},
     "evidence": {"list", "submit"},
     "export": {"blocks", "transfers", "accounts"},
+    "proof": {"account", "transaction"},
     "peers": {"ban", "unban"},
     "recovery": {"inspect", "draft", "sign", "show", "install"},
     "config": {"check", "show"},
