@@ -25,6 +25,9 @@ _FAILURES = frozenset(
         "p2pchain.chain.recovery.UnfitRecoveryError",
         "p2pchain.genesis_file.recoveries.RecoveryFileError",
         "p2pchain.storage.errors.StorageError",
+        "p2pchain.care.signatures.WorkerLostError",
+        "p2pchain.care.importing.ImportRefusedError",
+        "p2pchain.care.exporting.ExportError",
     }
 )
 

@@ -81,6 +81,14 @@ class JournalFile:
             self._size = os.fstat(self._descriptor).st_size
 
 
+def whole_part(path: Path) -> tuple[int, int]:
+    """Records up to the first damaged one, and the bytes behind them, which a node cuts off at its start.  Nothing is changed."""
+    with mapped("reading", path):
+        content = path.read_bytes()
+    transactions, end = _decode(content)
+    return len(transactions), len(content) - end
+
+
 def _encode(transactions: Sequence[bytes]) -> bytes:
     return b"".join([_HEAD.pack(len(item), zlib.crc32(item)) + item for item in transactions])
 

@@ -16,6 +16,8 @@ PROMISED = {
     "tx": {"transfer", "show"},
     "delegate": {"come-back", "pause", "register", "resume", "retire", "vote-change"},
     "evidence": {"list", "submit"},
+    "export": {"blocks", "transfers", "accounts"},
+    "proof": {"account", "transaction"},
     "peers": {"ban", "unban"},
     "recovery": {"inspect", "draft", "sign", "show", "install"},
     "genesis": {"card", "compose"},

@@ -59,7 +59,7 @@ def make_chain(height: int, changes_at: tuple[int, ...] = (), transfers: int = 0
     at, steps, sets = maker.root, list[FinalStep](), list[frozenset[PublicKey]]()
     for number in range(1, height + 1):
         governors = at.schedule.keys
-        wanted = [_stake(maker, at, signers, (1 + changes_at.index(number)) * 10**10)] if number in changes_at else []
+        wanted = [stake_of_others(maker, at, signers, (1 + changes_at.index(number)) * 10**10)] if number in changes_at else []
         at = maker.extend(at, transactions=wanted, transfers=transfers)
         sets.append(governors)
         steps.append(FinalStep(at.stored, confirms_of(maker, at, sorted(governors)[: quorum(len(governors))], signers)))
@@ -67,12 +67,16 @@ def make_chain(height: int, changes_at: tuple[int, ...] = (), transfers: int = 0
 
 
 def confirms_of(maker: ChainMaker, block: MadeBlock, keys: Sequence[PublicKey], signers: Mapping[PublicKey, int]) -> Certificate:
+    return ballots_of(maker, block, keys, signers, Kind.CONFIRM)
+
+
+def ballots_of(maker: ChainMaker, block: MadeBlock, keys: Sequence[PublicKey], signers: Mapping[PublicKey, int], kind: Kind) -> Certificate:
     body = encode_subject(block.subject)
-    signed = {key: signer(1000 + signers[key]).sign(Kind.CONFIRM.domain, maker.genesis.chain_id, body) for key in keys}
-    return make_certificate(Kind.CONFIRM, block.subject, signed)
+    signed = {key: signer(1000 + signers[key]).sign(kind.domain, maker.genesis.chain_id, body) for key in keys}
+    return make_certificate(kind, block.subject, signed)
 
 
-def _stake(maker: ChainMaker, at: MadeBlock, signers: Mapping[PublicKey, int], amount: int) -> Transaction:
+def stake_of_others(maker: ChainMaker, at: MadeBlock, signers: Mapping[PublicKey, int], amount: int) -> Transaction:
     others = [number for key, number in signers.items() if key not in at.schedule.keys]
     actions = [Stake(signer(2000 + number).public_key, amount) for number in others]
     row = ACCOUNTS.load(at.view, signer(3000).public_key)

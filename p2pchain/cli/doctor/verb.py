@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from p2pchain.cli.doctor.chain import look_at_chain
 from p2pchain.cli.doctor.finding import Finding, State, broken
 from p2pchain.cli.doctor.home import look_at_home
 from p2pchain.cli.doctor.links import look_at_links
@@ -49,6 +50,7 @@ def _look() -> Iterator[Finding]:
             yield broken("configuration", str(problem), "correct it, then run: p2pchain config check")
         return
     yield from look_at_home(config)
+    yield from look_at_chain(config)
     yield from look_at_node(config)
     yield from look_at_settings(config)
     yield from look_at_links(config)
