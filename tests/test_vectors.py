@@ -21,11 +21,13 @@ from nacl.signing import SigningKey, VerifyKey
 from noise.connection import Keypair, NoiseConnection
 
 from p2pchain.chain.actions import KINDS
+from p2pchain.chain.active_set import decode_set
 from p2pchain.chain.address import decode_address, decode_bech32m, encode_address, encode_bech32m
 from p2pchain.chain.block import Block, decode_envelope
 from p2pchain.chain.codec import decode
 from p2pchain.chain.crypto import Domain, KeySigner, verify_batch
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
+from p2pchain.chain.following import Point, Step, follow
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import Params
@@ -34,8 +36,8 @@ from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, STAKES, ActiveDel
 from p2pchain.chain.terms import Terms
 from p2pchain.chain.transaction import decode_transaction, fee_min, signature_checks
 from p2pchain.chain.transition import Draft, Parent, Place, execute, run_transaction
-from p2pchain.chain.types import AccountId, ChainId
-from p2pchain.chain.votes import ballot_checks, certificate_checks, certificate_hash, decode_ballot, decode_certificate
+from p2pchain.chain.types import AccountId, BlockId, ChainId, Hash, Height, Slot
+from p2pchain.chain.votes import Subject, ballot_checks, certificate_checks, certificate_hash, decode_ballot, decode_certificate
 from p2pchain.wire.errors import Reason, RemoteViolation
 from p2pchain.wire.framing import FrameReader, encode_frame
 from p2pchain.wire.handshake import Handshake, make_credentials
@@ -359,6 +361,43 @@ def test_an_invalid_block_is_refused(case: Case) -> None:
     with pytest.raises(Invalid) as caught:
         read_block(bytes.fromhex(case["raw"]))
     assert caught.value.code == case["code"]
+
+
+# --- following by certificates
+
+
+def step_of(case: Case) -> Step:
+    return Step(bytes.fromhex(case["header"]), bytes.fromhex(case["certificate"]), tuple(map(bytes.fromhex, case["sets"])))
+
+
+def point_of(height: int) -> Point:
+    shown = vectors("following")["points"][height]
+    subject = Subject(Slot(shown["slot"]), Height(shown["height"]), BlockId(Hash(bytes.fromhex(shown["block"]))))
+    return Point(subject, decode_set(bytes.fromhex(shown["set"])))
+
+
+@pytest.mark.parametrize("case", cases("following", "steps"))
+def test_a_step_leads_where_it_says(case: Case) -> None:
+    assert follow(point_of(case["from"]), step_of(case), ChainId(genesis().chain_id)) == point_of(case["to"])
+
+
+@pytest.mark.parametrize("case", cases("following", "invalid"))
+def test_an_invalid_step_is_refused(case: Case) -> None:
+    with pytest.raises(Invalid) as caught:
+        follow(point_of(case["from"]), step_of(case), ChainId(genesis().chain_id))
+    assert caught.value.code == case["code"]
+
+
+def test_the_id_of_a_set_by_formula() -> None:
+    sets = vectors("following")["sets"]
+    assert [unpacked(bytes.fromhex(shown["raw"]))[0] for shown in sets] == list(range(len(sets)))
+    for shown in sets:
+        packed = msgpack.packb([shown["number"], shown["since"], bytes.fromhex(shown["before"]), bytes.fromhex("".join(shown["keys"]))])
+        assert packed.hex() == shown["raw"]
+        assert hashlib.sha256(b"p2pchain/set/1\0" + packed).hexdigest() == shown["id"]
+    assert [shown["before"] for shown in sets] == ["00" * 32, *(shown["id"] for shown in sets[:-1])]
+    named = [shown["header"]["set_id"] for shown in vectors("chain")["blocks"]]
+    assert list(dict.fromkeys([sets[0]["id"], *named])) == [shown["id"] for shown in sets]
 
 
 # --- ballots, certificates, frames

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from p2pchain.api import accounts, blocks, evidence, metrics, probes, proofs, status, streams, terms, transactions
+from p2pchain.api import accounts, blocks, evidence, light, metrics, probes, proofs, status, streams, terms, transactions
 from p2pchain.api.context import Context
 from p2pchain.api.docs_page import draw_docs
 from p2pchain.api.edge import Edge
@@ -41,6 +41,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *terms.ENDPOINTS,
     *blocks.ENDPOINTS,
     *evidence.ENDPOINTS,
+    *light.ENDPOINTS,
     *proofs.ENDPOINTS,
     *streams.ENDPOINTS,
     *probes.ENDPOINTS,

@@ -13,6 +13,7 @@ from p2pchain.chain.transaction_proofs import TransactionProof
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
 from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
+from p2pchain.node.proving import Shown, Steps
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
@@ -63,6 +64,10 @@ class Reads(Protocol):
     def terms(self, at: At) -> TermsView: ...
 
     def pool(self, limit: int) -> PoolView: ...
+
+    def proof_steps(self, from_height: int, to_height: int | None, limit: int) -> Steps | None: ...
+
+    def proof_point(self, height: int) -> Shown | None: ...
 
     def peers(self) -> list[tuple[PeerView, Tips | None]]: ...
 

@@ -1,8 +1,8 @@
 """A block: a signed header that commits to everything else, a certificate for an ancestor, and transactions.
 
 Wire form `[header, signature, certificate, [transaction, ...]]`, all byte strings; `header` is the encoding of
-`[version, height, slot, parent, producer, state_root, transactions_root, certificate_hash, reveal, commitment]`.  The id is the hash of
-the header bytes.  The bytes are kept beside the decoded value: nothing is encoded again to be hashed or relayed.
+`[version, height, slot, parent, producer, state_root, transactions_root, certificate_hash, reveal, commitment, set_id]`.  The id is the
+hash of the header bytes.  The bytes are kept beside the decoded value: nothing is encoded again to be hashed or relayed.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class Header(NamedTuple):
     """Preimage of what the producer's key committed to with its block before; zero where it has not yet (`chain.reveal`)."""
     commitment: Hash
     """Of what the key's next block reveals."""
+    set_id: Hash
+    """Of the set that governs the blocks above (`chain.active_set`): whoever follows headers learns of its changes."""
 
 
 class Block(NamedTuple):
@@ -87,8 +89,8 @@ def encode_header(header: Header) -> bytes:
 
 
 def decode_header(raw: bytes) -> Header:
-    version, height, slot, parent, producer, state, transactions, certificate, reveal, commitment = decode_array(
-        raw, what="block header", fields=10, bytes_max=512
+    version, height, slot, parent, producer, state, transactions, certificate, reveal, commitment, set_id = decode_array(
+        raw, what="block header", fields=11, bytes_max=512
     )
     if type(version) is not int or version != VERSION:
         raise Invalid(Code.WRONG_VERSION, f"block has version {shown(version)}, {VERSION} wanted", wanted=VERSION)
@@ -102,6 +104,7 @@ def decode_header(raw: bytes) -> Header:
         Hash(require_bytes(certificate, what="block certificate hash", size=HASH_BYTES)),
         Hash(require_bytes(reveal, what="block reveal", size=HASH_BYTES)),
         Hash(require_bytes(commitment, what="block commitment", size=HASH_BYTES)),
+        Hash(require_bytes(set_id, what="block set id", size=HASH_BYTES)),
     )
 
 

@@ -89,6 +89,7 @@ def consequence_of_code(code: Code) -> Consequence:
             | Code.WRONG_PRODUCER
             | Code.WRONG_STATE_ROOT
             | Code.WRONG_REVEAL
+            | Code.WRONG_SET
             | Code.NOT_ACTIVE
             | Code.BAD_PARAMETER
             | Code.CHANGE_TOO_SOON

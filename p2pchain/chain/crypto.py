@@ -36,6 +36,7 @@ class Domain(Enum):
     STATE_VALUE = b"p2pchain/state-value/1"
     STATE_NODE = b"p2pchain/state-node/1"
     SEED = b"p2pchain/seed/1"
+    SET = b"p2pchain/set/1"
     SHUFFLE = b"p2pchain/shuffle/1"
     DELEGATE_KEY = b"p2pchain/delegate-key/1"
     NODE_LINK = b"p2pchain/node-link/1"

@@ -86,6 +86,7 @@ class Code(StrEnum):
     WRONG_STATE_ROOT = "wrong_state_root"
     WRONG_CERTIFICATE = "wrong_certificate"
     WRONG_REVEAL = "wrong_reveal"
+    WRONG_SET = "wrong_set"
     FUTURE_SLOT = "future_slot"
     BELOW_FINAL = "below_final"
     UNFINAL_LIMIT = "unfinal_limit"

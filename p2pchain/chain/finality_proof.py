@@ -43,9 +43,8 @@ def verify_finality(proof: FinalityProof, chain_id: ChainId, sets: Iterable[Coll
 
     Every signature in the certificate must be valid, also of those that no set names.
     """
-    if not 1 <= len(proof.headers) <= PROOF_HEADERS_MAX:
-        raise _bad(f"{len(proof.headers)} headers, 1 to {PROOF_HEADERS_MAX} wanted")
-    first, last = decode_header(proof.headers[0]), _last_subject(proof.headers)
+    last = last_subject(proof.headers)
+    first = decode_header(proof.headers[0])
     certificate = decode_certificate(proof.certificate)
     if certificate.kind is not Kind.CONFIRM or certificate.subject != last:
         raise _bad(f"the certificate is not of confirms on block {last.height} ({last.block.hex()})")
@@ -60,8 +59,10 @@ def verify_finality(proof: FinalityProof, chain_id: ChainId, sets: Iterable[Coll
     return FinalHeader(block_id(proof.headers[0]), first, certificate)
 
 
-def _last_subject(headers: tuple[bytes, ...]) -> Subject:
+def last_subject(headers: tuple[bytes, ...]) -> Subject:
     """What the certificate must be about, once every header stands on the one before."""
+    if not 1 <= len(headers) <= PROOF_HEADERS_MAX:
+        raise _bad(f"{len(headers)} headers, 1 to {PROOF_HEADERS_MAX} wanted")
     below: Subject | None = None
     for raw in headers:
         header = decode_header(raw)

@@ -126,6 +126,12 @@ class Globals(NamedTuple):
     burned: int
     turnover: int = 0
     """Height until which the changes of the set so far are paid for (`schedule.limit_turnover`)."""
+    set_number: int = 0
+    """How often the keys of the active set have changed."""
+    set_since: int = 0
+    """Height of the block that changed them last."""
+    set_before: bytes = ZERO_HASH
+    """Id of the set before (`active_set`)."""
 
     @classmethod
     def from_value(cls, value: tuple[object, ...]) -> Globals:

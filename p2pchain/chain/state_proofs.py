@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from p2pchain.chain.block import Header
 from p2pchain.chain.errors import Code, Invalid
 from p2pchain.chain.finality_proof import FinalHeader, FinalityProof, verify_finality
 from p2pchain.chain.state import ACCOUNTS, GLOBALS, Account, Globals
 from p2pchain.chain.trie.nodes import value_hash
 from p2pchain.chain.trie.path import committed_value
 from p2pchain.chain.types import ChainId, PublicKey
+
+KEY_SHOWN_MAX = 40
+"""Bytes of a stranger's key in a refusal: those that there are have at most 33."""
 
 
 class RowProof(NamedTuple):
@@ -48,12 +52,17 @@ class ProvenAccount(NamedTuple):
 def verify_row_proof(proof: RowProof, chain_id: ChainId, sets: Iterable[Collection[PublicKey]]) -> ProvenRow:
     """What the proof shows; `Invalid` where it shows nothing."""
     at = verify_finality(proof.finality, chain_id, sets)
-    found = committed_value(at.header.state_root, proof.key, proof.nodes)
+    validate_row(proof, at.header)
+    return ProvenRow(at, proof.key, proof.value)
+
+
+def validate_row(proof: RowProof, header: Header) -> None:
+    """`Invalid` unless the row is part of the state that this header, which is known to be final, commits to."""
+    found = committed_value(header.state_root, proof.key, proof.nodes)
     wanted = None if proof.value is None else value_hash(proof.value)
     if found != wanted:
-        text = f"state proof: row {proof.key.hex()} is not what block {at.header.height} commits to"
+        text = f"state proof: row {proof.key[:KEY_SHOWN_MAX].hex()} is not what block {header.height} commits to"
         raise Invalid(Code.BAD_PROOF, text, found=found, wanted=wanted)
-    return ProvenRow(at, proof.key, proof.value)
 
 
 def verify_account_proof(proof: RowProof, account: bytes, chain_id: ChainId, sets: Iterable[Collection[PublicKey]]) -> ProvenAccount:
@@ -72,5 +81,7 @@ def verify_globals_proof(proof: RowProof, chain_id: ChainId, sets: Iterable[Coll
 
 def _verify_row(proof: RowProof, key: bytes, chain_id: ChainId, sets: Iterable[Collection[PublicKey]]) -> ProvenRow:
     if proof.key != key:
-        raise Invalid(Code.BAD_PROOF, f"state proof: it is of row {proof.key.hex()}, {key.hex()} wanted", found=proof.key, wanted=key)
+        raise Invalid(
+            Code.BAD_PROOF, f"state proof: it is of row {proof.key[:KEY_SHOWN_MAX].hex()}, {key.hex()} wanted", found=proof.key, wanted=key
+        )
     return verify_row_proof(proof, chain_id, sets)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from p2pchain.chain.actions.evidence import SubmitEvidence
+from p2pchain.chain.block import Header
 from p2pchain.chain.crypto import verify_batch
 from p2pchain.chain.errors import Code, Invalid
 from p2pchain.chain.finality_proof import FinalHeader, FinalityProof, verify_finality
@@ -45,12 +46,22 @@ class ProvenTransaction(NamedTuple):
 
 def verify_transaction_proof(proof: TransactionProof, spec: ChainSpec, sets: Iterable[Collection[PublicKey]]) -> ProvenTransaction:
     """What the proof shows; `Invalid` where it shows nothing.  Who asked for one transaction compares its id with the answer's."""
-    chain_id = ChainId(spec.chain_id)
-    at = verify_finality(proof.finality, chain_id, sets)
+    at = verify_finality(proof.finality, ChainId(spec.chain_id), sets)
+    transaction = read_transaction(proof, at.header, spec)
+    return ProvenTransaction(at, transaction, proof.position, has_succeeded(transaction))
+
+
+def read_transaction(proof: TransactionProof, header: Header, spec: ChainSpec) -> Transaction:
+    """The transaction, which is part of the block of this header, known to be final; `Invalid` where it is not."""
     transaction = decode_transaction(proof.transaction, spec)
-    validate_merkle_path(at.header.transactions_root, transaction.id, proof.position, proof.total, proof.path)
-    if not all(verify_batch(signature_checks(transaction, chain_id))):
+    validate_merkle_path(header.transactions_root, transaction.id, proof.position, proof.total, proof.path)
+    if not all(verify_batch(signature_checks(transaction, ChainId(spec.chain_id)))):
         # the block commits to the body alone, so this is no lie of the block's maker
         raise Invalid(Code.BAD_SIGNATURE, f"transaction {transaction.id.hex()} is not signed by its sender")
+    return transaction
+
+
+def has_succeeded(transaction: Transaction) -> bool | None:
+    """What being part of a block says of it; None where it says nothing."""
     can_fail = any(isinstance(action, SubmitEvidence) for action in transaction.actions)
-    return ProvenTransaction(at, transaction, proof.position, None if can_fail else True)
+    return None if can_fail else True

@@ -34,6 +34,8 @@ VERBS = {
     "sim": Verb("p2pchain.cli.sim:sim", "Simulate a whole network with faults, from one seed."),
     "evidence": Verb("p2pchain.cli.evidence:evidence", "List and submit contradicting signatures of delegates."),
     "recovery": Verb("p2pchain.cli.recovery:recovery", "Go on without delegates that are gone for good."),
+    "proof": Verb("p2pchain.cli.light.proof:proof", "Fetch the proof of an account or a transaction."),
+    "verify-proof": Verb("p2pchain.cli.light.verify:verify_proof", "Check the proof in a file, without a network."),
     "attack": Verb("p2pchain.cli.attack:attack", "Attack a node of your own with bad peers, and see whether it behaves."),
     "doctor": Verb("p2pchain.cli.doctor.verb:doctor", "Look for what is wrong with the node, and say what to do."),
     "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),

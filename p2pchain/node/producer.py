@@ -152,6 +152,7 @@ class Producer:
             certificate_hash=certificate_hash(certificate),
             reveal=draw.reveal,
             commitment=draw.commitment,
+            set_id=executed.schedule.set_id,
         )
         raw = encode_header(header)
         self.built = Built(block_id(raw), executed)

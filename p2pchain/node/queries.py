@@ -44,6 +44,7 @@ from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
 from p2pchain.node.ports import BookView, FinalBlock, Network, PeerCounts, PeerRefusal, PeerView, Store
 from p2pchain.node.proofs import prove_row, prove_transaction
+from p2pchain.node.proving import Shown, Steps, show_point, show_steps
 from p2pchain.node.trial import Trial, try_out
 from p2pchain.node.views import (
     AccountView,
@@ -234,6 +235,14 @@ class Queries:
         assert totals is not None, "the globals row is written by the genesis"
         scheduled, proposals = load_scheduled(view).changes, load_proposals(view).open
         return TermsView(load_terms(view), scheduled, proposals, quorum(len(totals.active)), subject)
+
+    def proof_steps(self, from_height: int, to_height: int | None, limit: int) -> Steps | None:
+        """What leads a light client from one final block to another, or to the newest; None where one of them is not here."""
+        return show_steps(self._store, from_height, to_height, limit, self._core.tree.durable.height)
+
+    def proof_point(self, height: int) -> Shown | None:
+        """A final header and the set above it."""
+        return show_point(self._store, height, self._core.tree.durable.height)
 
     def pool(self, limit: int) -> PoolView:
         pool = self._core.pool

@@ -19,6 +19,7 @@ from p2pchain.chain.changing import Change, Proposal, Requirement
 from p2pchain.chain.crypto import Verified, attest
 from p2pchain.chain.errors import Code, Refusal
 from p2pchain.chain.evidence import Offence, Said
+from p2pchain.chain.following import Step
 from p2pchain.chain.state_proofs import RowProof
 from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.transaction_proofs import TransactionProof
@@ -28,6 +29,7 @@ from p2pchain.node.effects import BlockFinal, Commit, SlotMissed, SubmitResult
 from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
 from p2pchain.node.proofs import prove_row, prove_transaction
+from p2pchain.node.proving import Shown, Steps
 from p2pchain.node.room import Room
 from p2pchain.node.trial import TooMuchWaitsError, Trial
 from p2pchain.node.views import (
@@ -83,6 +85,7 @@ class FakeReads:
         self.too_much_waits = 0
         self.requirement: Requirement | None = None
         self.room: Room | None = None
+        self.steps_asked: list[tuple[int, int | None, int]] = []
 
     @property
     def tip(self) -> MadeBlock:
@@ -208,6 +211,13 @@ class FakeReads:
 
     def pool(self, limit: int) -> PoolView:
         return PoolView(7, 1_400, 50_000, 2**26, 1, self.waiting[:limit])
+
+    def proof_steps(self, from_height: int, to_height: int | None, limit: int) -> Steps | None:
+        self.steps_asked.append((from_height, to_height, limit))
+        return None if from_height > len(self.final) else Steps((Step(b"\1", b"\2", (b"\3", b"\4")),), 7, 9)
+
+    def proof_point(self, height: int) -> Shown | None:
+        return Shown(b"\5", b"\6") if height == 1 else None
 
     def peers(self) -> list[tuple[PeerView, Tips | None]]:
         return self.connected

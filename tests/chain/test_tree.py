@@ -65,6 +65,7 @@ class Garden:
             Hash(bytes(32)),
             Hash(bytes(32)),
             Hash(bytes(32)),
+            Hash(bytes(32)),
         )
         return Block(BlockId(next(numbers).to_bytes(32, "big")), header, b"", Signature(bytes(64)), certificate, (), b"")
 
@@ -459,8 +460,8 @@ def test_what_a_block_is_executed_on_is_its_parent() -> None:
         assert node.subject == made.subject
 
 
-def maker_view(layers: Sequence[Any], row: bytes) -> bytes | None:
-    return next((layer[row] for layer in layers if row in layer), None)
+def maker_view(layers: Sequence[Changes], row: bytes) -> bytes | None:
+    return next((layer.rows[row] for layer in layers if row in layer.rows), None)
 
 
 # --- pruning

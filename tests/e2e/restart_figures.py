@@ -128,6 +128,7 @@ class Chain:
             certificate_hash=certificate_hash(b""),
             reveal=draw.reveal,
             commitment=draw.commitment,
+            set_id=executed.schedule.set_id,
         )
         raw = encode_block(encode_header(header), bytes(64), b"", [item.raw for item in transactions])
         block = decode_envelope(raw).with_transactions(transactions)

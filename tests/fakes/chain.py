@@ -26,8 +26,8 @@ from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.state import ACCOUNTS, COMMITMENTS, Changes, StackedView
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
-from p2pchain.chain.transition import Draft, Parent, execute
-from p2pchain.chain.types import Hash, Height, PublicKey, Slot
+from p2pchain.chain.transition import Draft, Executed, Parent, execute
+from p2pchain.chain.types import Height, PublicKey, Slot
 from p2pchain.chain.votes import Certificate, Kind, Subject, certificate_hash, encode_subject, make_certificate
 from p2pchain.node.effects import StoredBlock
 
@@ -134,7 +134,7 @@ class ChainMaker:
         voters = carried.signatures.keys() if carried is not None and carried.subject == parent.subject else ()
         draft = Draft(slot, draw, voters)
         executed = execute(below, draft, transactions, self.spec)
-        header = encode_header(self._header(parent, draft, transactions, executed.changes.state_root, leader, carried))
+        header = encode_header(self._header(parent, draft, transactions, executed, leader, carried))
         signature = leader.sign(Domain.BLOCK, self.genesis.chain_id, header)
         certificate = carried.raw if carried is not None else b""
         raw = encode_block(header, signature, certificate, [transaction.raw for transaction in transactions])
@@ -158,15 +158,21 @@ class ChainMaker:
 
     @staticmethod
     def _header(
-        parent: MadeBlock, draft: Draft, transactions: Sequence[Transaction], root: Hash, leader: KeySigner, carried: Certificate | None
+        parent: MadeBlock,
+        draft: Draft,
+        transactions: Sequence[Transaction],
+        executed: Executed,
+        leader: KeySigner,
+        carried: Certificate | None,
     ) -> Header:
         return Header(
             Height(parent.subject.height + 1),
             Slot(draft.slot),
             parent.subject.block,
             leader.public_key,
-            root,
+            executed.changes.state_root,
             merkle_root([transaction.id for transaction in transactions]),
             certificate_hash(carried.raw if carried is not None else b""),
             *draft.draw,
+            executed.schedule.set_id,
         )

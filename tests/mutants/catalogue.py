@@ -1,6 +1,6 @@
 """All mutants."""
 
-from tests.mutants import consensus, discovery, governing, language, ledger, node, proving, standing, syncing
+from tests.mutants import consensus, discovery, governing, language, ledger, light, node, proving, standing, syncing
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -13,4 +13,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *discovery.MUTANTS,
     *standing.MUTANTS,
     *syncing.MUTANTS,
+    *light.MUTANTS,
 )

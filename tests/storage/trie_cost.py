@@ -131,7 +131,7 @@ class Chain:
 
     def _block(self) -> Block:
         place = Height(self._height), Slot(self._height), self._tip, PublicKey(bytes(32))
-        header = Header(*place, self._root, ZERO_HASH, ZERO_HASH, ZERO_HASH, ZERO_HASH)
+        header = Header(*place, self._root, *[ZERO_HASH] * 5)
         block = decode_envelope(encode_block(encode_header(header), bytes(64), b"", [])).with_transactions([])
         self._tip = block.id
         return block

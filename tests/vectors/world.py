@@ -117,7 +117,7 @@ def double_block(name: str, slot: int) -> SubmitEvidence:
     """Evidence that a delegate signed two headers for one slot, at different parents."""
     signer = consensus(name)
     parents = (BlockId(hashlib.sha256(text).digest()) for text in (b"one", b"another"))
-    headers = [encode_header(Header(Height(5), Slot(slot), parent, signer.public_key, *[ZERO_HASH] * 5)) for parent in parents]
+    headers = [encode_header(Header(Height(5), Slot(slot), parent, signer.public_key, *[ZERO_HASH] * 6)) for parent in parents]
     return SubmitEvidence(*in_order(*(encode_header_statement(raw, signer.sign(Domain.BLOCK, CHAIN_ID, raw)) for raw in headers)))
 
 
@@ -181,6 +181,7 @@ def extend(below: Made, plan: Plan) -> Made:
         certificate_hash=certificate_hash(carried),
         reveal=draw.reveal,
         commitment=draw.commitment,
+        set_id=executed.schedule.set_id,
     )
     header_raw = encode_header(header)
     signature = leader.sign(Domain.BLOCK, CHAIN_ID, header_raw)

@@ -62,6 +62,7 @@ def elsewhere(engine: Engine, request: SignBlock, place: Place, transactions: Se
     header = header._replace(
         state_root=executed.changes.state_root,
         transactions_root=merkle_root([transaction.id for transaction in executed.included]),
+        set_id=executed.schedule.set_id,
     )
     return altered(request, header, executed.included, certificate)
 

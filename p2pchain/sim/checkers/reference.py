@@ -66,6 +66,8 @@ class Reference:
             return
         if executed.changes.state_root != header.state_root:
             yield "S5", f"block {header.height} says state {header.state_root.hex()}, executing gives {executed.changes.state_root.hex()}"
+        if executed.schedule.set_id != header.set_id:
+            yield "S14", f"block {header.height} says set {header.set_id.hex()}, executing gives {executed.schedule.set_id.hex()}"
         self.rows.update(executed.changes.rows)
         self.nodes.update(executed.changes.nodes)
         self.subject = Subject(header.slot, header.height, block.id)
