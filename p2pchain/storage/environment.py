@@ -14,6 +14,7 @@ from typing import TypeAlias
 import lmdb
 
 from p2pchain.chain.genesis import Genesis
+from p2pchain.chain.state import Changes
 from p2pchain.storage.durable import FOLDER_MODE, sync_folder
 from p2pchain.storage.errors import DamagedStore, DiskFull, ForeignChain, NewerFormat, StorageError, mapped
 from p2pchain.storage.layout import (
@@ -122,18 +123,18 @@ def require_chain(environment: Environment, genesis: Genesis) -> None:
 
 
 def _write_genesis(environment: Environment, genesis: Genesis) -> None:
+    changes = genesis.changes()  # once: a million accounts take it seconds, and the map several tries to be large enough
     while True:
         try:
             with environment.lmdb.begin(write=True) as txn:
-                _fill(environment, txn, genesis)
+                _fill(environment, txn, genesis, changes)
         except lmdb.MapFullError:
             environment.grow()
         else:
             return
 
 
-def _fill(environment: Environment, txn: Transaction, genesis: Genesis) -> None:
-    changes = genesis.changes()
+def _fill(environment: Environment, txn: Transaction, genesis: Genesis, changes: Changes) -> None:
     for key, value in changes.rows.items():
         txn.put(key, value, db=environment.rows)
     for place, node in sorted(changes.nodes.items()):

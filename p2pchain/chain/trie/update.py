@@ -101,7 +101,7 @@ class _Update:
                 new, at = hashes[path], find_entry(node, path)
                 if new is None or at < 0:
                     break  # the number of rows changes
-                node = node[: at + HASH_BYTES] + new + node[at + ENTRY_BYTES :]
+                node = b"".join((node[: at + HASH_BYTES], new, node[at + ENTRY_BYTES :]))
             else:
                 return node
         entries = entries_of(node)
