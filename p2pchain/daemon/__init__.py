@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import structlog
@@ -27,14 +28,14 @@ SWITCH_S = 0.0005
 at Python's own 5 ms that alone took 45 to 70 ms beside a busy loop, several times in every slot (decision 0057)."""
 
 
-def run_daemon(config: Config, genesis: Genesis) -> int:
-    """Run one node until SIGTERM or SIGINT; returns the exit code."""
+def run_daemon(config: Config, genesis: Genesis, reload: Callable[[], Config]) -> int:
+    """Run one node until SIGTERM or SIGINT; returns the exit code.  `reload` reads the configuration again, from where `config` came."""
     configure_logging(config.log.format, config.log.level, sys.stderr)
     logger: FilteringBoundLogger = structlog.get_logger()
     sys.setswitchinterval(SWITCH_S)
     try:
         with start_errors(), ExitStack() as stack:
-            node = wire(config, genesis, stack, logger)
+            node = wire(config, genesis, stack, logger, reload)
             stack.enter_context(pid_file(config.home.data / "node.pid"))
             trio.run(live, node, restrict_keyboard_interrupt_to_checkpoints=True)
     except CannotStartError as error:

@@ -251,6 +251,8 @@ class Engine:
                 self.producer.paused = False
             case events.RoomMeasured():
                 self.producer.measured(event.room)
+            case events.LimitsChanged():
+                self.core.pool.limits = event.limits
             case events.BlocksImported():
                 self.producer.budget.imported(event.transactions, event.took_us)
             case _:
