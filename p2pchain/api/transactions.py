@@ -151,7 +151,7 @@ ENDPOINTS = (
         submit_transactions,
         f"Submit signed transactions, at most {ITEMS_MAX} at once",
         (Answer(202, "One result each, in order, also where some are rejected", _RESULTS),),
-        errors=(400, 408, 413, 415, 429, 503),
+        errors=(400, 408, 413, 415, 503),
         bodies=_BODIES,
     ),
     Endpoint(

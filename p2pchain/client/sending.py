@@ -28,8 +28,6 @@ _MOVED = frozenset({"nonce_gap", "nonce_too_low", "replacement_fee_too_low"})
 """The nonce is not the account's next one: nothing is wrong with the transaction but that."""
 _FULL = frozenset({"pool_full", "account_limit"})
 """Nothing more is taken now: what follows would be refused as well."""
-TOO_MANY = 429
-"""HTTP status where a full pool takes nothing of a request."""
 _REPAIRS_MAX = 3
 """How often in a row the node may be asked for the next nonce without anything being taken."""
 
@@ -92,7 +90,7 @@ class SenderState:
             except NodeUnreachableError as error:
                 raise NotKnownError(raws, done, error) from None
             except NodeError as error:
-                if error.http_status != TOO_MANY:
+                if error.code not in _FULL:
                     raise
                 results = [_refused(error)] * len(raws)  # none of them: as if each had been told so
             before = len(done)

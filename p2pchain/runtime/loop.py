@@ -40,9 +40,11 @@ from p2pchain.wire.messages import ANSWER_BYTES_MAX, Blocks, Hello, Message, Pro
 TURN_S = 0.005
 """How long the loop takes what waits without giving way to the edges: were it one event for each of theirs, then the inbox
 would be full whenever more than one peer has much to say."""
-BEHIND_MAX = 4_000
-"""Transactions of peers that wait to be verified, above which clients are told to come again: a third of a second of one core.
-What other nodes took already goes first, so that all pools, and the next block, hold the same."""
+PEERS_FIRST_MAX = 500
+"""Transactions of peers that may wait to be verified beside a client's.  What other nodes took already goes first, so that all
+pools, and the next block, hold the same: where clients came first a leader's block was of what nobody else had yet."""
+BEHIND_MAX = 2_000
+"""So many, and clients are told to come again: a tenth of a second of one core."""
 JOURNAL_BYTES_MAX = 128 << 20
 """The journal of the mempool is rewritten when it has grown to this: twice what the pool itself may hold."""
 SUBMIT_BATCH = 500
@@ -169,7 +171,7 @@ class NodeLoop:
         return _attest(opened, await self._verifier.verify_in_turn(checks))
 
     async def _submit_batch(self, raw: Sequence[bytes], admit: Admit) -> Sequence[SubmitResult]:
-        await self._give_way()
+        await self._wait_while(self._must_clients_wait)
         items = await self._verified([admit(each) for each in self.intake.open_submitted(raw)])
         self._last_request += 1
         request = RequestId(self._last_request)
@@ -220,14 +222,19 @@ class NodeLoop:
 
     async def _take_transactions(self) -> tuple[Peer, Message]:
         taken = await self._gossiped.take()
-        await self._give_way()
+        await self._wait_while(lambda: self.engine.is_finality_late)
         return taken
 
-    async def _give_way(self) -> None:
-        """Transactions wait while a block is not final in time: what they would use of this machine may be what it lacks."""
+    async def _wait_while(self, must_wait: Callable[[], bool]) -> None:
+        """For a slot at most.  Transactions wait while a block is not final in time: what they would use of this machine may be
+        what it lacks; and those of clients for those of peers.
+        """
         with trio.move_on_after(self.engine.core.spec.slot_ms / 1000):
-            while self.engine.is_finality_late:
+            while must_wait():
                 await self._turned.wait()
+
+    def _must_clients_wait(self) -> bool:
+        return self.engine.is_finality_late or self._gossiped.transactions > PEERS_FIRST_MAX
 
     async def restore_pool(self) -> None:
         """Bring back what waited when the process ended; what no longer holds is dropped with its reason."""

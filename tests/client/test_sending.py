@@ -138,8 +138,8 @@ def test_a_pool_that_takes_nothing_of_a_request_is_told_for_all_of_it_and_the_no
     assert [item.error and item.error["code"] for item in sent] == ["pool_full", "pool_full"]
     pool.answers = None
     assert [item.nonce for item in send(pool, state, pays(3))] == [7]
-    pool.answers = NodeError("busy", "busy", http_status=503)
-    with pytest.raises(NodeError, match="busy"):
+    pool.answers = NodeError("too_many_requests", "too many", http_status=429)
+    with pytest.raises(NodeError, match="too many"):
         send(pool, state, pays(4))
 
 

@@ -128,13 +128,14 @@ async def test_a_link_is_read_on_however_many_transactions_wait_to_be_verified()
     assert loop._gossiped.transactions * 4_000 <= OF_PEER_BYTES_MAX
 
 
-async def test_clients_wait_while_much_of_other_nodes_is_to_be_verified() -> None:
+async def test_clients_wait_while_much_of_other_nodes_is_to_be_verified(autojump_clock: trio.testing.MockClock) -> None:
     loop = make_loop(GENESIS, Recorder(), Clock(GENESIS_MS))
     async with trio.open_nursery() as nursery:
         await loop.receive(Peer(1), Transactions([b"x"] * (BEHIND_MAX + 1)))
         loop._take_transactions = trio.sleep_forever  # type: ignore[method-assign]
         nursery.start_soon(loop.run)
         (refused,) = await loop.submit([transfer(0)])
+        assert trio.current_time() >= SLOT_S
         loop._gossiped = Backlog()
         (taken,) = await loop.submit([transfer(0)])
         nursery.cancel_scope.cancel()
