@@ -89,11 +89,7 @@ _ERROR_WORDS = {
     408: "The body came too slowly",
     413: "The body is too large",
     415: "The body's type is not understood",
-<<<<<<< HEAD
-    429: "Too many requests of this client, or the pool is full (`pool_full`: pay `wanted` a byte): try again after `Retry-After` seconds",
-=======
     429: "Too many requests of this client, or a pool that took nothing of this one: try again after `Retry-After` seconds",
->>>>>>> path
     503: "Not now: try again after `Retry-After` seconds, or at another node",
 }
 

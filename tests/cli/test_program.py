@@ -21,7 +21,6 @@ PROMISED = {
     "peers": {"ban", "unban"},
     "recovery": {"inspect", "draft", "sign", "show", "install"},
     "genesis": {"card", "compose"},
-    "proof": {"account", "transaction"},
     "config": {"check", "log-level", "reload", "show"},
     "bench": {"verify", "import", "testnet", "latency", "sync", "api", "rest", "scale", "guard"},
 }
