@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from p2pchain.care.guarded import DiedError
-from p2pchain.care.home_files import FileCheck, check_files
 from p2pchain.care.problem import REPAIR, Problem
 from p2pchain.care.signatures import SignatureWorkers
 from p2pchain.care.verification import Scope, Verdict, Verification
@@ -18,6 +18,9 @@ from p2pchain.cli.failures import Failure
 from p2pchain.cli.options import home_option, json_option, settings_option
 from p2pchain.storage import StorageError
 from p2pchain.storage.inspection import inspect, is_damage
+
+if TYPE_CHECKING:
+    from p2pchain.care.home_files import FileCheck
 
 
 @click.command()
@@ -33,6 +36,8 @@ def verify(*, quick: bool, from_height: int, to_height: int | None, jobs: int, a
     The node may run meanwhile.  With --from, blocks below are followed by their links and roots; with --to, the check ends there
     and rows are not compared.  Status 1 where something is wrong: the first bad block is named, and what to do.
     """
+    from p2pchain.care.home_files import check_files  # noqa: PLC0415 - the network's files, which a help need not load
+
     if to_height is not None and to_height < from_height:
         raise click.UsageError(f"--to {to_height} lies below --from {from_height}")
     home = open_home()
