@@ -20,6 +20,7 @@ from p2pchain.api.errors import ApiError, JsonResponse, error_response, from_ref
 from p2pchain.api.openapi import TEXT, Answer, Endpoint, document
 from p2pchain.api.parameters import query_of
 from p2pchain.chain.errors import Refusal
+from p2pchain.node.keeping import BlockPrunedError
 
 
 async def get_openapi(context: Context, request: Request) -> Response:
@@ -53,7 +54,7 @@ def make_app(context: Context) -> Starlette:
     context.requests.open(f"{each.method} {each.path}" for each in ENDPOINTS)
     routes: list[BaseRoute] = [Route(each.path, partial(_answer, each, context), methods=[each.method]) for each in ENDPOINTS]
     routes.append(WebSocketRoute(streams.PATH, partial(streams.follow_on_websocket, context)))
-    handlers = {ApiError: _on_api_error, Refusal: _on_refusal, HTTPException: _on_http_exception}
+    handlers = {ApiError: _on_api_error, BlockPrunedError: _on_pruned, Refusal: _on_refusal, HTTPException: _on_http_exception}
     app = Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Edge, logger=context.logger)])
     # a path with a slash too many is unknown, not elsewhere
     app.router.redirect_slashes = False
@@ -68,6 +69,9 @@ async def _answer(endpoint: Endpoint, context: Context, request: Request) -> Res
     except ApiError as error:
         status = error.status
         raise
+    except BlockPrunedError:
+        status = 410
+        raise
     except Refusal as refusal:
         status = from_refusal(refusal).status
         raise
@@ -81,6 +85,11 @@ async def _answer(endpoint: Endpoint, context: Context, request: Request) -> Res
 async def _on_api_error(_connection: HTTPConnection, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return error_response(error)
+
+
+async def _on_pruned(_connection: HTTPConnection, error: Exception) -> Response:
+    assert isinstance(error, BlockPrunedError)
+    return error_response(ApiError(410, "pruned", str(error), height=error.height, blocks_from=error.blocks_from))
 
 
 async def _on_refusal(_connection: HTTPConnection, error: Exception) -> Response:

@@ -89,6 +89,8 @@ class NodeCollector:
             ("head_slot", "Slot of the head", status.head.slot),
             ("final_slot", "Slot of the last final block", status.final.slot),
             ("peers", "Connected peers", status.peers),
+            ("blocks_from_height", "Final blocks below this height were pruned", status.blocks_from),
+            ("lacking_blocks", "1 while the node needs blocks that no peer has", int(status.lack is not None)),
             (
                 "clock_offset_seconds",
                 "How far the clock is ahead of the delegates' (negative: behind)",

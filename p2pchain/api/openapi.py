@@ -86,6 +86,7 @@ _ERROR_WORDS = {
     404: "Unknown",
     406: "The answer does not come in the media type asked for",
     408: "The body came too slowly",
+    410: "Pruned: gone from this node, which says from where on it has blocks",
     413: "The body is too large",
     415: "The body's type is not understood",
     503: "Not now: try again after `Retry-After` seconds, or at another node",

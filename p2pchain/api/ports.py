@@ -10,6 +10,7 @@ from p2pchain.chain.errors import Refusal
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
+from p2pchain.node.keeping import Keep, KeepingView
 from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
@@ -41,6 +42,10 @@ class Reads(Protocol):
     def block(self, reference: BlockReference) -> BlockView | None: ...
 
     def blocks(self, from_height: int, limit: int) -> list[BlockView]: ...
+
+    def height_at(self, time_ms: int) -> int:
+        """The first final height whose slot begins at or after a time; one above the last where there is none."""
+        ...
 
     def transaction(self, item: TransactionId) -> TransactionView | None: ...
 
@@ -83,6 +88,16 @@ class Produces(Protocol):
     async def pause_production(self) -> None: ...
 
     async def resume_production(self) -> None: ...
+
+
+class Prunes(Protocol):
+    """What the operator's socket asks of whoever prunes."""
+
+    async def order(self, keep: Keep) -> KeepingView:
+        """Prune now, once, what `keep` does not keep."""
+        ...
+
+    def view(self) -> KeepingView: ...
 
 
 class Logger(Protocol):

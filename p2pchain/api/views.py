@@ -90,6 +90,8 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "sync": None if status.sync is None else sync_view(status.sync),
         "room": None if status.room is None else room_view(status.room),
         "clock_offset_ms": status.clock_offset_ms,
+        "blocks_from": status.blocks_from,
+        "lacking": None if status.lack is None else status.lack._asdict(),
     }
 
 
@@ -319,6 +321,7 @@ def peer_view(peer: PeerView, tips: Tips | None) -> Json:
         "came_from": peer.came_from,
         "head": None if tips is None else subject_view(tips.head),
         "final": None if tips is None else subject_view(tips.final),
+        "blocks_from": None if tips is None else tips.blocks_from,
     }
 
 

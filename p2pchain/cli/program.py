@@ -36,6 +36,7 @@ VERBS = {
     "recovery": Verb("p2pchain.cli.recovery:recovery", "Go on without delegates that are gone for good."),
     "attack": Verb("p2pchain.cli.attack:attack", "Attack a node of your own with bad peers, and see whether it behaves."),
     "doctor": Verb("p2pchain.cli.doctor.verb:doctor", "Look for what is wrong with the node, and say what to do."),
+    "prune": Verb("p2pchain.cli.pruning:prune", "Take old blocks off the disk, of a running or a stopped node."),
     "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),
 }
 

@@ -126,6 +126,17 @@ class StorageSection:
     free_bytes_end: int = _key(
         0, Whole(0, 1 << 60), "With less than this free on the volume the node ends in order, with exit status 74. 0: 1% of the volume."
     )
+    keep_blocks: int = _key(
+        0,
+        Whole(0, 1 << 50),
+        "Keep this many of the newest final blocks and prune the older ones; their headers and certificates stay. At least 1000 are"
+        " kept. 0: no such wish; where keep_days is 0 too, all are kept.",
+    )
+    keep_days: int = _key(
+        0,
+        Whole(0, 1_000_000),
+        "Keep the final blocks of so many days before the last one. With keep_blocks set too, whatever either of them keeps stays.",
+    )
     bytes_max: int = _key(
         1 << 40,
         Whole(64 << 20, 1 << 46),

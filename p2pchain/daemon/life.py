@@ -53,6 +53,7 @@ async def live(node: Node) -> None:
         nursery.start_soon(_stop_when_over, nursery.cancel_scope, manager, node)
         nursery.start_soon(node.loop.run)
         nursery.start_soon(_look_at_room, node)
+        nursery.start_soon(node.pruner.run)
         await nursery.start(node.network.run)
         # before the first question: what this node accepted, it must never call unknown
         await node.loop.restore_pool()

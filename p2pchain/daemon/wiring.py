@@ -32,10 +32,11 @@ from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.selftest import failed_checks
 from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Root
-from p2pchain.chain.types import ChainId
+from p2pchain.chain.types import ChainId, Height
 from p2pchain.config import Config, split_endpoint
 from p2pchain.daemon.ending import EXIT_PROTOCOL, CannotStartError, Ending, start_code
 from p2pchain.daemon.keys import load_signer, node_key, node_signer
+from p2pchain.daemon.pruning import Pruner
 from p2pchain.daemon.publishing import publish_everywhere
 from p2pchain.genesis_file import load_installed, load_recovery
 from p2pchain.net.ban_list import BanList
@@ -48,6 +49,7 @@ from p2pchain.node.effects import Publication
 from p2pchain.node.engine import Engine, Identity
 from p2pchain.node.installing import validate_chain, validate_lock
 from p2pchain.node.intake import Intake
+from p2pchain.node.keeping import Keep, first_promised
 from p2pchain.node.ports import Recovered
 from p2pchain.node.queries import Queries
 from p2pchain.node.room import Room
@@ -88,6 +90,7 @@ class Node(NamedTuple):
     """How much is left where this node writes; raises where the store has failed meanwhile."""
     api: ApiServer | None
     admin: AdminServer | None
+    pruner: Pruner
     hub: EventHub
     ending: Ending
     logger: FilteringBoundLogger
@@ -123,12 +126,14 @@ def wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringBo
     desk = SigningDesk(signer, states, ChainId(spec.chain_id)) if signer and states else None
     bans = BanList(KeptFile(config.home.bans, BANS_BYTES_MAX + 1), unix_ms, settings.named_keys.__contains__, logger)
     links = Links(settings, book_file, bans)
+    engine.core.blocks_from = Height(first_promised(store.blocks_from, recovered.root.subject.height))
     loop, network = _wire_loop(engine, store, journal, desk, links, partial(publish_everywhere, hub, ending, logger), logger)
     api = _wire_api(config, genesis, loop, store, network, hub, logger) if config.api.enabled else None
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
     room = partial(_room, store, config.home.signing if signer else None, marks)
-    return Node(loop, network, room, api, _wire_admin(config, loop, network, logger), hub, ending, logger)
+    pruner = Pruner(Keep(config.storage.keep_blocks, config.storage.keep_days), store, loop, spec, logger)
+    return Node(loop, network, room, api, _wire_admin(config, loop, network, pruner, logger), pruner, hub, ending, logger)
 
 
 def _network_settings(config: Config, genesis: Genesis, delegate: KeySigner | None) -> NetworkSettings:
@@ -202,13 +207,13 @@ def _wire_api(
     return ApiServer(settings, queries, loop, hub, genesis, unix_ms, logger)
 
 
-def _wire_admin(config: Config, loop: NodeLoop, network: PeerNetwork, logger: FilteringBoundLogger) -> AdminServer | None:
+def _wire_admin(config: Config, loop: NodeLoop, network: PeerNetwork, pruner: Pruner, logger: FilteringBoundLogger) -> AdminServer | None:
     """None where the home's path is too long for a socket: a node runs without its operator's orders."""
     if problem := config.home.admin_socket_problem:
         logger.error("no socket for the operator", reason=problem)
         return None
     gate = OperatorGate(network.bans, network.end_banned)
-    return AdminServer(config.home.admin_socket, AdminContext(gate, loop, unix_ms, logger))
+    return AdminServer(config.home.admin_socket, AdminContext(gate, loop, unix_ms, logger, pruner))
 
 
 def _recoveries(config: Config, genesis: Genesis, recovered: Recovered, store: LmdbStore, identity: Identity) -> Recoveries:

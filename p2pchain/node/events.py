@@ -177,6 +177,12 @@ class RoomMeasured(NamedTuple):
     room: Room
 
 
+class BlocksKept(NamedTuple):
+    """The first height from which on final blocks are kept and promised; it never falls."""
+
+    from_height: Height
+
+
 Event: TypeAlias = (
     TimeReached
     | PeerJoined
@@ -201,4 +207,5 @@ Event: TypeAlias = (
     | ProductionPaused
     | ProductionResumed
     | RoomMeasured
+    | BlocksKept
 )

@@ -40,6 +40,7 @@ from p2pchain.chain.votes import Subject, decode_certificate
 from p2pchain.node.condition import clock_offset_ms, describe_condition
 from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
+from p2pchain.node.keeping import BlockPrunedError, first_at, slot_of_final
 from p2pchain.node.ports import BookView, FinalBlock, Network, PeerCounts, PeerRefusal, PeerView, Store
 from p2pchain.node.trial import Trial, try_out
 from p2pchain.node.views import (
@@ -92,6 +93,7 @@ class Queries:
         core, sync = self._core, self._engine.sync
         slot = core.spec.slot_at(now_ms)
         schedule = core.head.schedule
+        lack = self._engine.lacking.now()
         return StatusView(
             chain_id=core.spec.chain_id,
             name=core.spec.name,
@@ -102,7 +104,7 @@ class Queries:
             slot=slot,
             leader=schedule.turn(slot).delegate.account if slot >= schedule.start_slot else self._owner(core.head, slot),
             peers=len(core.peers),
-            syncing=sync.is_behind,
+            syncing=sync.is_behind or lack is not None,
             pool_transactions=len(core.pool),
             pool_bytes=core.pool.bytes,
             delegate=self._own_account(),
@@ -114,6 +116,8 @@ class Queries:
             sync=self._engine.sync_view(now_ms),
             room=self._engine.producer.room,
             clock_offset_ms=clock_offset_ms(self._engine),
+            blocks_from=self._blocks_from,
+            lack=lack,
         )
 
     def account(self, account: AccountId, at: At) -> AccountView:
@@ -153,13 +157,21 @@ class Queries:
 
     def blocks(self, from_height: int, limit: int) -> list[BlockView]:
         """Final blocks in ascending order."""
+        self._require_kept(max(1, from_height))
         found = self._store.final_range(max(1, from_height), limit, RANGE_BYTES_MAX)
         return [self._decode_final(block) for block in found]
+
+    def height_at(self, time_ms: int) -> int:
+        """The first final height whose slot begins at or after a time; one above the last where there is none."""
+        spec, final = self._core.spec, self._core.tree.durable.height
+        slot = max(0, -(-(time_ms - spec.slot_start_ms(0)) // spec.slot_ms))
+        return first_at(final, slot, lambda height: slot_of_final(self._store, height))
 
     def transaction(self, item: TransactionId) -> TransactionView | None:
         """Where a transaction is: final first, then in a block, then waiting, then ended."""
         location = self._store.transaction(item)
         if location is not None:
+            self._require_kept(location.height)
             envelope, failed = self._split(location.height)
             transaction = decode_transaction(envelope.transactions[location.position], self._core.spec)
             return _included(transaction, "final", location.height, location.position, failed)
@@ -283,7 +295,17 @@ class Queries:
         failed = failures_in(node.changes.rows) if node.changes is not None else ()
         return BlockView(node.block, "unfinal", node.certificate, None, self._core.spec.slot_start_ms(node.slot), failed)
 
+    @property
+    def _blocks_from(self) -> int:
+        """What is promised; a little more may be there."""
+        return max(self._core.blocks_from, self._store.blocks_from)
+
+    def _require_kept(self, height: int) -> None:
+        if height < self._store.blocks_from:
+            raise BlockPrunedError(height, self._blocks_from)
+
     def _final(self, height: int | None) -> BlockView | None:
+        self._require_kept(height or self._store.blocks_from)
         stored = self._store.final_block(height) if height else None
         return None if stored is None else self._decode_final(stored)
 

@@ -19,6 +19,7 @@ import trio
 from p2pchain.chain.crypto import Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
 from p2pchain.chain.transaction import Transaction
+from p2pchain.chain.types import Height
 from p2pchain.node import effects as todo
 from p2pchain.node import events
 from p2pchain.node.effects import Effects, Publication, SubmitResult
@@ -95,7 +96,7 @@ class NodeLoop:
 
     def tips(self) -> Tips:
         core = self.engine.core
-        return Tips(core.tree.durable.subject, core.head.subject)
+        return Tips(core.tree.durable.subject, core.head.subject, core.blocks_from)
 
     async def peer_joined(self, peer: Peer, hello: Hello) -> None:
         await self._send.send(events.PeerJoined(peer, hello.tips))
@@ -141,6 +142,10 @@ class NodeLoop:
     async def room_measured(self, room: Room) -> None:
         """How much room the disk has left: the engine stops producing before it is full."""
         await self._send.send(events.RoomMeasured(room))
+
+    async def blocks_kept(self, from_height: int) -> None:
+        """Final blocks below are about to go: peers are told, and the engine no longer promises them."""
+        await self._send.send(events.BlocksKept(Height(from_height)))
 
     async def examine(self, transactions: Sequence[bytes]) -> tuple[Verified[Transaction] | Refusal, ...]:
         """Decode and verify, and take nothing."""

@@ -36,7 +36,7 @@ MAP_BYTES_MIN = 64 << 20
 BYTES_MAX = 1 << 40
 """Of address space there is 64 times more; somebody who has a larger disk says so."""
 _DATABASES_MAX = 16
-"""Seven today; a later format may add some without the limit in the way."""
+"""Eight today; a later format may add some without the limit in the way."""
 
 
 class Environment:
@@ -59,9 +59,9 @@ class Environment:
             readonly=read_only,
             create=not read_only,
         )
-        self.meta, self.blocks, self.certificates, self.final, self.heights, self.rows, self.transactions = (
+        self.meta, self.blocks, self.certificates, self.final, self.heights, self.rows, self.transactions, self.headers = (
             self.lmdb.open_db(name, create=not read_only)
-            for name in (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions")
+            for name in (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions", b"headers")
         )
 
     @property

@@ -23,6 +23,7 @@ from p2pchain.storage.layout import (
     transaction_id_at,
 )
 from p2pchain.storage.plan import Memory
+from p2pchain.storage.pruning import Pruned
 
 
 class View(NamedTuple):
@@ -33,6 +34,7 @@ class View(NamedTuple):
     layers: tuple[Mapping[bytes, bytes], ...]
     """Rows that are not on disk yet, newest first."""
     txn: Transaction
+    pruned: Pruned = Pruned()
 
     def unfinal(self) -> list[UnfinalBlock]:
         blocks = sorted(self.memory.unfinal.values(), key=lambda block: block.subject.height)
@@ -40,13 +42,13 @@ class View(NamedTuple):
 
     def final_block(self, height: int) -> FinalBlock | None:
         key = self._final_key(height)
-        if key is None:
+        if key is None or height <= self.pruned.height:
             return None
         record = self._record(key)
         return FinalBlock(record.raw, self._certificate(key, Kind.CONFIRM), record.failed)
 
     def final_blocks(self, heights: range) -> Iterator[FinalBlock]:
-        """Final blocks from the first of `heights` to the last that there is."""
+        """Final blocks from the first of `heights` to the last that there is; none where the first was pruned."""
         for height in heights:
             block = self.final_block(height)
             if block is None:
@@ -61,8 +63,22 @@ class View(NamedTuple):
                 if key is None:
                     return
                 record = txn.get(key, db=self.environment.blocks)
-                assert record is not None, f"height {height} is final and has no block"
-                yield FinalHeader(header_in_record(record, key), self._certificate(key, Kind.CONFIRM))
+                # where there is none it was pruned, perhaps since this view began
+                kept = b"" if record is not None else bytes(txn.get(key[:8], b"", db=self.environment.headers))
+                header = kept if record is None else header_in_record(record, key)
+                assert header, f"height {height} is final and has no header"
+                yield FinalHeader(header, self._certificate(key, Kind.CONFIRM))
+
+    def some_headers(self, from_height: int, limit: int, bytes_max: int) -> list[FinalHeader]:
+        """At most `limit` of them and at most `bytes_max` bytes, but one at least."""
+        headers: list[FinalHeader] = []
+        size = 0
+        for header in self.final_headers(range(max(1, from_height), from_height + limit)):
+            size += len(header.raw) + len(header.certificate)
+            if headers and size > bytes_max:
+                break
+            headers.append(header)
+        return headers
 
     def final_height(self, block: BlockId) -> int | None:
         data = self.txn.get(block, db=self.environment.heights)
@@ -73,12 +89,15 @@ class View(NamedTuple):
             place = layer.place(item)
             if place is not None:
                 return Location(*place)
-        for generation in range(self.memory.progress.generation, -1, -1):
+        gone = None
+        for generation in range(self.memory.progress.generation, self.pruned.generation - 1, -1):
             data = self.txn.get(index_key(generation, item), b"", db=self.environment.transactions)
             for location in decode_locations(data):
-                if self._is_at(item, location):
+                if location.height <= self.pruned.height:
+                    gone = gone or location  # whether it is this one nobody can say any more; that it begins alike is much
+                elif self._is_at(item, location):
                     return location
-        return None
+        return gone
 
     def _final_key(self, height: int) -> bytes | None:
         """Key of a final block; the genesis is none."""

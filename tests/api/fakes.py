@@ -22,6 +22,7 @@ from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
+from p2pchain.node.keeping import BlockPrunedError
 from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
 from p2pchain.node.room import Room
@@ -116,6 +117,7 @@ class FakeReads:
             sync=self.sync,
             room=self.room,
             clock_offset_ms=self.clock_offset_ms,
+            blocks_from=self.pruned_below,
         )
 
     def terms(self, at: At) -> TermsView:
@@ -136,11 +138,15 @@ class FakeReads:
             return self._view(self.head, is_final=False)
         if reference in ("head", "final"):
             return self._view(self.final[-1]) if self.final else None
+        if isinstance(reference, int) and 0 < reference < self.pruned_below:
+            raise BlockPrunedError(reference, self.pruned_below)
         found = [made for made in self.final if reference in (made.subject.height, made.subject.block)]
         return self._view(found[0]) if found else None
 
     def blocks(self, from_height: int, limit: int) -> list[BlockView]:
-        start = max(from_height, self.pruned_below) - 1
+        if from_height < self.pruned_below:
+            raise BlockPrunedError(from_height, self.pruned_below)
+        start = from_height - 1
         return [self._view(made) for made in self.final[start : start + limit]]
 
     def _view(self, made: MadeBlock, *, is_final: bool = True) -> BlockView:
@@ -149,6 +155,10 @@ class FakeReads:
         if is_final:
             return BlockView(made.made, "final", None, confirms, time_ms)
         return BlockView(made.made, "unfinal", self.maker.certificate(made, Kind.VOTE), None, time_ms)
+
+    def height_at(self, time_ms: int) -> int:
+        starts = [self.maker.spec.slot_start_ms(made.subject.slot) for made in self.final]
+        return 1 + sum(start < time_ms for start in starts)
 
     def transaction(self, item: TransactionId) -> TransactionView | None:
         return self.transactions.get(item)
