@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from p2pchain.api import accounts, blocks, evidence, metrics, probes, status, streams, terms, transactions
+from p2pchain.api import accounts, blocks, evidence, history, metrics, probes, status, streams, terms, transactions
 from p2pchain.api.context import Context
 from p2pchain.api.docs_page import draw_docs
 from p2pchain.api.edge import Edge
@@ -20,6 +20,7 @@ from p2pchain.api.errors import ApiError, JsonResponse, error_response, from_ref
 from p2pchain.api.openapi import TEXT, Answer, Endpoint, document
 from p2pchain.api.parameters import query_of
 from p2pchain.chain.errors import Refusal
+from p2pchain.node.history import IndexBrokenError
 from p2pchain.node.keeping import BlockPrunedError
 
 
@@ -41,6 +42,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *accounts.ENDPOINTS,
     *terms.ENDPOINTS,
     *blocks.ENDPOINTS,
+    *history.ENDPOINTS,
     *evidence.ENDPOINTS,
     *streams.ENDPOINTS,
     *probes.ENDPOINTS,
@@ -54,7 +56,13 @@ def make_app(context: Context) -> Starlette:
     context.requests.open(f"{each.method} {each.path}" for each in ENDPOINTS)
     routes: list[BaseRoute] = [Route(each.path, partial(_answer, each, context), methods=[each.method]) for each in ENDPOINTS]
     routes.append(WebSocketRoute(streams.PATH, partial(streams.follow_on_websocket, context)))
-    handlers = {ApiError: _on_api_error, BlockPrunedError: _on_pruned, Refusal: _on_refusal, HTTPException: _on_http_exception}
+    handlers = {
+        ApiError: _on_api_error,
+        BlockPrunedError: _on_pruned,
+        IndexBrokenError: _on_broken_index,
+        Refusal: _on_refusal,
+        HTTPException: _on_http_exception,
+    }
     app = Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Edge, logger=context.logger)])
     # a path with a slash too many is unknown, not elsewhere
     app.router.redirect_slashes = False
@@ -71,6 +79,9 @@ async def _answer(endpoint: Endpoint, context: Context, request: Request) -> Res
         raise
     except BlockPrunedError:
         status = 410
+        raise
+    except IndexBrokenError:
+        status = 503
         raise
     except Refusal as refusal:
         status = from_refusal(refusal).status
@@ -90,6 +101,10 @@ async def _on_api_error(_connection: HTTPConnection, error: Exception) -> Respon
 async def _on_pruned(_connection: HTTPConnection, error: Exception) -> Response:
     assert isinstance(error, BlockPrunedError)
     return error_response(ApiError(410, "pruned", str(error), height=error.height, blocks_from=error.blocks_from))
+
+
+async def _on_broken_index(_connection: HTTPConnection, error: Exception) -> Response:
+    return error_response(ApiError(503, "index_broken", f"{error}; delete it while the node is stopped, it is built again"))
 
 
 async def _on_refusal(_connection: HTTPConnection, error: Exception) -> Response:

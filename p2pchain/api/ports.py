@@ -10,8 +10,9 @@ from p2pchain.chain.errors import Refusal
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
+from p2pchain.node.history import History
 from p2pchain.node.keeping import Keep, KeepingView
-from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
+from p2pchain.node.ports import BookView, Location, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
@@ -42,6 +43,23 @@ class Reads(Protocol):
     def block(self, reference: BlockReference) -> BlockView | None: ...
 
     def blocks(self, from_height: int, limit: int) -> list[BlockView]: ...
+
+    @property
+    def history(self) -> History | None:
+        """The index of history; None where this node has none."""
+        ...
+
+    def transaction_at(self, location: Location) -> TransactionView:
+        """A final transaction by its place; `BlockPrunedError` where it is gone."""
+        ...
+
+    def time_of(self, height: int) -> int:
+        """When the slot of a final block began."""
+        ...
+
+    def owner_of(self, key: bytes) -> bytes | None:
+        """The account of the delegate of a consensus key."""
+        ...
 
     def height_at(self, time_ms: int) -> int:
         """The first final height whose slot begins at or after a time; one above the last where there is none."""

@@ -96,6 +96,7 @@ _SYNC = record(
     blocks_per_second=or_null({"type": "number"}),
     seconds_left=or_null(INTEGER),
 )
+INDEX = record(from_height=INTEGER, height=INTEGER, built=TRUTH, disk_bytes=INTEGER, failure=TEXT)
 _STATUS = record(
     chain_id=HASH,
     node_id=HASH,
@@ -118,6 +119,7 @@ _STATUS = record(
     room=or_null(record(free_bytes=INTEGER, low_bytes=INTEGER, end_bytes=INTEGER)),
     clock_offset_ms=or_null(INTEGER),
     blocks_from=INTEGER,
+    index=or_null(INDEX),
     lacking=or_null(record(needed=INTEGER, offered=INTEGER)),
 )
 _PEER = record(

@@ -19,6 +19,7 @@ from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed, SubmitResult
+from p2pchain.node.history import IndexView
 from p2pchain.node.ports import BookEntryView, BookView, PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
 from p2pchain.node.room import Room
@@ -91,6 +92,7 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "room": None if status.room is None else room_view(status.room),
         "clock_offset_ms": status.clock_offset_ms,
         "blocks_from": status.blocks_from,
+        "index": None if status.indexed is None else index_view(status.indexed),
         "lacking": None if status.lack is None else status.lack._asdict(),
     }
 
@@ -104,6 +106,16 @@ def sync_view(sync: SyncView) -> Json:
         "proven": sync.proven,
         "blocks_per_second": None if rate is None else round(rate, 1),
         "seconds_left": sync.seconds_left,
+    }
+
+
+def index_view(index: IndexView) -> Json:
+    return {
+        "from_height": index.from_height,
+        "height": index.height,
+        "built": index.is_built,
+        "disk_bytes": index.disk_bytes,
+        "failure": index.failure,
     }
 
 

@@ -66,6 +66,8 @@ class Status(TypedDict):
     """How far the node's clock is ahead of those of the delegates (negative: behind); None where it heard too few."""
     blocks_from: int
     """Final blocks below this height were pruned."""
+    index: Json | None
+    """How far the index of history is: `from_height`, `height`, `built`; None where there is none."""
     lacking: Json | None
     """`needed`: a height whose block no peer gives, and `offered`: the lowest one that a peer has; None while it can catch up."""
 

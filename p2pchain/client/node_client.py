@@ -58,12 +58,26 @@ class NodeClient:
     def account(self, address: str, at: Literal["head", "final"] = "head") -> Account:
         return cast("Account", self._door.get(f"/v1/accounts/{address}", at=at))
 
+    def account_transactions(self, address: str, *, before: str | None = None, limit: int = 20) -> Json:
+        """A page of an account's history, newest first; takes a node with an index.  `next_before` asks for the next page."""
+        page: dict[str, str | int] = {"limit": limit} if before is None else {"limit": limit, "before": before}
+        return cast("Json", self._door.get(f"/v1/accounts/{address}/transactions", **page))
+
+    def delegate_rounds(self, delegate: str, *, before: int | None = None, limit: int = 20) -> Json:
+        """What a delegate, by account or consensus key, did round by round, newest first; takes a node with an index."""
+        page = {"limit": limit} if before is None else {"limit": limit, "before": before}
+        return cast("Json", self._door.get(f"/v1/delegates/{delegate}/rounds", **page))
+
     def block(self, reference: str | int) -> Json:
         """By height, hash, `head` or `final`."""
         return cast("Json", self._door.get(f"/v1/blocks/{reference}"))
 
     def blocks(self, from_height: int, limit: int) -> Json:
         return cast("Json", self._door.get("/v1/blocks", **{"from": from_height, "limit": limit}))
+
+    def blocks_since(self, time_ms: int, limit: int) -> Json:
+        """Final blocks whose slot began at a time (Unix, milliseconds) or later."""
+        return cast("Json", self._door.get("/v1/blocks", since=time_ms, limit=limit))
 
     def transaction(self, transaction_id: str) -> TransactionAnswer:
         return cast("TransactionAnswer", self._door.get(f"/v1/transactions/{transaction_id}"))

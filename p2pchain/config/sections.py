@@ -146,6 +146,18 @@ class StorageSection:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexSection:
+    """The index of history: transactions by account, and what delegates did round by round."""
+
+    enabled: bool = _key(
+        False,
+        Truth(),
+        "Whether there is one. It is built in the background, also of the blocks that are there already, in index/ beside the chain;"
+        " that folder may be deleted while the node is stopped.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DelegateSection:
     """The key that signs blocks and votes. Never give two running nodes the same one."""
 
@@ -178,6 +190,7 @@ class Config:
     api: ApiSection = ApiSection()
     mempool: MempoolSection = MempoolSection()
     storage: StorageSection = StorageSection()
+    index: IndexSection = IndexSection()
     delegate: DelegateSection = DelegateSection()
     log: LogSection = LogSection()
 

@@ -54,6 +54,8 @@ async def live(node: Node) -> None:
         nursery.start_soon(node.loop.run)
         nursery.start_soon(_look_at_room, node)
         nursery.start_soon(node.pruner.run)
+        if node.indexer is not None:
+            nursery.start_soon(node.indexer.run)
         await nursery.start(node.network.run)
         # before the first question: what this node accepted, it must never call unknown
         await node.loop.restore_pool()

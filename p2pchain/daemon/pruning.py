@@ -6,6 +6,8 @@ space is given back in slices in a worker thread (`storage.reclaiming`).  Nothin
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 from structlog.typing import FilteringBoundLogger
 
@@ -25,11 +27,15 @@ SLICE_PAUSE_S = 0.05
 class Pruner:
     """The operator's wishes, applied again and again; an order by hand is one wish more, once."""
 
-    def __init__(self, keep: Keep, store: LmdbStore, loop: NodeLoop, spec: ChainSpec, logger: FilteringBoundLogger) -> None:
+    def __init__(
+        self, keep: Keep, store: LmdbStore, loop: NodeLoop, spec: ChainSpec, needed_from: Callable[[], int], logger: FilteringBoundLogger
+    ) -> None:
+        """`needed_from` is the first height whose block somebody on this node has yet to read."""
         self._keep = keep
         self._store = store
         self._loop = loop
         self._spec = spec
+        self._needed_from = needed_from
         self._logger = logger
         self._place = Place()
         self._holes = True
@@ -64,7 +70,7 @@ class Pruner:
 
     async def _want(self, keep: Keep) -> None:
         final = self._loop.engine.core.tree.durable.subject
-        kept_from = wanted_from(keep, self._store, self._spec, final.height, final.slot)
+        kept_from = min(self._needed_from(), wanted_from(keep, self._store, self._spec, final.height, final.slot))
         if kept_from <= self._store.blocks_from:
             return
         promised = first_promised(kept_from, final.height)

@@ -35,6 +35,7 @@ from p2pchain.chain.tree import Root
 from p2pchain.chain.types import ChainId, Height
 from p2pchain.config import Config, split_endpoint
 from p2pchain.daemon.ending import EXIT_PROTOCOL, CannotStartError, Ending, start_code
+from p2pchain.daemon.indexing import Indexer
 from p2pchain.daemon.keys import load_signer, node_key, node_signer
 from p2pchain.daemon.pruning import Pruner
 from p2pchain.daemon.publishing import publish_everywhere
@@ -47,6 +48,7 @@ from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
 from p2pchain.node.effects import Publication
 from p2pchain.node.engine import Engine, Identity
+from p2pchain.node.history import History, IndexBrokenError
 from p2pchain.node.installing import validate_chain, validate_lock
 from p2pchain.node.intake import Intake
 from p2pchain.node.keeping import Keep, first_promised
@@ -91,6 +93,7 @@ class Node(NamedTuple):
     api: ApiServer | None
     admin: AdminServer | None
     pruner: Pruner
+    indexer: Indexer | None
     hub: EventHub
     ending: Ending
     logger: FilteringBoundLogger
@@ -128,12 +131,13 @@ def wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringBo
     links = Links(settings, book_file, bans)
     engine.core.blocks_from = Height(first_promised(store.blocks_from, recovered.root.subject.height))
     loop, network = _wire_loop(engine, store, journal, desk, links, partial(publish_everywhere, hub, ending, logger), logger)
-    api = _wire_api(config, genesis, loop, store, network, hub, logger) if config.api.enabled else None
+    indexer = _open_index(config, genesis, store, engine, stack, logger) if config.index.enabled else None
+    api = _wire_api(config, genesis, loop, store, network, hub, indexer, logger) if config.api.enabled else None
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
     room = partial(_room, store, config.home.signing if signer else None, marks)
-    pruner = Pruner(Keep(config.storage.keep_blocks, config.storage.keep_days), store, loop, spec, logger)
-    return Node(loop, network, room, api, _wire_admin(config, loop, network, pruner, logger), pruner, hub, ending, logger)
+    pruner = Pruner(_keep(config), store, loop, spec, lambda: 1 << 62 if indexer is None else indexer.needs_from, logger)
+    return Node(loop, network, room, api, _wire_admin(config, loop, network, pruner, logger), pruner, indexer, hub, ending, logger)
 
 
 def _network_settings(config: Config, genesis: Genesis, delegate: KeySigner | None) -> NetworkSettings:
@@ -199,12 +203,32 @@ def _wire_api(
     store: LmdbStore,
     network: PeerNetwork,
     hub: EventHub,
+    history: History | None,
     logger: FilteringBoundLogger,
 ) -> ApiServer:
     host, port = split_endpoint(config.api.listen)
-    queries = Queries(loop.engine, store, network, node_id=node_key(config), version=__version__, list_book=network.list_book)
+    queries = Queries(
+        loop.engine, store, network, node_id=node_key(config), version=__version__, list_book=network.list_book, history=history
+    )
     settings = ApiSettings(host=host, port=port, body_bytes_max=config.api.body_bytes_max)
     return ApiServer(settings, queries, loop, hub, genesis, unix_ms, logger)
+
+
+def _keep(config: Config) -> Keep:
+    return Keep(config.storage.keep_blocks, config.storage.keep_days)
+
+
+def _open_index(
+    config: Config, genesis: Genesis, store: LmdbStore, engine: Engine, stack: ExitStack, logger: FilteringBoundLogger
+) -> Indexer | None:
+    """None where it cannot be: a node does without."""
+    try:
+        indexer = Indexer(config.data_path / "index", genesis, store, engine, logger)
+    except IndexBrokenError as error:
+        logger.warning("no index", reason=str(error))
+        return None
+    stack.callback(indexer.close)
+    return indexer
 
 
 def _wire_admin(config: Config, loop: NodeLoop, network: PeerNetwork, pruner: Pruner, logger: FilteringBoundLogger) -> AdminServer | None:

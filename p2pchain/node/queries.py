@@ -40,8 +40,9 @@ from p2pchain.chain.votes import Subject, decode_certificate
 from p2pchain.node.condition import clock_offset_ms, describe_condition
 from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
+from p2pchain.node.history import History
 from p2pchain.node.keeping import BlockPrunedError, first_at, slot_of_final
-from p2pchain.node.ports import BookView, FinalBlock, Network, PeerCounts, PeerRefusal, PeerView, Store
+from p2pchain.node.ports import BookView, FinalBlock, Location, Network, PeerCounts, PeerRefusal, PeerView, Store
 from p2pchain.node.trial import Trial, try_out
 from p2pchain.node.views import (
     AccountView,
@@ -79,7 +80,17 @@ class SplitBlock(NamedTuple):
 class Queries:
     """Read access for the API.  Cheap enough to run on the loop between two events."""
 
-    def __init__(self, engine: Engine, store: Store, network: Network, *, node_id: bytes, version: str, list_book: ListBook) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        network: Network,
+        *,
+        node_id: bytes,
+        version: str,
+        list_book: ListBook,
+        history: History | None = None,
+    ) -> None:
         self._engine = engine
         self._core = engine.core
         self._store = store
@@ -88,6 +99,7 @@ class Queries:
         self._list_book = list_book
         self._version = version
         self._splits: dict[int, SplitBlock] = {}
+        self.history = history
 
     def status(self, now_ms: int) -> StatusView:
         core, sync = self._core, self._engine.sync
@@ -118,6 +130,7 @@ class Queries:
             clock_offset_ms=clock_offset_ms(self._engine),
             blocks_from=self._blocks_from,
             lack=lack,
+            indexed=None if self.history is None else self.history.view(),
         )
 
     def account(self, account: AccountId, at: At) -> AccountView:
@@ -161,6 +174,22 @@ class Queries:
         found = self._store.final_range(max(1, from_height), limit, RANGE_BYTES_MAX)
         return [self._decode_final(block) for block in found]
 
+    def transaction_at(self, location: Location) -> TransactionView:
+        """A final transaction by its place."""
+        self._require_kept(location.height)
+        envelope, failed = self._split(location.height)
+        transaction = decode_transaction(envelope.transactions[location.position], self._core.spec)
+        return _included(transaction, "final", location.height, location.position, failed)
+
+    def time_of(self, height: int) -> int:
+        """When the slot of a final block began."""
+        return self._core.spec.slot_start_ms(slot_of_final(self._store, height))
+
+    def owner_of(self, key: bytes) -> bytes | None:
+        """The account of the delegate that signs, or signed, with a consensus key."""
+        owner = DELEGATE_BY_KEY.load(self._core.head_view(), key)
+        return None if owner is None else owner.data
+
     def height_at(self, time_ms: int) -> int:
         """The first final height whose slot begins at or after a time; one above the last where there is none."""
         spec, final = self._core.spec, self._core.tree.durable.height
@@ -171,10 +200,7 @@ class Queries:
         """Where a transaction is: final first, then in a block, then waiting, then ended."""
         location = self._store.transaction(item)
         if location is not None:
-            self._require_kept(location.height)
-            envelope, failed = self._split(location.height)
-            transaction = decode_transaction(envelope.transactions[location.position], self._core.spec)
-            return _included(transaction, "final", location.height, location.position, failed)
+            return self.transaction_at(location)
         for node in self._not_durable():
             assert node.block is not None
             for index, transaction in enumerate(node.block.transactions):

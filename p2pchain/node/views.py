@@ -15,6 +15,7 @@ from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed
+from p2pchain.node.history import IndexView
 from p2pchain.node.progress import Lack, SyncView
 from p2pchain.node.room import Room
 
@@ -57,6 +58,8 @@ class StatusView(NamedTuple):
     """Final blocks below this height were pruned, or are about to be."""
     lack: Lack | None = None
     """What it needs to catch up and no peer gives."""
+    indexed: IndexView | None = None
+    """None where there is none."""
 
 
 class PositionView(NamedTuple):

@@ -58,11 +58,17 @@ class Root(NamedTuple):
 class PageFile:
     """An open data file, read page by page.  What is read holds as long as nobody commits: the caller has the write lock."""
 
-    def __init__(self, descriptor: int, transaction: int) -> None:
-        """`transaction` is the last one committed, as LMDB knows it: a root that was damaged must not make an older one the newest."""
+    def __init__(self, descriptor: int, transaction: int | None = None) -> None:
+        """`transaction` is the last one committed, as LMDB knows it, if it runs: damage of a root must not make an older one the newest."""
         self._descriptor = descriptor
         self.root = self._newest_root()
-        _require(self.root.transaction == transaction, f"its newest root is of transaction {self.root.transaction}, {transaction} wanted")
+        found = self.root.transaction
+        _require(transaction in {None, found}, f"its newest root is of transaction {found}, {transaction} wanted")
+
+    @property
+    def size(self) -> int:
+        """Of the file, at least: whoever maps less of it and follows a page into the rest is ended by SIGBUS."""
+        return (self.root.last_page + 1) * self.root.page_bytes
 
     def free_pages(self, after: int, below: int) -> Iterator[FreePages]:
         """Lists of transactions later than `after` and before `below`, oldest first."""

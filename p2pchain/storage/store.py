@@ -135,6 +135,11 @@ class LmdbStore:
         with self._shown() as view:
             return view.final_height(block)
 
+    def final_with_rows(self, height: int) -> tuple[bytes, dict[bytes, bytes]] | None:
+        """A final block and what it wrote to the state; None where there is none, or it was pruned."""
+        with self._shown() as view:
+            return view.final_with_rows(height)
+
     def final_range(self, from_height: int, limit: int, bytes_max: int) -> list[FinalBlock]:
         blocks: list[FinalBlock] = []
         size = 0

@@ -16,6 +16,7 @@ from p2pchain.storage.layout import (
     certificate_key,
     decode_locations,
     decode_record,
+    decode_rows,
     header_in_record,
     height_key,
     height_of,
@@ -46,6 +47,14 @@ class View(NamedTuple):
             return None
         record = self._record(key)
         return FinalBlock(record.raw, self._certificate(key, Kind.CONFIRM), record.failed)
+
+    def final_with_rows(self, height: int) -> tuple[bytes, dict[bytes, bytes]] | None:
+        """A final block and what it wrote to the state; None where there is none, or it was pruned."""
+        key = self._final_key(height)
+        if key is None or height <= self.pruned.height:
+            return None
+        record = self._record(key)
+        return record.raw, decode_rows(record.rows, key)
 
     def final_blocks(self, heights: range) -> Iterator[FinalBlock]:
         """Final blocks from the first of `heights` to the last that there is; none where the first was pruned."""

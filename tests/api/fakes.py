@@ -22,8 +22,9 @@ from p2pchain.chain.transaction import Transaction, decode_transaction
 from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
+from p2pchain.node.history import IndexView, RoundView
 from p2pchain.node.keeping import BlockPrunedError
-from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
+from p2pchain.node.ports import BookView, Location, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
 from p2pchain.node.room import Room
 from p2pchain.node.trial import TooMuchWaitsError, Trial
@@ -52,6 +53,27 @@ def address(seed: int) -> str:
     return encode_address("p2p", AccountId(signer(seed).public_key))
 
 
+class FakeHistory:
+    """An index that says what it is told to."""
+
+    def __init__(self) -> None:
+        self.index = IndexView(1, 5, 5, 4_096, "")
+        self.places: list[Location] = []
+        self.own_rounds: list[RoundView] = []
+        self.failure: Exception | None = None
+
+    def view(self) -> IndexView:
+        return self.index
+
+    def transactions(self, account: bytes, before: Location, limit: int) -> Sequence[Location]:
+        if self.failure is not None:
+            raise self.failure
+        return [place for place in sorted(self.places, reverse=True) if place < before][:limit] if account else []
+
+    def rounds(self, account: bytes, before: int, limit: int) -> Sequence[RoundView]:
+        return [view for view in self.own_rounds if view.round < before][:limit] if account else []
+
+
 class FakeReads:
     """`Reads` over a chain that grows when told to."""
 
@@ -74,6 +96,7 @@ class FakeReads:
         self.transactions: dict[bytes, TransactionView] = {}
         self.waiting: list[Transaction] = []
         self.pruned_below = 1
+        self.history: FakeHistory | None = None
         self.missed: list[SlotMissed] = []
         self.failure: Exception | None = None
         self.too_much_waits = 0
@@ -118,6 +141,7 @@ class FakeReads:
             room=self.room,
             clock_offset_ms=self.clock_offset_ms,
             blocks_from=self.pruned_below,
+            indexed=None if self.history is None else self.history.view(),
         )
 
     def terms(self, at: At) -> TermsView:
@@ -155,6 +179,19 @@ class FakeReads:
         if is_final:
             return BlockView(made.made, "final", None, confirms, time_ms)
         return BlockView(made.made, "unfinal", self.maker.certificate(made, Kind.VOTE), None, time_ms)
+
+    def transaction_at(self, location: Location) -> TransactionView:
+        if location.height < self.pruned_below:
+            raise BlockPrunedError(location.height, self.pruned_below)
+        made = self.final[location.height - 1].made
+        transaction = made.transactions[location.position]
+        return TransactionView(transaction.id, "final", location.height, location.position, None, "", transaction)
+
+    def time_of(self, height: int) -> int:
+        return self.maker.spec.slot_start_ms(self.final[height - 1].subject.slot)
+
+    def owner_of(self, key: bytes) -> bytes | None:
+        return next((each.account for each in self.genesis.delegates if each.consensus_key == key), None)
 
     def height_at(self, time_ms: int) -> int:
         starts = [self.maker.spec.slot_start_ms(made.subject.slot) for made in self.final]

@@ -52,6 +52,7 @@ async def test_the_status_has_every_promised_name(node: Node) -> None:
         "room": None,
         "clock_offset_ms": 0,
         "blocks_from": 1,
+        "index": None,
         "lacking": None,
     }
 
