@@ -31,11 +31,11 @@ def prune(keep_blocks: int, keep_days: int, *, wait: bool, as_json: bool) -> Non
     Headers and certificates stay, and at least the last 1000 blocks. A running node does it beside its work, a share with
     each block; of a stopped one it is done here. What was pruned is not found again but at a peer that keeps all.
     """
-    from p2pchain.storage import is_in_use  # noqa: PLC0415 - the database is loaded for this verb alone
+    from p2pchain.storage import is_in_use, is_there  # noqa: PLC0415 - the database is loaded for this verb alone
 
     config = current_config()
-    if not config.data_path.exists():
-        raise Failure(f"{config.data_path} is not there: this node has never run")
+    if not is_there(config.data_path):
+        raise Failure(f"{config.data_path} holds no chain: this node has never run")
     if is_in_use(config.data_path):
         with admin_client() as admin:
             answer = admin.prune(keep_blocks, keep_days)

@@ -16,8 +16,8 @@ from p2pchain.node.keeping import Keep, KeepingView, first_promised, wanted_from
 from p2pchain.runtime.loop import NodeLoop
 from p2pchain.storage import LmdbStore, NoHolesError, Place
 
-LOOK_S = 10.0
-"""Between two looks at what has become old: 20 blocks at 500 ms a slot."""
+LOOK_S = 2.0
+"""Between two looks at what has become old: four blocks at 500 ms a slot."""
 PRUNING_LOOK_S = 0.5
 """While there is something to take out."""
 SLICE_PAUSE_S = 0.05
@@ -49,9 +49,12 @@ class Pruner:
             self._tell()
             if self._holes and self._store.blocks_from > 1:
                 await self._give_back()
+            before = self._store.blocks_from
             with trio.move_on_after(PRUNING_LOOK_S if self._store.is_pruning else LOOK_S):
                 await self._ordered.wait()
             self._ordered = trio.Event()
+            if self._store.is_pruning and self._store.blocks_from == before:  # no block came that could carry a share
+                await self._loop.blocks_kept(self._loop.engine.core.blocks_from)
 
     async def order(self, keep: Keep) -> KeepingView:
         """Prune now, once, what these wishes do not keep."""

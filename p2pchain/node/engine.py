@@ -243,6 +243,7 @@ class Engine:
                 self.producer.measured(event.room)
             case events.BlocksKept():
                 self.core.blocks_from = event.from_height
+                self.core.effects.commit.share = True
             case _:
                 assert_never(event)
 

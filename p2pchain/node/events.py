@@ -178,7 +178,9 @@ class RoomMeasured(NamedTuple):
 
 
 class BlocksKept(NamedTuple):
-    """The first height from which on final blocks are kept and promised; it never falls."""
+    """The first height from which on final blocks are kept and promised; it never falls.  Said again to a node at rest it makes it
+    commit, for the sake of what a commit prunes.
+    """
 
     from_height: Height
 

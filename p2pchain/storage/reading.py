@@ -72,6 +72,11 @@ def read_store(data_dir: Path, genesis: Genesis) -> Iterator[StoredChain]:
             environment.lmdb.close()
 
 
+def is_there(data_dir: Path) -> bool:
+    """Whether this folder holds a chain."""
+    return (data_dir / NAME).exists()
+
+
 def is_in_use(data_dir: Path) -> bool:
     """Whether a node has this folder open."""
     try:

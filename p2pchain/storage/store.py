@@ -167,12 +167,12 @@ class LmdbStore:
     def prune_to(self, height: int) -> None:
         """From now on each commit takes out some bodies up to this height, as far as nothing needs them."""
         self._prune_to = max(self._prune_to, height)
-        self._pruning = self._pruning._replace(is_done=False)
 
     @property
     def is_pruning(self) -> bool:
-        """Whether the next commit may take something out."""
-        return not self._pruning.is_done
+        """Whether the next commit takes something out."""
+        highest = min(self._prune_to, highest_prunable(self._view.memory, self._settings.kept_blocks_min))
+        return self._pruning.pruned.height < highest or not self._pruning.is_done
 
     @property
     def disk_bytes(self) -> int:

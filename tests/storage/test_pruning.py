@@ -185,11 +185,14 @@ def test_where_a_pruned_transaction_was_is_known_until_its_generation_goes(
         assert all(store.transaction(each.id) is not None for block in long.blocks[28:] for each in block.made.transactions)
 
 
-def test_a_stopped_node_is_pruned_at_once(store: LmdbStore, long: Long) -> None:
+def test_a_stopped_node_is_pruned_at_once(store: LmdbStore, long: Long, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not list(prune_now(store, Keep(blocks=20), long.spec)), "a thousand blocks stay, and this chain has no more"
+    monkeypatch.setattr("p2pchain.node.keeping.KEPT_BLOCKS_MIN", KEPT)
+    monkeypatch.setattr(the_module, "SHARE_BLOCKS_MAX", 8)
     steps = list(prune_now(store, Keep(blocks=20), long.spec))
-    assert steps[-1] == store.blocks_from == 1, "a thousand blocks stay, and this chain has no more"
-    prune(store, 30)
-    assert store.blocks_from == 31
+    assert steps[:5] == [9, 17, 25, 33, 41]
+    assert store.blocks_from == HEIGHT - 20 + 1
+    assert not store.is_pruning
 
 
 # --- what is to be kept
