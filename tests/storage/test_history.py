@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -18,6 +19,7 @@ from p2pchain.node.history import IndexBrokenError, RoundView
 from p2pchain.node.ports import Location
 from p2pchain.storage import LmdbStore, open_store
 from p2pchain.storage.history import BlockFacts, HistoryBook, State, carried_after, facts_of, open_book
+from p2pchain.storage.history.book import in_order
 from tests.fakes.chain import ChainMaker, MadeBlock, make_genesis, signer
 
 HEIGHT, ACCOUNTS = 30, 5
@@ -89,7 +91,7 @@ def follow(book: HistoryBook, store: LmdbStore, until: int, *, batch: int = 4) -
         assert found is not None
         for facts in facts_of(*found, book.state.carried, store):
             if isinstance(facts, BlockFacts):
-                book.batch.add(facts)
+                assert not any(book.batch.add(facts))
         if height % batch == 0:
             write(book)
 
@@ -236,3 +238,29 @@ def test_missed_heartbeats_count_in_the_round_of_the_block_that_counted_them(cha
     assert missed(below._replace(missed={account: 5})) == [RoundView(number, 0, 0, 0, 2)]
     assert missed(below._replace(missed={account: 7})) == []
     assert missed(below._replace(is_whole=False)) == [], "how many there were before is not known"
+
+
+def test_a_block_that_is_half_added_is_not_read(tmp_path: Path, chain: Chain, store: LmdbStore) -> None:
+    book = opened(tmp_path, chain)
+    follow(book, store, 3)
+    found = store.final_with_rows(4)
+    assert found is not None
+    (*_, facts) = facts_of(*found, book.state.carried, store)
+    assert isinstance(facts, BlockFacts)
+    assert len(facts.accounts) > 1
+    adding = book.batch.add(facts)
+    with patch("p2pchain.storage.history.book.STEP_ACCOUNTS", 1):
+        next(adding)
+        next(adding)
+        account = next(iter(facts.accounts))
+        assert book.batch.accounts[account][-1].height == 4
+        assert book.transactions(account, EVERYTHING, 100) == [place for place in chain.places(account) if place.height <= 3]
+        assert not any(adding)
+    assert book.transactions(account, EVERYTHING, 100) == [place for place in chain.places(account) if place.height <= 4]
+    book.close()
+
+
+def test_accounts_are_sorted_part_by_part() -> None:
+    numbers = [number * 7919 % 20_011 for number in range(20_011)]
+    items = [number.to_bytes(4, "big") for number in numbers]
+    assert list(in_order(items)) == sorted(items)
