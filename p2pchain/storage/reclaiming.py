@@ -28,8 +28,8 @@ from p2pchain.storage.free_pages import PageFile
 SLICE_S = 0.004
 RUN_PAGES_MIN = 4
 """Neighbouring pages that are worth a hole (16 KB): single ones would cut the file into as many extents."""
-HOLE_PAGES_MAX = 4_096
-"""16 MB in one call."""
+HOLE_PAGES_MAX = 256
+"""1 MB in one call: the file system takes its time, and between two calls the clock is looked at."""
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02
 _UNABLE = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM}
 
