@@ -25,9 +25,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# The quick tests share two cores; tests that start real processes follow alone, so that they have the machine.
+# Four workers keep two cores busy while tests wait for sockets and disks; tests that start real processes follow alone, so that they have
+# the machine.
 test: lint ## lint, then every test
-	$(BIN)/pytest -n 2 -m "not e2e and not long"
+	$(BIN)/pytest -n 4 -m "not e2e and not long"
 	$(BIN)/pytest -m "e2e and not long"
 
 lint: setup ## style, types and the walls between the packages

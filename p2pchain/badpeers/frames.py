@@ -94,6 +94,9 @@ class Bomb(_Refused):
     # of a block or a certificate the bytes are the message, and only what is in them is found to be wrong
     ANSWERS = frozenset({Reason.PROTOCOL_VIOLATION, Reason.INVALID_DATA})
     CONNECTIONS = len(bombs())
+    # one after the other: together they are more than the inbound places of a node, and most would be turned away unread
+    APART_S = 0.02
+    SECONDS = PATIENCE_S
 
     async def strike(self, peer: BadPeer) -> None:
         found = bombs()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from p2pchain.chain.block import Block, decode_envelope, header_check
 from p2pchain.chain.crypto import SignatureCheck, Verified
@@ -18,9 +18,11 @@ from p2pchain.node.opened import Opened, OpenedTransaction, Results, require_ver
 from p2pchain.wire import messages
 
 OpenTransaction = Callable[[bytes], OpenedTransaction]
+Question: TypeAlias = messages.GetBlocks | messages.GetBranch | messages.GetProofs | messages.GetBodies
+"""What a peer may ask of the chain."""
 
 
-def read_question(peer: Peer, message: messages.GetBlocks | messages.GetBranch | messages.GetProofs | messages.GetBodies) -> Event:
+def read_question(peer: Peer, message: Question) -> Event:
     """What a peer asks for."""
     match message:
         case messages.GetBlocks():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -26,8 +26,10 @@ from p2pchain.node.effects import Effects, Publication, SubmitResult
 from p2pchain.node.engine import Engine
 from p2pchain.node.events import Event, Peer, RequestId
 from p2pchain.node.intake import Intake, OpenedTransaction
+from p2pchain.node.opening_sync import Question
 from p2pchain.node.ports import Journal, Network, Store
 from p2pchain.node.room import Room
+from p2pchain.runtime.serving import Serving
 from p2pchain.runtime.signing import SigningDesk
 from p2pchain.runtime.turns import Turns
 from p2pchain.runtime.verifier import Verifier
@@ -73,6 +75,7 @@ class NodeLoop:
         self._verifier = Verifier()
         self._send, self._receive = trio.open_memory_channel[Event](INBOX_MAX)
         self._gossiped = Turns[Peer, Transactions](GOSSIPED_MAX)
+        self._serving = Serving()
         self._own: deque[Event] = deque()
         self._answers: dict[RequestId, Sequence[SubmitResult]] = {}
         self._waiting: dict[RequestId, trio.Event] = {}
@@ -107,12 +110,14 @@ class NodeLoop:
     async def receive(self, peer: Peer, message: Message) -> None:
         """Open, verify, hand over; a message that its sender could know to be wrong ends the connection.
 
-        Transactions step aside: a vote that comes behind a thousand of them on one link must not wait for them.
+        Transactions step aside, and so do questions: a vote that comes behind a thousand of them on one link must not wait for them.
         """
         if isinstance(message, Transactions):
             await self._gossiped.put(peer, message)
-            return
-        await self._open(peer, message)
+        elif isinstance(message, Question):
+            await self._serving.put(peer, message)
+        else:
+            await self._open(peer, message)
 
     async def _open(self, peer: Peer, message: Message) -> None:
         try:
@@ -171,15 +176,16 @@ class NodeLoop:
     async def run(self) -> None:
         """For ever; only an error or a cancellation ends it."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._take_gossiped)
+            nursery.start_soon(self._take_turns, self._gossiped.take)
+            nursery.start_soon(self._take_turns, self._serving.take)
             await self._handle(events.TimeReached())
             while True:
                 await self._handle(await self._next_event())
 
-    async def _take_gossiped(self) -> None:
-        """Transactions of peers, who take turns: their order on a link is their order here."""
+    async def _take_turns(self, take: Callable[[], Awaitable[tuple[Peer, Message]]]) -> None:
+        """What stepped aside, of peers who take turns: their order on a link is their order here."""
         while True:
-            peer, message = await self._gossiped.take()
+            peer, message = await take()
             try:
                 await self._open(peer, message)
             except ConnectionRefused as refused:
@@ -216,8 +222,10 @@ class NodeLoop:
         return events.TimeReached()
 
     async def _handle(self, event: Event) -> None:
+        began_s = time.monotonic()
         await self._perform(self.engine.handle(event, self._clock()))
         self.alive_at = time.monotonic()
+        self._serving.count(event, self.alive_at - began_s)
 
     async def _perform(self, effects: Effects) -> None:
         """Disk, signatures, network, clients, subscribers: in this order, always."""

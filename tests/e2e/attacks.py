@@ -89,14 +89,14 @@ def line(network: Network, flow: SteadyFlow, attack: Attack | None, seconds: flo
 
 
 def run(network: Network, attack: Attack | None, seconds: float) -> Report | None:
-    """Short ones again and again: what they do to a node is to be felt.  None: so long without an attack."""
+    """Short ones again and again, each whole: what they do to a node is to be felt.  None: so long without an attack."""
     if attack is None:
         trio.run(trio.sleep, seconds)
         return None
     target, chain = Target(*split_endpoint(network.node(ATTACKED)["p2p"])), ChainId(bytes.fromhex(network.record["chain_id"]))
-    until = time.monotonic() + seconds
+    until, size = time.monotonic() + seconds, Size(seconds, attack.CONNECTIONS)
     while True:
-        report = trio.run(run_campaign, attack, target, chain, Size(max(0.1, until - time.monotonic()), attack.CONNECTIONS))
+        report = trio.run(run_campaign, attack, target, chain, size)
         if report.findings or time.monotonic() + max(0.5, attack.LEAST_S) > until:
             return report
 
