@@ -6,6 +6,7 @@ failure ends the index, is told, and touches nothing else.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,7 +41,7 @@ class Indexer:
         self._engine = engine
         self._logger = logger
         self._failure = ""
-        self._written_s = time.monotonic()
+        self._written_s = -math.inf
         self._was_built = False
         self._is_between_blocks = True
         self.book: HistoryBook = open_book(path, genesis.chain_id, first_state(genesis, store))
@@ -91,7 +92,7 @@ class Indexer:
     @property
     def _is_due(self) -> bool:
         """Whether what is indexed should be written now."""
-        is_old = time.monotonic() - self._written_s >= WRITE_S
+        is_old = trio.current_time() - self._written_s >= WRITE_S
         return self.book.batch.entries >= ENTRIES_MAX or (is_old and self.book.state.height > self.book.written_height)
 
     def _slice(self, work: Iterator[None]) -> bool:
@@ -117,7 +118,7 @@ class Indexer:
     async def _write(self) -> None:
         await trio.to_thread.run_sync(self.book.write, self.book.begin_write())
         self.book.end_write()
-        self._written_s = time.monotonic()
+        self._written_s = trio.current_time()
 
 
 def first_state(genesis: Genesis, store: LmdbStore) -> State:

@@ -182,7 +182,8 @@ class LmdbStore:
     def room(self) -> Room:
         """What is left on the volume, or below `bytes_max`, whichever runs out first."""
         chain = f"storage.bytes_max = {self._settings.bytes_max}"
-        left = max(0, self._settings.bytes_max - self._environment.used_bytes)
+        # what pruning gave back is room again: LMDB fills the holes before it makes the file longer
+        left = max(0, self._settings.bytes_max - min(self._environment.used_bytes, self.disk_bytes))
         return tightest([volume_of(self._folder, self._settings.marks), SHARES.of(chain, left, self._settings.bytes_max)])
 
     def require_sound(self) -> None:
