@@ -222,15 +222,3 @@ def test_short_runs_are_left_and_long_ones_cut(monkeypatch: pytest.MonkeyPatch) 
     assert list(runs([])) == []
     monkeypatch.setattr(the_module, "HOLE_PAGES_MAX", 4)
     assert list(runs(list(range(10, 21)))) == [(10, 4), (14, 4)]
-
-
-def test_what_was_given_back_is_room_again_below_the_chains_bound(tmp_path: Path, commits: tuple[ChainMaker, list[Commit]]) -> None:
-    maker, made = commits
-    with open_store(tmp_path, maker.genesis, flush_blocks=2, kept_blocks_min=KEPT, bytes_max=64 << 20) as store:
-        for commit in made:
-            store.commit(commit)
-        before = store.room()
-        assert before.place.startswith("storage.bytes_max")
-        pruned(store)
-        given_back = give_back(store)
-        assert store.room().free_bytes >= before.free_bytes + given_back // 2
