@@ -21,20 +21,23 @@ from nacl.signing import SigningKey, VerifyKey
 from noise.connection import Keypair, NoiseConnection
 
 from p2pchain.chain.actions import KINDS
+from p2pchain.chain.active_set import decode_set
 from p2pchain.chain.address import decode_address, decode_bech32m, encode_address, encode_bech32m
 from p2pchain.chain.block import Block, decode_envelope
 from p2pchain.chain.codec import decode
-from p2pchain.chain.crypto import Domain, KeySigner, merkle_root, verify_batch
+from p2pchain.chain.crypto import Domain, KeySigner, verify_batch
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
+from p2pchain.chain.following import Point, Step, follow
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import Params
 from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, STAKES, ActiveDelegate, Changes, Globals, Ledger, StackedView
 from p2pchain.chain.terms import Terms
 from p2pchain.chain.transaction import decode_transaction, fee_min, signature_checks
 from p2pchain.chain.transition import Draft, Parent, Place, execute, run_transaction
-from p2pchain.chain.types import ZERO_HASH, AccountId, ChainId
-from p2pchain.chain.votes import ballot_checks, certificate_checks, certificate_hash, decode_ballot, decode_certificate
+from p2pchain.chain.types import AccountId, BlockId, ChainId, Hash, Height, Slot
+from p2pchain.chain.votes import Subject, ballot_checks, certificate_checks, certificate_hash, decode_ballot, decode_certificate
 from p2pchain.wire.errors import Reason, RemoteViolation
 from p2pchain.wire.framing import FrameReader, encode_frame
 from p2pchain.wire.handshake import Handshake, make_credentials
@@ -148,16 +151,24 @@ def test_chain_id_and_genesis_root_by_formula() -> None:
     file = vectors("genesis")
     assert file["chain_id"] == hashed("genesis", bytes.fromhex(file["encoding"]))
     assert file["chain_tag"] == file["chain_id"][:16]
-    assert file["state_root"] == root_by_formula(bytes(32).hex(), file["rows"])
+    assert file["state_root"] == root_by_formula(dict(file["rows"]))
     params, accounts, delegates = unpacked(bytes.fromhex(file["encoding"]))[3:]
     assert params == list(file["params"].values())
     assert [[account.hex(), str(balance)] for account, balance in accounts] == [list(item.values()) for item in file["accounts"]]
     assert [item[0].hex() for item in delegates] == sorted(item["account"] for item in file["delegates"])
 
 
-def root_by_formula(parent_root: str, rows: list[list[str]]) -> str:
-    assert rows == sorted(rows)
-    return hashed("state", bytes.fromhex(parent_root) + msgpack.packb([[bytes.fromhex(part) for part in row] for row in rows]))
+def root_by_formula(rows: dict[str, str]) -> str:
+    """Section 7 word for word."""
+    entries = sorted(hashed("state-key", bytes.fromhex(key)) + hashed("state-value", bytes.fromhex(value)) for key, value in rows.items())
+    return node_by_formula(entries, 0) if entries else bytes(32).hex()
+
+
+def node_by_formula(entries: list[str], depth: int) -> str:
+    if len(entries) <= 32:
+        return hashed("state-node", bytes.fromhex("00" + "".join(entries)))
+    below = [[entry for entry in entries if entry[depth] == letter] for letter in "0123456789abcdef"]
+    return hashed("state-node", bytes.fromhex("01" + "".join(node_by_formula(part, depth + 1) if part else "00" * 32 for part in below)))
 
 
 # --- transactions
@@ -218,7 +229,7 @@ def test_an_invalid_transaction_is_refused_at_its_stage_with_its_code(case: Case
         before = ledger.account(transaction.sender)
         assert (case["family"], case["code"]) == ("charged", run_transaction(ledger, transaction, place))
         ledger.keep()
-        assert list(ledger.changes(ZERO_HASH).rows) == [b"A" + transaction.sender]
+        assert list(ledger.changes(genesis().changes().state_root).rows) == [b"A" + transaction.sender]
         assert ledger.account(transaction.sender) == before._replace(balance=before.balance - transaction.fee, nonce=before.nonce + 1)
 
 
@@ -237,11 +248,15 @@ def test_a_merkle_root(case: Case) -> None:
 
 
 def merkle_by_formula(ids: list[bytes]) -> str:
+    return hashed("transactions", len(ids).to_bytes(8, "big") + bytes.fromhex(tree_by_formula(ids))) if ids else bytes(32).hex()
+
+
+def tree_by_formula(ids: list[bytes]) -> str:
     """RFC 6962, section 2.1, by its recursive definition: split at the largest power of two below the length."""
     if len(ids) < 2:
-        return hashed("transaction-leaf", ids[0]) if ids else bytes(32).hex()
+        return hashed("transaction-leaf", ids[0])
     middle = 1 << (len(ids) - 1).bit_length() - 1
-    return hashed("transaction-node", bytes.fromhex(merkle_by_formula(ids[:middle]) + merkle_by_formula(ids[middle:])))
+    return hashed("transaction-node", bytes.fromhex(tree_by_formula(ids[:middle]) + tree_by_formula(ids[middle:])))
 
 
 @pytest.mark.parametrize("case", cases("schedules", "orders"))
@@ -274,7 +289,7 @@ def read_block(raw: bytes) -> Block:
 
 
 def test_the_six_blocks_give_the_committed_state_roots() -> None:
-    changes, schedule, layers, slot = genesis().changes(), genesis().schedule(), [genesis().changes().rows], 0
+    changes, schedule, layers, slot = genesis().changes(), genesis().schedule(), [genesis().changes()], 0
     parent_id = genesis().block_id
     for shown in vectors("chain")["blocks"]:
         block = read_block(bytes.fromhex(shown["raw"]))
@@ -286,7 +301,7 @@ def test_the_six_blocks_give_the_committed_state_roots() -> None:
             Parent(block.header.height - 1, slot, changes.state_root, schedule, view), Draft.of(block), block.transactions, SPEC
         )
         changes, schedule, slot, parent_id = executed.changes, executed.schedule, block.header.slot, block.id
-        layers = [changes.rows, *layers]
+        layers = [changes, *layers]
         assert changes.state_root == block.header.state_root
         assert [[key.hex(), row.hex()] for key, row in changes.rows.items()] == shown["rows"]
         assert [member.account.hex() for member in schedule.active] == shown["globals"]["active"]
@@ -294,15 +309,15 @@ def test_the_six_blocks_give_the_committed_state_roots() -> None:
 
 def test_the_six_blocks_by_formula() -> None:
     file = vectors("genesis")
-    parent, root, seed = file["chain_id"], file["state_root"], file["chain_id"]
+    parent, rows, seed = file["chain_id"], dict(file["rows"]), file["chain_id"]
     for height, shown in enumerate(vectors("chain")["blocks"], 1):
         header_raw, signature, certificate, transactions = unpacked(bytes.fromhex(shown["raw"]))
         header = unpacked(header_raw)
         assert shown["id"] == hashed("block", header_raw)
         assert header[:2] == [1, height]
         assert header[3].hex() == parent
-        root = root_by_formula(root, shown["rows"])
-        assert header[5].hex() == root
+        rows.update(shown["rows"])
+        assert header[5].hex() == root_by_formula(rows)
         ids = [hashed("transaction", unpacked(raw)[0]) for raw in transactions]
         assert ids == shown["transaction_ids"]
         assert header[6].hex() == merkle_by_formula([bytes.fromhex(item) for item in ids])
@@ -346,6 +361,43 @@ def test_an_invalid_block_is_refused(case: Case) -> None:
     with pytest.raises(Invalid) as caught:
         read_block(bytes.fromhex(case["raw"]))
     assert caught.value.code == case["code"]
+
+
+# --- following by certificates
+
+
+def step_of(case: Case) -> Step:
+    return Step(bytes.fromhex(case["header"]), bytes.fromhex(case["certificate"]), tuple(map(bytes.fromhex, case["sets"])))
+
+
+def point_of(height: int) -> Point:
+    shown = vectors("following")["points"][height]
+    subject = Subject(Slot(shown["slot"]), Height(shown["height"]), BlockId(Hash(bytes.fromhex(shown["block"]))))
+    return Point(subject, decode_set(bytes.fromhex(shown["set"])))
+
+
+@pytest.mark.parametrize("case", cases("following", "steps"))
+def test_a_step_leads_where_it_says(case: Case) -> None:
+    assert follow(point_of(case["from"]), step_of(case), ChainId(genesis().chain_id)) == point_of(case["to"])
+
+
+@pytest.mark.parametrize("case", cases("following", "invalid"))
+def test_an_invalid_step_is_refused(case: Case) -> None:
+    with pytest.raises(Invalid) as caught:
+        follow(point_of(case["from"]), step_of(case), ChainId(genesis().chain_id))
+    assert caught.value.code == case["code"]
+
+
+def test_the_id_of_a_set_by_formula() -> None:
+    sets = vectors("following")["sets"]
+    assert [unpacked(bytes.fromhex(shown["raw"]))[0] for shown in sets] == list(range(len(sets)))
+    for shown in sets:
+        packed = msgpack.packb([shown["number"], shown["since"], bytes.fromhex(shown["before"]), bytes.fromhex("".join(shown["keys"]))])
+        assert packed.hex() == shown["raw"]
+        assert hashlib.sha256(b"p2pchain/set/1\0" + packed).hexdigest() == shown["id"]
+    assert [shown["before"] for shown in sets] == ["00" * 32, *(shown["id"] for shown in sets[:-1])]
+    named = [shown["header"]["set_id"] for shown in vectors("chain")["blocks"]]
+    assert list(dict.fromkeys([sets[0]["id"], *named])) == [shown["id"] for shown in sets]
 
 
 # --- ballots, certificates, frames

@@ -94,6 +94,7 @@ _BLOCK = record(
     parent=HASH,
     producer=HASH,
     state_root=HASH,
+    set_id=HASH,
     transactions_root=HASH,
     reveal=HASH,
     commitment=HASH,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 from p2pchain.chain.crypto import Verified
 from p2pchain.chain.errors import Refusal
+from p2pchain.chain.state_proofs import RowProof
 from p2pchain.chain.transaction import Transaction
+from p2pchain.chain.transaction_proofs import TransactionProof
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
 from p2pchain.node.history import History
 from p2pchain.node.keeping import Keep, KeepingView
 from p2pchain.node.ports import BookView, Location, PeerCounts, PeerRefusal, PeerView
+from p2pchain.node.proving import Shown, Steps
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
     AccountView,
@@ -67,6 +70,10 @@ class Reads(Protocol):
 
     def transaction(self, item: TransactionId) -> TransactionView | None: ...
 
+    def row_proof(self, key: bytes) -> RowProof: ...
+
+    def transaction_proof(self, item: TransactionId) -> TransactionProof | None: ...
+
     def simulate(self, items: Sequence[Transaction | Refusal]) -> list[Trial]: ...
 
     def delegates(self, at: At) -> list[DelegateView]: ...
@@ -80,6 +87,10 @@ class Reads(Protocol):
     def terms(self, at: At) -> TermsView: ...
 
     def pool(self, limit: int) -> PoolView: ...
+
+    def proof_steps(self, from_height: int, to_height: int | None, limit: int) -> Steps | None: ...
+
+    def proof_point(self, height: int) -> Shown | None: ...
 
     def peers(self) -> list[tuple[PeerView, Tips | None]]: ...
 
@@ -116,6 +127,45 @@ class Prunes(Protocol):
         ...
 
     def view(self) -> KeepingView: ...
+
+
+class ReloadAnswer(NamedTuple):
+    """What reading the configuration again came to, by key."""
+
+    changed: Mapping[str, tuple[object, object]]
+    """Taken up: the value before and the one now."""
+    waiting: Mapping[str, tuple[object, object]]
+    """Taken up at the next start: the value in force and the one found."""
+    unchanged: Sequence[str]
+
+
+class ReloadProblem(NamedTuple):
+    source: str
+    key: str
+    found: str
+    wanted: str
+
+
+class BadConfigError(Exception):
+    """The configuration that was found cannot be used, and nothing has changed."""
+
+    def __init__(self, text: str, problems: Sequence[ReloadProblem]) -> None:
+        super().__init__(text)
+        self.problems = tuple(problems)
+
+
+class Adjusts(Protocol):
+    """What of a running node can be turned by hand."""
+
+    def reload(self) -> ReloadAnswer:
+        """`BadConfigError` where what is found cannot be used."""
+        ...
+
+    def set_log_level(self, level: str) -> None: ...
+
+    def in_force(self) -> Mapping[str, object]:
+        """Every key's value as the node has it now."""
+        ...
 
 
 class Logger(Protocol):

@@ -206,6 +206,7 @@ def block_view(view: BlockView, *, with_proofs: bool) -> Json:
         "parent": header.parent.hex(),
         "producer": header.producer.hex(),
         "state_root": header.state_root.hex(),
+        "set_id": header.set_id.hex(),
         "transactions_root": header.transactions_root.hex(),
         "reveal": header.reveal.hex(),
         "commitment": header.commitment.hex(),

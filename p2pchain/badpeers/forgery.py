@@ -27,9 +27,7 @@ def block(signer: Signer, chain_id: ChainId, parent: Subject, *, transactions: S
 
 def block_head(signer: Signer, chain_id: ChainId, parent: Subject, *, root: Hash = ZERO_HASH) -> tuple[bytes, Signature]:
     """Its header and the signature on it."""
-    header = Header(
-        Height(parent.height + 1), Slot(parent.slot + 1), parent.block, signer.public_key, ZERO_HASH, root, ZERO_HASH, ZERO_HASH, ZERO_HASH
-    )
+    header = Header(Height(parent.height + 1), Slot(parent.slot + 1), parent.block, signer.public_key, ZERO_HASH, root, *[ZERO_HASH] * 4)
     raw = encode_header(header)
     return raw, signer.sign(Domain.BLOCK, chain_id, raw)
 

@@ -1,8 +1,8 @@
 """A block: a signed header that commits to everything else, a certificate for an ancestor, and transactions.
 
 Wire form `[header, signature, certificate, [transaction, ...]]`, all byte strings; `header` is the encoding of
-`[version, height, slot, parent, producer, state_root, transactions_root, certificate_hash, reveal, commitment]`.  The id is the hash of
-the header bytes.  The bytes are kept beside the decoded value: nothing is encoded again to be hashed or relayed.
+`[version, height, slot, parent, producer, state_root, transactions_root, certificate_hash, reveal, commitment, set_id]`.  The id is the
+hash of the header bytes.  The bytes are kept beside the decoded value: nothing is encoded again to be hashed or relayed.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from p2pchain.chain.codec import decode_array, decode_byte_strings, encode, require_at_most, require_bytes, require_int
-from p2pchain.chain.crypto import Domain, SignatureCheck, digest, merkle_root, signed_message
+from p2pchain.chain.crypto import Domain, SignatureCheck, digest, signed_message
 from p2pchain.chain.errors import Code, Invalid, shown
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import BLOCK_ENVELOPE_BYTES, Params
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import HASH_BYTES, KEY_BYTES, SIGNATURE_BYTES, BlockId, ChainId, Hash, Height, PublicKey, Signature, Slot
@@ -43,6 +44,8 @@ class Header(NamedTuple):
     """Preimage of what the producer's key committed to with its block before; zero where it has not yet (`chain.reveal`)."""
     commitment: Hash
     """Of what the key's next block reveals."""
+    set_id: Hash
+    """Of the set that governs the blocks above (`chain.active_set`): whoever follows headers learns of its changes."""
 
 
 class Block(NamedTuple):
@@ -86,8 +89,8 @@ def encode_header(header: Header) -> bytes:
 
 
 def decode_header(raw: bytes) -> Header:
-    version, height, slot, parent, producer, state, transactions, certificate, reveal, commitment = decode_array(
-        raw, what="block header", fields=10, bytes_max=512
+    version, height, slot, parent, producer, state, transactions, certificate, reveal, commitment, set_id = decode_array(
+        raw, what="block header", fields=11, bytes_max=512
     )
     if type(version) is not int or version != VERSION:
         raise Invalid(Code.WRONG_VERSION, f"block has version {shown(version)}, {VERSION} wanted", wanted=VERSION)
@@ -101,6 +104,7 @@ def decode_header(raw: bytes) -> Header:
         Hash(require_bytes(certificate, what="block certificate hash", size=HASH_BYTES)),
         Hash(require_bytes(reveal, what="block reveal", size=HASH_BYTES)),
         Hash(require_bytes(commitment, what="block commitment", size=HASH_BYTES)),
+        Hash(require_bytes(set_id, what="block set id", size=HASH_BYTES)),
     )
 
 

@@ -89,6 +89,7 @@ def consequence_of_code(code: Code) -> Consequence:
             | Code.WRONG_PRODUCER
             | Code.WRONG_STATE_ROOT
             | Code.WRONG_REVEAL
+            | Code.WRONG_SET
             | Code.NOT_ACTIVE
             | Code.BAD_PARAMETER
             | Code.CHANGE_TOO_SOON
@@ -113,7 +114,7 @@ def consequence_of_code(code: Code) -> Consequence:
             | Code.NOT_RECOVERED
         ):
             return Consequence.NOBODY
-        case Code.BAD_ADDRESS | Code.BAD_GENESIS | Code.BAD_RECOVERY:
+        case Code.BAD_ADDRESS | Code.BAD_GENESIS | Code.BAD_RECOVERY | Code.BAD_PROOF:
             return Consequence.OURS
         case _:
             assert_never(code)

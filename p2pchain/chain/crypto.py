@@ -15,7 +15,7 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey
 
-from p2pchain.chain.types import KEY_BYTES, SIGNATURE_BYTES, ZERO_HASH, ChainId, Hash, PublicKey, Signature
+from p2pchain.chain.types import KEY_BYTES, SIGNATURE_BYTES, ChainId, Hash, PublicKey, Signature
 
 T = TypeVar("T")
 
@@ -27,12 +27,16 @@ class Domain(Enum):
     TRANSACTION = b"p2pchain/transaction/1"
     TRANSACTION_LEAF = b"p2pchain/transaction-leaf/1"
     TRANSACTION_NODE = b"p2pchain/transaction-node/1"
+    TRANSACTIONS = b"p2pchain/transactions/1"
     BLOCK = b"p2pchain/block/1"
     VOTE = b"p2pchain/vote/1"
     CONFIRM = b"p2pchain/confirm/1"
     CERTIFICATE = b"p2pchain/certificate/1"
-    STATE = b"p2pchain/state/1"
+    STATE_KEY = b"p2pchain/state-key/1"
+    STATE_VALUE = b"p2pchain/state-value/1"
+    STATE_NODE = b"p2pchain/state-node/1"
     SEED = b"p2pchain/seed/1"
+    SET = b"p2pchain/set/1"
     SHUFFLE = b"p2pchain/shuffle/1"
     DELEGATE_KEY = b"p2pchain/delegate-key/1"
     NODE_LINK = b"p2pchain/node-link/1"
@@ -124,20 +128,3 @@ def is_valid_key(key: bytes) -> bool:
 def attest(value: T, results: Sequence[bool]) -> Verified[T] | None:
     """The value as `Verified` if every one of its checks came back true, else None."""
     return Verified(value, _PROOF) if all(results) else None
-
-
-def merkle_root(ids: Sequence[bytes]) -> Hash:
-    """Root of the binary tree over transaction ids in block order (shape of RFC 6962, section 2.1).
-
-    An empty list has the zero root.  Leaves and nodes are hashed under different domains.
-    """
-    if not ids:
-        return ZERO_HASH
-    leaf, node = Domain.TRANSACTION_LEAF.prefix, Domain.TRANSACTION_NODE.prefix
-    sha256 = hashlib.sha256
-    level = [sha256(leaf + item).digest() for item in ids]
-    while len(level) > 1:
-        # An odd last node moves up unchanged; it is not hashed with itself, so no two lists share a root.
-        pairs = [sha256(node + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
-        level = pairs + level[len(level) - 1 :] if len(level) % 2 else pairs
-    return Hash(level[0])

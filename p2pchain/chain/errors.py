@@ -86,6 +86,7 @@ class Code(StrEnum):
     WRONG_STATE_ROOT = "wrong_state_root"
     WRONG_CERTIFICATE = "wrong_certificate"
     WRONG_REVEAL = "wrong_reveal"
+    WRONG_SET = "wrong_set"
     FUTURE_SLOT = "future_slot"
     BELOW_FINAL = "below_final"
     UNFINAL_LIMIT = "unfinal_limit"
@@ -96,6 +97,7 @@ class Code(StrEnum):
     NO_OPEN_VOTE = "no_open_vote"
     PROTOCOL_TOO_OLD = "protocol_too_old"
     NOT_RECOVERED = "not_recovered"
+    BAD_PROOF = "bad_proof"
 
 
 class Refusal(Exception):  # noqa: N818  (the field's word; `except Refusal` reads as it is meant)

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from p2pchain.chain.active_set import store_set
 from p2pchain.chain.codec import encode
 from p2pchain.chain.crypto import Domain, digest, is_valid_key
 from p2pchain.chain.errors import Code, Invalid, shown
@@ -137,7 +138,9 @@ class Genesis:
         ledger.put(CANDIDATES, b"", Single(b"".join(item.account for item in self.delegates)))
         stake = sum(item.stake for item in self.delegates)
         active = elect(ledger, self.params, ())
-        ledger.put(GLOBALS, b"", Globals(0, 1, self.chain_id, self.chain_id, active, stake, self.issued, 0))
+        totals = Globals(0, 1, self.chain_id, self.chain_id, active, stake, self.issued, 0)
+        ledger.put(GLOBALS, b"", totals)
+        store_set(ledger, totals)
         ledger.put(TERMS, b"", Terms(1, self.params).row())
         ledger.keep()
         return ledger.changes(GENESIS_PARENT_ROOT)
@@ -149,6 +152,9 @@ class Genesis:
 
 class _Nothing:
     def get(self, _key: bytes, /) -> bytes | None:
+        return None
+
+    def node(self, _place: bytes, /) -> bytes | None:
         return None
 
 

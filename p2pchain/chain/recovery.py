@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from p2pchain.chain.actions.delegate import candidate_ids
+from p2pchain.chain.active_set import seat, store_set
 from p2pchain.chain.codec import encode
 from p2pchain.chain.crypto import Domain, SignatureCheck, Signer, digest, signed_message, verify_batch
 from p2pchain.chain.errors import Code, Invalid
@@ -146,13 +147,13 @@ def apply_recovery(ledger: Ledger, recovery: Recovery) -> Globals:
     totals = ledger.get(GLOBALS)
     assert totals is not None, "the globals row is written by the genesis"
     passed = max(0, recovery.from_slot - totals.round_start_slot) // len(totals.active)
-    totals = totals._replace(
+    totals = seat(totals, remaining_of(totals.active, recovery.removed), recovery.base.height)._replace(
         round=Round(totals.round + passed + 1),
         round_start_slot=recovery.from_slot,
         seed=totals.next_seed,
-        active=remaining_of(totals.active, recovery.removed),
     )
     ledger.put(GLOBALS, b"", totals)
+    store_set(ledger, totals)
     ledger.keep()
     return totals
 

@@ -21,11 +21,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from p2pchain.chain.actions.delegate import candidate_ids
+from p2pchain.chain.active_set import ActiveSet, seat, set_of_globals
 from p2pchain.chain.crypto import Domain, digest
 from p2pchain.chain.params import Params
 from p2pchain.chain.state import CANDIDATES, DELEGATES, GLOBALS, ActiveDelegate, Globals, Ledger, View
 from p2pchain.chain.terms import Terms, load_terms
-from p2pchain.chain.types import PublicKey, Round, Slot
+from p2pchain.chain.types import Hash, PublicKey, Round, Slot
 
 
 class Turn(NamedTuple):
@@ -39,19 +40,23 @@ class Turn(NamedTuple):
 class Schedule:
     """What rules above one block: who leads each later slot, who votes, and by which terms."""
 
-    __slots__ = ("_orders", "active", "keys", "round", "seed", "start_slot", "terms")
+    __slots__ = ("_orders", "active", "active_set", "keys", "round", "seed", "set_id", "start_slot", "terms")
 
     _ORDERS_MAX = 4
     """Orders kept: callers ask for the current round and the next."""
 
-    def __init__(self, totals: Globals, terms: Terms) -> None:
+    def __init__(self, totals: Globals, terms: Terms, below: Schedule | None = None) -> None:
+        """`below` is the schedule that the block itself was made by: as a rule its set goes on, and need not be hashed again."""
         self.terms = terms
         """Version and parameters that judge the blocks above."""
         self.round = totals.round
         self.start_slot = totals.round_start_slot
         self.seed = totals.seed
         self.active = totals.active
-        self.keys = frozenset(PublicKey(member.consensus_key) for member in totals.active)
+        goes_on = below is not None and below.active_set.number == totals.set_number
+        self.active_set: ActiveSet = below.active_set if below is not None and goes_on else set_of_globals(totals)
+        self.set_id: Hash = below.set_id if below is not None and goes_on else self.active_set.id
+        self.keys: frozenset[PublicKey] = frozenset(self.active_set.keys)
         self._orders: dict[int, list[ActiveDelegate]] = {}
 
     @classmethod
@@ -128,9 +133,9 @@ def limit_turnover(totals: Globals, elected: tuple[ActiveDelegate, ...], height:
     """
     newcomers = {member.consensus_key for member in elected} - {member.consensus_key for member in totals.active}
     if not newcomers:
-        return totals._replace(active=elected)
+        return seat(totals, elected, height)
     turnover = max(totals.turnover, height) + NEWCOMER_BLOCKS * len(newcomers)
-    return totals._replace(active=elected, turnover=turnover) if turnover <= height + TURNOVER_BLOCKS_MAX else totals
+    return seat(totals, elected, height)._replace(turnover=turnover) if turnover <= height + TURNOVER_BLOCKS_MAX else totals
 
 
 def next_seed(seed: bytes, slot: int, reveal: bytes) -> bytes:

@@ -2,27 +2,33 @@
 
 A row is a named tuple, stored as its MessagePack array under `prefix || id`.  The stored rows only ever hold final
 state; a block's `Changes` is frozen and lies above them until the block is final, then it is written as one batch.
+`Changes` carries the nodes of the state's trie that the block made (`chain.trie`), and views answer for nodes as for rows.
 A refused transaction leaves no trace: its writes live in a layer of their own until it succeeds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
 import msgpack
 
 from p2pchain.chain.codec import encode
-from p2pchain.chain.crypto import Domain, digest
+from p2pchain.chain.trie.update import update
 from p2pchain.chain.types import ZERO_HASH, Hash
 
 Row = TypeVar("Row", bound=tuple[object, ...])
 
 
 class View(Protocol):
-    """Read access to rows as of some block."""
+    """Read access to rows as of some block, and to the nodes of their trie."""
 
     def get(self, key: bytes, /) -> bytes | None: ...
+
+    def node(self, place: bytes, /) -> bytes | None:
+        """The node at a place of the trie (`trie.nodes.place_of`)."""
+        ...
 
 
 class Account(NamedTuple):
@@ -120,6 +126,12 @@ class Globals(NamedTuple):
     burned: int
     turnover: int = 0
     """Height until which the changes of the set so far are paid for (`schedule.limit_turnover`)."""
+    set_number: int = 0
+    """How often the keys of the active set have changed."""
+    set_since: int = 0
+    """Height of the block that changed them last."""
+    set_before: bytes = ZERO_HASH
+    """Id of the set before (`active_set`)."""
 
     @classmethod
     def from_value(cls, value: tuple[object, ...]) -> Globals:
@@ -176,23 +188,32 @@ COMMITMENTS = Table(b"R", Commitment)
 EMPTY_ACCOUNT = Account()
 
 
+_NO_NODES: Mapping[bytes, bytes] = MappingProxyType({})
+
+
 class Changes(NamedTuple):
     """What one block does to the state: frozen, self-contained, and enough to write or to throw away."""
 
     rows: Mapping[bytes, bytes]
     state_root: Hash
+    nodes: Mapping[bytes, bytes] = _NO_NODES
+    """Of the trie, those that the block made; none where they were not kept and follow from the rows."""
 
     def get(self, key: bytes, /) -> bytes | None:
         return self.rows.get(key)
+
+    def node(self, place: bytes, /) -> bytes | None:
+        return self.nodes.get(place)
 
 
 class StackedView:
     """Rows as of a block: its changes and its unfinal ancestors', newest first, above the final state."""
 
-    __slots__ = ("_base", "_layers")
+    __slots__ = ("_base", "_layers", "_nodes")
 
-    def __init__(self, layers: Sequence[Mapping[bytes, bytes]], base: View) -> None:
-        self._layers = tuple(layers)
+    def __init__(self, layers: Sequence[Changes], base: View) -> None:
+        self._layers = [layer.rows for layer in layers]
+        self._nodes = [layer.nodes for layer in layers]
         self._base = base
 
     def get(self, key: bytes, /) -> bytes | None:
@@ -201,6 +222,13 @@ class StackedView:
             if data is not None:
                 return data
         return self._base.get(key)
+
+    def node(self, place: bytes, /) -> bytes | None:
+        for layer in self._nodes:
+            node = layer.get(place)
+            if node is not None:
+                return node
+        return self._base.node(place)
 
 
 class Ledger:
@@ -240,15 +268,12 @@ class Ledger:
         self._transaction.clear()
 
     def changes(self, parent_root: Hash) -> Changes:
-        """Freeze the block's writes, in key order, with the root that commits to them and to all before."""
+        """Freeze the block's writes, in key order, with the root over all rows as they are then; `parent_root` is the one before."""
         assert not self._transaction, "a transaction was neither kept nor dropped"
         rows = {key: encode(row) for key, row in sorted(self._block.items())}
-        return Changes(rows, state_root(parent_root, rows))
-
-
-def state_root(parent_root: Hash, rows: Mapping[bytes, bytes]) -> Hash:
-    """Commitment to the parent's state root and to every row that this block wrote, in key order."""
-    return digest(Domain.STATE, parent_root + encode(tuple(rows.items())))
+        root, nodes = update(self._view.node, rows, parent_root)
+        return Changes(rows, root, nodes)
 
 
 GENESIS_PARENT_ROOT = ZERO_HASH
+"""Of no rows."""

@@ -22,6 +22,11 @@ BYTES_CEILING = Params.ceiling("transaction_bytes_max")
 """Who decodes does not know yet which parameters are in force: the limit of any network holds here, the network's own later."""
 
 
+_SHORT_BODY = 0xC4
+"""A byte string whose length is one byte; that of a longer body is two."""
+_SIGNATURE_TAIL = 2 + SIGNATURE_BYTES
+
+
 class Transaction(NamedTuple):
     """A decoded transaction with its id and its bytes."""
 
@@ -82,6 +87,11 @@ def decode_transaction(raw: bytes, spec: ChainSpec) -> Transaction:
 def transaction_id(body: bytes) -> TransactionId:
     """The hash of the body bytes."""
     return TransactionId(digest(Domain.TRANSACTION, body))
+
+
+def id_in(raw: bytes) -> TransactionId:
+    """The id of a transaction that was decoded before: in its one encoding the body lies between its length and the signature."""
+    return transaction_id(raw[3 if raw[1] == _SHORT_BODY else 4 : -_SIGNATURE_TAIL])
 
 
 def signature_checks(transaction: Transaction, chain_id: ChainId) -> list[SignatureCheck]:

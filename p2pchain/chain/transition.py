@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from p2pchain.chain.actions.context import Context
+from p2pchain.chain.active_set import store_set
 from p2pchain.chain.block import Block
 from p2pchain.chain.changing import settle_changes
 from p2pchain.chain.coins import credit, debit
@@ -164,7 +165,7 @@ def _end_block(ledger: Ledger, parent: Parent, place: Place, draft: Draft, fees:
     governors = [member.account for member in parent.schedule.active]
     terms = settle_changes(ledger, parent.schedule.terms, place.height, active=governors, needed=quorum(len(governors)))
     ledger.keep()
-    return Schedule(totals, terms)
+    return Schedule(totals, terms, parent.schedule)
 
 
 def _minted(ledger: Ledger, producer: bytes, most: int) -> int:
@@ -207,5 +208,8 @@ def _count_missed(ledger: Ledger, parent: Parent, slot: int, params: Params) -> 
 
 def _close_round(ledger: Ledger, totals: Globals, number: int, place: Place) -> Globals:
     """`number` is the round that the slot lies in: rounds that passed without a block are counted too."""
+    number_before = totals.set_number
     totals = limit_turnover(totals, elect(ledger, place.params, totals.active), place.height)
+    if totals.set_number != number_before:
+        store_set(ledger, totals)
     return totals._replace(round=number + 1, round_start_slot=place.slot + 1, seed=totals.next_seed)

@@ -197,8 +197,8 @@ class Tree:
 
     def view(self, node: Node) -> StackedView:
         """The state as of a block."""
-        layers = [member.changes.rows for member in reversed(self.path(node)) if member.changes is not None]
-        settling = [member.changes.rows for member in self.settling if member.changes is not None]
+        layers = [member.changes for member in reversed(self.path(node)) if member.changes is not None]
+        settling = [member.changes for member in self.settling if member.changes is not None]
         return StackedView(layers + settling, self._view)
 
     def add(self, parent: Node, block: Block, executed: Executed) -> Node:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from p2pchain import __version__
 from p2pchain.cli.lazy import LazyGroup, Verb
 from p2pchain.cli.options import home_option
 
@@ -12,6 +11,9 @@ VERBS = {
     "testnet": Verb("p2pchain.cli.testnet.group:testnet", "A local network of real nodes, for development and tests."),
     "init": Verb("p2pchain.cli.homes:init", "Make the home of a node."),
     "join": Verb("p2pchain.cli.homes:join", "Make the home of a node that joins the network of a bundle."),
+    "genesis": Verb(
+        "p2pchain.cli.founding:genesis", "Found a network of several organisations: a card from each, composed to a join bundle."
+    ),
     "run": Verb("p2pchain.cli.node:run", "Run the node in the foreground."),
     "start": Verb("p2pchain.cli.node:start", "Start the node in the background."),
     "stop": Verb("p2pchain.cli.node:stop", "Stop the node that runs in the background."),
@@ -34,15 +36,25 @@ VERBS = {
     "sim": Verb("p2pchain.cli.sim:sim", "Simulate a whole network with faults, from one seed."),
     "evidence": Verb("p2pchain.cli.evidence:evidence", "List and submit contradicting signatures of delegates."),
     "recovery": Verb("p2pchain.cli.recovery:recovery", "Go on without delegates that are gone for good."),
+    "proof": Verb("p2pchain.cli.light.proof:proof", "Fetch the proof of an account or a transaction."),
+    "verify-proof": Verb("p2pchain.cli.light.verify:verify_proof", "Check the proof in a file, without a network."),
     "attack": Verb("p2pchain.cli.attack:attack", "Attack a node of your own with bad peers, and see whether it behaves."),
     "doctor": Verb("p2pchain.cli.doctor.verb:doctor", "Look for what is wrong with the node, and say what to do."),
     "prune": Verb("p2pchain.cli.pruning:prune", "Take old blocks off the disk, of a running or a stopped node."),
-    "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),
+    "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration, and have the running node read it again."),
+    "completion": Verb("p2pchain.cli.completion:completion", "Print the completion script of a shell: bash, zsh or fish."),
 }
 
 
+def _print_version(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    if value:
+        from p2pchain.cli.version import print_version  # noqa: PLC0415 - loaded when it is used, as all verbs are
+
+        print_version(context, parameter, value)
+
+
 @click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="p2pchain", message="%(prog)s %(version)s")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Version, commit and protocol.")
 @home_option
 def program() -> None:
     """A peer-to-peer blockchain node for private networks."""

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
 
+from p2pchain.client.calls import MSGPACK, Call
 from p2pchain.client.errors import NodeError, NodeUnreachableError, SocketUnreachableError
+from p2pchain.client.event_reading import LineSplitter
+
+T = TypeVar("T")
+EVENT_STREAM = "text/event-stream"
+STREAM_TIMEOUT_S = 60.0
+"""A node says on a quiet stream every 15 s that it is there."""
 
 
 class HttpDoor:
@@ -17,20 +27,55 @@ class HttpDoor:
     def __init__(self, url: str, timeout_s: float, *, socket: Path | None = None) -> None:
         """`socket` is a Unix socket to speak over instead of TCP."""
         self._socket = socket
-        self.url = url.rstrip("/")
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise NodeError("bad_url", f"found the node URL {url!r}, wanted http://HOST:PORT or https://HOST:PORT")
-        # Loading the authorities for TLS costs a tenth of a second, which a plain URL need not pay.
-        is_tls = parts.scheme == "https"
+        self._timeout_s = timeout_s
+        self.url, is_tls = checked_url(url)
         transport = httpx2.HTTPTransport(verify=False, uds=str(socket)) if socket is not None else None
         self._client = httpx2.Client(timeout=timeout_s, verify=is_tls, trust_env=is_tls, transport=transport)
 
     def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401 - JSON from elsewhere
         return _answer_of(self._response("GET", path, params=query))
 
+    def get_at_most(self, path: str, bytes_max: int, **query: str | int) -> Any:  # noqa: ANN401 - JSON from elsewhere
+        """As `get`, for a node that nobody trusts: the answer has this size and comes within the timeout, or is none."""
+        deadline = time.monotonic() + self._timeout_s
+        content = bytearray()
+        try:
+            with self._client.stream("GET", self.url + path, params=query, headers={"accept-encoding": "identity"}) as response:
+                for piece in response.iter_raw():
+                    content += piece
+                    if len(content) > bytes_max:
+                        raise NodeError("bad_answer", f"found an answer of more than {bytes_max} bytes at {path}, at most so many wanted")
+                    if time.monotonic() > deadline:
+                        raise self._unreachable(f"the answer took longer than {self._timeout_s:g} s")
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise self._unreachable(str(error) or type(error).__name__) from None
+        return value_of(response.status_code, bytes(content))
+
     def post(self, path: str, content: bytes, content_type: str) -> Any:  # noqa: ANN401 - JSON from elsewhere
         return _answer_of(self._response("POST", path, content=content, headers={"content-type": content_type}))
+
+    def perform(self, call: Call[T]) -> T:
+        """One call of `client.calls`."""
+        headers = {} if call.content is None else {"content-type": MSGPACK}
+        return call.read(_answer_of(self._response(call.method, call.path, params=call.query, content=call.content, headers=headers)))
+
+    def lines(self, path: str, query: Mapping[str, str | int]) -> Iterator[str]:
+        """The lines of a stream that does not end by itself; `NodeUnreachableError` where it breaks off."""
+        request = self._client.build_request(
+            "GET", self.url + path, params=query, headers={"accept": EVENT_STREAM}, timeout=STREAM_TIMEOUT_S
+        )
+        try:
+            response = self._client.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    value_of(response.status_code, response.read())
+                lines = LineSplitter()
+                for piece in response.iter_raw():
+                    yield from lines.feed(piece)
+            finally:
+                response.close()
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
+            raise self._unreachable(str(error) or type(error).__name__) from None
 
     def put(self, path: str, content: bytes, content_type: str) -> Any:  # noqa: ANN401 - JSON from elsewhere
         return _answer_of(self._response("PUT", path, content=content, headers={"content-type": content_type}))
@@ -41,7 +86,7 @@ class HttpDoor:
     def text(self, path: str) -> str:
         response = self._response("GET", path)
         if not response.is_success:
-            raise _node_error(response.status_code, None)
+            raise node_error(response.status_code, None)
         return response.text
 
     def is_found(self, path: str) -> bool:
@@ -68,17 +113,30 @@ class HttpDoor:
         return SocketUnreachableError(str(self._socket), reason)
 
 
+def checked_url(url: str) -> tuple[str, bool]:
+    """The URL of a node, and whether it takes TLS: loading the authorities costs a tenth of a second, which a plain one need not pay."""
+    found = url.rstrip("/")
+    parts = urlsplit(found)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise NodeError("bad_url", f"found the node URL {url!r}, wanted http://HOST:PORT or https://HOST:PORT")
+    return found, parts.scheme == "https"
+
+
 def _answer_of(response: httpx2.Response) -> Any:  # noqa: ANN401 - JSON from elsewhere
+    return value_of(response.status_code, response.content)
+
+
+def value_of(http_status: int, content: bytes) -> Any:  # noqa: ANN401 - JSON from elsewhere
     try:
-        answer = response.json()
-    except ValueError:
+        answer = json.loads(content)
+    except (ValueError, RecursionError):
         answer = None
-    if response.is_success and answer is not None:
+    if 200 <= http_status < 300 and answer is not None:
         return answer
-    raise _node_error(response.status_code, answer)
+    raise node_error(http_status, answer)
 
 
-def _node_error(http_status: int, answer: object) -> NodeError:
+def node_error(http_status: int, answer: object) -> NodeError:
     error = answer.get("error") if isinstance(answer, dict) else None
     if not isinstance(error, dict):
         words = f"found HTTP status {http_status} without an error object: is this a p2pchain node?"

@@ -244,6 +244,8 @@ class Engine:
             case events.BlocksKept():
                 self.core.blocks_from = event.from_height
                 self.core.effects.commit.share = True
+            case events.LimitsChanged():
+                self.core.pool.limits = event.limits
             case _:
                 assert_never(event)
 

@@ -6,6 +6,7 @@ from p2pchain.chain.block import Block
 from p2pchain.chain.errors import Code, Invalid, NotYet
 from p2pchain.chain.transition import Draft, Executed, execute
 from p2pchain.chain.tree import Node
+from p2pchain.chain.types import Hash
 from p2pchain.node.consensus import Consensus
 from p2pchain.node.core import Core
 from p2pchain.node.effects import StoredBlock
@@ -45,11 +46,8 @@ class Importer:
         self._validate_time(block)
         if executed is None:
             executed = self._execute(parent, block)
-        if executed.changes.state_root != block.header.state_root:
-            found, wanted = block.header.state_root, executed.changes.state_root
-            raise Invalid(
-                Code.WRONG_STATE_ROOT, f"header says state {found.hex()}, executing gives {wanted.hex()}", found=found, wanted=wanted
-            )
+        _validate_outcome(Code.WRONG_STATE_ROOT, "state", found=block.header.state_root, wanted=executed.changes.state_root)
+        _validate_outcome(Code.WRONG_SET, "set", found=block.header.set_id, wanted=executed.schedule.set_id)
         node = core.tree.add(parent, block, executed)
         core.effects.commit.blocks.append(StoredBlock(block, executed.changes))
         return node
@@ -75,3 +73,8 @@ class Importer:
         start = core.spec.slot_start_ms(block.header.slot)
         if core.now_ms < start - core.spec.slot_ms // 2:
             raise NotYet(Code.FUTURE_SLOT, f"slot {block.header.slot} begins in {start - core.now_ms} ms", found=block.header.slot)
+
+
+def _validate_outcome(code: Code, what: str, *, found: Hash, wanted: Hash) -> None:
+    if found != wanted:
+        raise Invalid(code, f"header says {what} {found.hex()}, executing gives {wanted.hex()}", found=found, wanted=wanted)

@@ -193,6 +193,14 @@ class FinalHeader(NamedTuple):
     certificate: bytes
 
 
+class RowWithPath(NamedTuple):
+    """A state row as of a final block, with the nodes of the trie from the root down to where it is or would be."""
+
+    height: int
+    value: bytes | None
+    nodes: tuple[bytes, ...]
+
+
 class Location(NamedTuple):
     """Where a final transaction is."""
 
@@ -205,6 +213,10 @@ class Store(Protocol):
 
     def get(self, key: bytes, /) -> bytes | None:
         """A state row as of the last final block."""
+        ...
+
+    def node(self, place: bytes, /) -> bytes | None:
+        """A node of the state's trie as of the last final block."""
         ...
 
     def stage(self, commit: Commit) -> None:
@@ -243,6 +255,10 @@ class Store(Protocol):
 
     def transaction(self, item: TransactionId) -> Location | None:
         """Where it is, or was before that block was pruned."""
+        ...
+
+    def row_with_path(self, key: bytes) -> RowWithPath:
+        """A row and where it lies in the trie, all as of one final block."""
         ...
 
 

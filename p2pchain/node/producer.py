@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from p2pchain.chain.block import Block, Header, block_id, encode_block, encode_header, transactions_bytes_max
-from p2pchain.chain.crypto import merkle_root
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.reveal import Draw
 from p2pchain.chain.state import COMMITMENTS
 from p2pchain.chain.transition import Draft, Executed, Parent, execute
@@ -152,6 +152,7 @@ class Producer:
             certificate_hash=certificate_hash(certificate),
             reveal=draw.reveal,
             commitment=draw.commitment,
+            set_id=executed.schedule.set_id,
         )
         raw = encode_header(header)
         self.built = Built(block_id(raw), executed)

@@ -32,8 +32,10 @@ from p2pchain.chain.state import (
     Stakes,
     View,
 )
+from p2pchain.chain.state_proofs import RowProof
 from p2pchain.chain.terms import load_terms
 from p2pchain.chain.transaction import Transaction, decode_transaction
+from p2pchain.chain.transaction_proofs import TransactionProof
 from p2pchain.chain.tree import Node
 from p2pchain.chain.types import AccountId, BlockId, PublicKey, TransactionId
 from p2pchain.chain.votes import Subject, decode_certificate
@@ -43,6 +45,8 @@ from p2pchain.node.engine import Engine
 from p2pchain.node.history import History
 from p2pchain.node.keeping import BlockPrunedError, first_at, slot_of_final
 from p2pchain.node.ports import BookView, FinalBlock, Location, Network, PeerCounts, PeerRefusal, PeerView, Store
+from p2pchain.node.proofs import prove_row, prove_transaction
+from p2pchain.node.proving import Shown, Steps, show_point, show_steps
 from p2pchain.node.trial import Trial, try_out
 from p2pchain.node.views import (
     AccountView,
@@ -213,6 +217,15 @@ class Queries:
         ended = self._core.pool.ended(item)
         return None if ended is None else TransactionView(item, ended.ending, None, None, ended.code, ended.message, None)
 
+    def row_proof(self, key: bytes) -> RowProof:
+        """A row of the state as of the last final block; `UnprovenError` where no proof is to be had."""
+        return prove_row(self._store, key)
+
+    def transaction_proof(self, item: TransactionId) -> TransactionProof | None:
+        """None where the transaction is not final; `UnprovenError` where no proof is to be had."""
+        location = self._store.transaction(item)
+        return None if location is None else prove_transaction(self._store, location, self._split(location.height).envelope)
+
     def simulate(self, items: Sequence[Transaction | Refusal]) -> list[Trial]:
         """What would become of verified transactions in the next block."""
         return try_out(self._core, items)
@@ -260,6 +273,14 @@ class Queries:
         assert totals is not None, "the globals row is written by the genesis"
         scheduled, proposals = load_scheduled(view).changes, load_proposals(view).open
         return TermsView(load_terms(view), scheduled, proposals, quorum(len(totals.active)), subject)
+
+    def proof_steps(self, from_height: int, to_height: int | None, limit: int) -> Steps | None:
+        """What leads a light client from one final block to another, or to the newest; None where one of them is not here."""
+        return show_steps(self._store, from_height, to_height, limit, self._core.tree.durable.height)
+
+    def proof_point(self, height: int) -> Shown | None:
+        """A final header and the set above it."""
+        return show_point(self._store, height, self._core.tree.durable.height)
 
     def pool(self, limit: int) -> PoolView:
         pool = self._core.pool
@@ -339,6 +360,7 @@ class Queries:
         """A final block, split and not decoded further."""
         split = self._splits.get(height)
         if split is None:
+            self._require_kept(height)
             stored = self._store.final_block(height)
             assert stored is not None, "an indexed transaction lies in a stored block"
             split = self._splits[height] = SplitBlock(decode_envelope(stored.raw), stored.failed)

@@ -90,6 +90,7 @@ def _finish(world: World, end_ms: int) -> None:
             watch.compare_rows(process)
     if not watch.chain.reference.is_stuck:
         watch.report(-1, watch.chain.reference.count_supply())
+        watch.report(-1, watch.chain.reference.build_root())
 
 
 def _result(world: World, wall_s: float) -> Result:

@@ -20,6 +20,7 @@ class Ledger:
     def __init__(self, genesis: Genesis) -> None:
         changes = genesis.changes()
         self.rows = dict(changes.rows)
+        self.nodes = dict(changes.nodes)
         self.unfinal: dict[BlockId, StoredBlock] = {}
         self.certificates: dict[BlockId, bytes] = {}
         self.final: list[FinalBlock] = []
@@ -30,6 +31,9 @@ class Ledger:
 
     def get(self, key: bytes, /) -> bytes | None:
         return self.rows.get(key)
+
+    def node(self, place: bytes, /) -> bytes | None:
+        return self.nodes.get(place)
 
     def apply(self, commit: Commit) -> None:
         """One batch, whole."""
@@ -81,6 +85,7 @@ class Ledger:
         header = block.header
         assert header.height == self.subject.height + 1, "blocks become final one after the other"
         self.rows.update(changes.rows)
+        self.nodes.update(changes.nodes)
         self.final.append(FinalBlock(block.raw, b""))
         self.subject = Subject(header.slot, header.height, block.id)
         self._state_root = changes.state_root

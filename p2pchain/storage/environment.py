@@ -28,6 +28,7 @@ from p2pchain.storage.layout import (
 )
 
 Transaction: TypeAlias = "lmdb.Transaction[bytes]"
+Database: TypeAlias = "lmdb._Database"  # noqa: SLF001  (the package has no other name for it)
 
 NAME = "chain"
 _TEMPORARY = f"{NAME}.new-"
@@ -59,9 +60,9 @@ class Environment:
             readonly=read_only,
             create=not read_only,
         )
-        self.meta, self.blocks, self.certificates, self.final, self.heights, self.rows, self.transactions, self.headers = (
+        self.meta, self.blocks, self.certificates, self.final, self.heights, self.rows, self.transactions, self.headers, self.nodes = (
             self.lmdb.open_db(name, create=not read_only)
-            for name in (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions", b"headers")
+            for name in (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions", b"headers", b"nodes")
         )
 
     @property
@@ -135,6 +136,8 @@ def _fill(environment: Environment, txn: Transaction, genesis: Genesis) -> None:
     changes = genesis.changes()
     for key, value in changes.rows.items():
         txn.put(key, value, db=environment.rows)
+    for place, node in sorted(changes.nodes.items()):
+        txn.put(place, node, db=environment.nodes)
     txn.put(height_key(0), genesis.block_id, db=environment.final)
     txn.put(genesis.block_id, height_key(0), db=environment.heights)
     txn.put(META_GENESIS_ROOT, changes.state_root, db=environment.meta)

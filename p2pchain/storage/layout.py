@@ -7,6 +7,7 @@
     headers       height (8)                      -> header, of final blocks whose body was pruned
     heights       block id (32)                   -> height (8), final blocks only
     rows          state key                       -> state row, as of the flushed height
+    nodes         place in the trie               -> node over these rows; those of another height are overwritten by the log's tail
     transactions  generation (4) || id prefix (12) -> (height (8) || position (4)) for each transaction of that prefix
 
 The transaction index is divided into generations of bounded size: ids are random, so each flush touches most pages of
@@ -29,8 +30,8 @@ from p2pchain.chain.votes import Kind
 from p2pchain.node.ports import Location
 from p2pchain.storage.errors import DamagedStore
 
-FORMAT = 2
-"""2: rows know of convictions, a block of its failed transactions."""
+FORMAT = 3
+"""2: rows know of convictions, a block of its failed transactions.  3: the nodes of the state's trie."""
 
 META_FORMAT = b"format"
 """Version of this layout, as decimal text."""

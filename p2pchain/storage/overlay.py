@@ -3,13 +3,18 @@
 Once per `flush_blocks` final blocks the layers become a batch, of which each later commit writes its share: a range of
 keys, across all layers.  Ranges, so that a page is written once a batch; shares, so that no single commit stalls the
 node.  Until a batch is written whole it stays readable here.  An overlay never changes: what is new is a new overlay.
+
+The nodes of the state's trie go the same way, but lie in one map and not in layers: blocks make the same nodes over and over, and they
+are large.  They are named so that children sort before their parent: a node on disk that is newer than the height to which all is
+flushed has newer children below it, never older ones.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from p2pchain.chain.types import TransactionId
@@ -22,6 +27,8 @@ Place: TypeAlias = tuple[int, int]
 
 LAYER_BLOCKS_MAX = 4
 """Layers are merged up to this weight: a read asks a handful of layers, and a merge of full blocks takes 3 ms."""
+NODE_BYTES = 1 << 10
+"""What a node is taken for: nearly what one has with what it costs to hold, at a million accounts; no node has twice as much."""
 SAMPLE_STEP = 16
 """One of so many keys says where a range ends: ranges differ by less than this for each layer."""
 
@@ -41,19 +48,41 @@ class Layer(NamedTuple):
         return next((block[item] for block in self.places if item in block), None)
 
 
+class Runs(NamedTuple):
+    """What layers say of one kind of thing, divided into ranges of keys."""
+
+    maps: tuple[Mapping[bytes, bytes], ...]
+    """Newest first."""
+    keys: tuple[Sequence[bytes], ...]
+    """Of each, sorted."""
+    ends: Sequence[bytes]
+    """Where each range but the last ends."""
+
+    @classmethod
+    def of(cls, maps: Iterable[Mapping[bytes, bytes]], parts: int) -> Runs:
+        maps = tuple(maps)
+        keys = tuple(list(run) for run in maps)
+        return cls(maps, keys, _ends(keys, parts))
+
+    def between(self, first: int, end: int) -> dict[bytes, bytes]:
+        """The newest of each key in the ranges from `first` to below `end`, in key order."""
+        found: dict[bytes, bytes] = {}
+        for run, keys in zip(reversed(self.maps), reversed(self.keys), strict=True):
+            found.update((key, run[key]) for key in _between(keys, self.ends, first, end))
+        return dict(sorted(found.items()))
+
+
 class Batch(NamedTuple):
     """Layers on their way to disk."""
 
     height: int
     """The last block in them: once all is written, rows and index follow the log up to here."""
     layers: tuple[Layer, ...]
-    keys: tuple[Sequence[bytes], ...]
-    """Of each layer, sorted."""
+    rows: Runs
+    nodes: Runs
     places: tuple[Mapping[TransactionId, Place], ...]
     ids: tuple[Sequence[TransactionId], ...]
     """Of each block, sorted."""
-    key_ends: Sequence[bytes]
-    """Where each range but the last ends."""
     id_ends: Sequence[TransactionId]
     parts: int
     done: int = 0
@@ -65,10 +94,11 @@ class Batch(NamedTuple):
 
     def rows_until(self, end: int) -> dict[bytes, bytes]:
         """What the ranges up to `end` write, in key order."""
-        found: dict[bytes, bytes] = {}
-        for layer, keys in zip(reversed(self.layers), reversed(self.keys), strict=True):
-            found.update((key, layer.rows[key]) for key in _between(keys, self.key_ends, self.done, end))
-        return dict(sorted(found.items()))
+        return self.rows.between(self.done, end)
+
+    def nodes_until(self, end: int) -> dict[bytes, bytes]:
+        """The same of nodes."""
+        return self.nodes.between(self.done, end)
 
     def places_until(self, end: int) -> list[tuple[TransactionId, Place]]:
         """The index entries in the ranges up to `end`, in order of the ids."""
@@ -82,6 +112,8 @@ class Overlay(NamedTuple):
     """Layers, newest first, then the batch."""
 
     layers: tuple[Layer, ...] = ()
+    nodes: Mapping[bytes, bytes] = MappingProxyType({})
+    """Of the trie, all that the blocks in the layers made; in the order of their places but for what few sorted runs leave to do."""
     batch: Batch | None = None
 
     @property
@@ -90,11 +122,16 @@ class Overlay(NamedTuple):
 
     @property
     def size(self) -> int:
-        return sum(layer.size for layer in self.layers)
+        return NODE_BYTES * len(self.nodes) + sum(layer.size for layer in self.layers)
 
     def readable(self) -> tuple[Layer, ...]:
         """Every layer that a read must ask before the disk, newest first."""
         return self.layers if self.batch is None else (*self.layers, *self.batch.layers)
+
+    @property
+    def node_maps(self) -> tuple[Mapping[bytes, bytes], ...]:
+        """As `readable`, of nodes."""
+        return (self.nodes,) if self.batch is None else (self.nodes, *self.batch.nodes.maps)
 
     def with_layer(self, layer: Layer) -> Overlay:
         """Add a final block."""
@@ -104,13 +141,24 @@ class Overlay(NamedTuple):
             layers = (merge(newer, older), *rest)
         return self._replace(layers=layers)
 
+    def node(self, place: bytes) -> bytes | None:
+        """The node that is not on disk yet."""
+        return next((nodes[place] for nodes in self.node_maps if place in nodes), None)
+
+    def with_nodes(self, nodes: Mapping[bytes, bytes]) -> Overlay:
+        """Add the nodes of a final block, or of all blocks together."""
+        merged = dict(self.nodes)
+        merged.update((place, nodes[place]) for place in sorted(nodes))
+        return self._replace(nodes=merged)
+
     def with_batch(self, height: int, parts: int) -> Overlay:
         """Begin to write all layers, in so many parts; the overlay has no batch yet."""
         assert self.batch is None, "one batch at a time"
-        keys = tuple(list(layer.rows) for layer in self.layers)
+        rows = Runs.of((layer.rows for layer in self.layers), parts)
+        nodes = Runs.of([_in_order(self.nodes)], parts)
         places = tuple(block for layer in self.layers for block in layer.places)
         ids = tuple(list(block) for block in places)
-        return Overlay((), Batch(height, self.layers, keys, places, ids, _ends(keys, parts), _ends(ids, parts), parts))
+        return Overlay(batch=Batch(height, self.layers, rows, nodes, places, ids, _ends(ids, parts), parts))
 
 
 def layer_of(height: int, rows: Mapping[bytes, bytes], size: int, ids: Sequence[TransactionId]) -> Layer:

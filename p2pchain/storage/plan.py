@@ -10,14 +10,19 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from p2pchain.chain.state import Changes
+from p2pchain.chain.trie.nodes import NodeReader
+from p2pchain.chain.trie.update import update
 from p2pchain.chain.types import BlockId, Hash, TransactionId
 from p2pchain.chain.votes import Kind, Subject
 from p2pchain.node.effects import Commit, StoredBlock
+from p2pchain.storage.errors import DamagedStore
 from p2pchain.storage.layout import Progress, block_key, certificate_key, encode_record, height_key, transaction_ids
 from p2pchain.storage.overlay import Overlay, Place, layer_of
 
-OVERLAY_BYTES_MAX = 64 << 20
-"""Of encoded rows: forty full blocks of transfers; beyond it a batch is written in one go, however long that takes."""
+BATCH_BYTES = 80 << 20
+"""Of encoded rows and nodes: a batch begins with so many, though of fewer blocks: twenty full ones at a million accounts make as many."""
+OVERLAY_BYTES_MAX = 2 * BATCH_BYTES
+"""Beyond it a batch is written in one go, however long that takes."""
 GENERATION_ENTRIES_MAX = 1 << 17
 """At full load a generation is little more than one batch, written in key order; a look-up asks one per 131,072."""
 
@@ -66,6 +71,7 @@ class Share(NamedTuple):
 
     rows: Mapping[bytes, bytes]
     places: Sequence[tuple[TransactionId, Place]]
+    nodes: Mapping[bytes, bytes]
 
 
 class Plan(NamedTuple):
@@ -75,8 +81,11 @@ class Plan(NamedTuple):
     memory: Memory
 
 
-def plan(memory: Memory, commit: Commit, flush_blocks: int) -> Plan:
-    """The commit's writes on top of `memory`.  A commit that contradicts what is stored is a bug of the caller."""
+def plan(memory: Memory, commit: Commit, flush_blocks: int, read_node: NodeReader) -> Plan:
+    """The commit's writes on top of `memory`.  A commit that contradicts what is stored is a bug of the caller.
+
+    `read_node` reads what is on disk, for blocks that were loaded without the nodes that they make.
+    """
     puts: list[tuple[Database, bytes, bytes]] = []
     deletes: list[tuple[Database, bytes]] = []
     unfinal = dict(memory.unfinal)
@@ -97,7 +106,9 @@ def plan(memory: Memory, commit: Commit, flush_blocks: int) -> Plan:
         puts += [(Database.FINAL, height_key(block.subject.height), item), (Database.HEIGHTS, item, height_key(block.subject.height))]
         # the block above carries these votes or newer ones; the confirms are what proves a final block
         deletes.append((Database.CERTIFICATES, certificate_key(block.key, Kind.VOTE)))
+        nodes = block.changes.nodes or _nodes(block, root, overlay, read_node)
         overlay = overlay.with_layer(layer_of(block.subject.height, block.changes.rows, block.size, block.transaction_ids()))
+        overlay = overlay.with_nodes(nodes)
         final, root = block.subject, block.changes.state_root
     made_final = frozenset(commit.final)
     for certificate in commit.confirms:
@@ -119,21 +130,30 @@ def _with_share(
     overlay, progress = memory.overlay, memory.progress
     # a node that never runs for a whole batch would otherwise load a longer tail at every start
     is_over = overlay.size > OVERLAY_BYTES_MAX or overlay.blocks > 2 * flush_blocks
-    if overlay.batch is None and overlay.layers and (is_over or overlay.blocks >= flush_blocks):
-        overlay = overlay.with_batch(memory.final.height, flush_blocks)
+    is_due = overlay.blocks >= flush_blocks or overlay.size >= BATCH_BYTES
+    if overlay.batch is None and overlay.layers and (is_over or is_due):
+        overlay = overlay.with_batch(memory.final.height, min(flush_blocks, overlay.blocks))
         if progress.entries >= GENERATION_ENTRIES_MAX:
             progress = progress._replace(generation=progress.generation + 1, entries=0)
     batch = overlay.batch
     if batch is None or not blocks:
         return Plan(puts, deletes, None, memory._replace(overlay=overlay, progress=progress))
     done = batch.parts if is_over else min(batch.parts, batch.done + blocks)
-    share = Share(batch.rows_until(done), batch.places_until(done))
+    share = Share(batch.rows_until(done), batch.places_until(done), batch.nodes_until(done))
     batch = batch._replace(done=done)
     progress = progress._replace(entries=progress.entries + len(share.places))
     if batch.is_written:
         progress = progress._replace(flushed=batch.height)
     overlay = overlay._replace(batch=None if batch.is_written else batch)
     return Plan(puts, deletes, share, memory._replace(overlay=overlay, progress=progress))
+
+
+def _nodes(block: Unfinal, parent_root: Hash, overlay: Overlay, read_node: NodeReader) -> Mapping[bytes, bytes]:
+    """The nodes that a block makes on top of the last final one."""
+    root, nodes = update(lambda place: overlay.node(place) or read_node(place), block.changes.rows, parent_root)
+    if root != block.changes.state_root:
+        raise DamagedStore(f"the rows of block {block.subject.height} in the store do not give its state root; sync again")
+    return nodes
 
 
 def _unfinal(stored: StoredBlock) -> tuple[Unfinal, bytes]:

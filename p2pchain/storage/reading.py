@@ -29,11 +29,10 @@ class StoredChain:
         self._view = view
 
     def get(self, key: bytes, /) -> bytes | None:
-        for layer in self._view.layers:
-            data = layer.get(key)
-            if data is not None:
-                return data
-        return self._view.txn.get(key, db=self._view.environment.rows)
+        return self._view.row(key)
+
+    def node(self, place: bytes, /) -> bytes | None:
+        return self._view.node(place)
 
     def recovered(self) -> Recovered:
         memory = self._view.memory
@@ -65,9 +64,7 @@ def read_store(data_dir: Path, genesis: Genesis) -> Iterator[StoredChain]:
             require_chain(environment, genesis)
             memory = load_memory(environment)
             with environment.lmdb.begin() as txn:
-                yield StoredChain(
-                    View(environment, memory, tuple(layer.rows for layer in memory.overlay.readable()), txn, load_pruned(environment, txn))
-                )
+                yield StoredChain(View.of(environment, memory, txn, load_pruned(environment, txn)))
         finally:
             environment.lmdb.close()
 

@@ -1,14 +1,18 @@
 """What the store knows when it is opened: read from the log, without executing a block or checking a signature.
 
 The log's tail, which no row reflects yet, is checked against its own hashes: a damaged one would otherwise become the
-state from which this node votes.
+state from which this node votes.  The nodes of the trie over it are made anew from all its rows at once, and their root is
+the one to which the last final header commits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from p2pchain.chain.block import Header, block_id, decode_header
 from p2pchain.chain.errors import Invalid
-from p2pchain.chain.state import Changes, state_root
+from p2pchain.chain.state import Changes
+from p2pchain.chain.trie.update import MissingNodeError, update
 from p2pchain.chain.types import BlockId, Hash, Height, Slot
 from p2pchain.chain.votes import Subject
 from p2pchain.storage.environment import Environment, Transaction
@@ -39,12 +43,28 @@ def load_memory(environment: Environment) -> Memory:
             raise DamagedStore(f"{environment.path} says that height {progress.flushed} is flushed, {height} is final; sync again")
         subject, root = _at(environment, txn, progress.flushed)
         overlay = Overlay()
+        changed: dict[bytes, bytes] = {}
         while subject.height < height:
-            subject, changes, record = _next(environment, txn, subject, root)
+            subject, changes, record = _next(environment, txn, subject)
             key, root = block_key(subject.height, subject.block), changes.state_root
             overlay = overlay.with_layer(layer_of(subject.height, changes.rows, len(record.rows), transaction_ids(record.raw, key)))
+            changed.update(changes.rows)
         assert subject.block == block, "the walk over the final heights ends at the last one"
-        return Memory(subject, root, _unfinal(environment, txn, height), overlay, progress)
+        nodes = _nodes(environment, txn, changed, root, height)
+        return Memory(subject, root, _unfinal(environment, txn, height), overlay.with_nodes(nodes) if changed else overlay, progress)
+
+
+def _nodes(environment: Environment, txn: Transaction, rows: Mapping[bytes, bytes], wanted: Hash, height: int) -> Mapping[bytes, bytes]:
+    """The nodes over the rows at `height`, where some of those on disk may be of a later one than others (`trie.update`)."""
+    try:
+        root, nodes = update(lambda place: txn.get(place, db=environment.nodes), rows)
+    except MissingNodeError as error:
+        raise DamagedStore(f"the state in {environment.path} is incomplete ({error}); sync again") from error
+    if root != wanted:
+        raise DamagedStore(
+            f"the state at height {height} in {environment.path} has root {root.hex()}, its block says {wanted.hex()}; sync again"
+        )
+    return nodes
 
 
 def _last_final(environment: Environment, txn: Transaction) -> tuple[int, bytes]:
@@ -64,14 +84,14 @@ def _at(environment: Environment, txn: Transaction, height: int) -> tuple[Subjec
     return Subject(header.slot, header.height, block), header.state_root
 
 
-def _next(environment: Environment, txn: Transaction, below: Subject, root: Hash) -> tuple[Subject, Changes, Record]:
-    """The final block above, its changes checked against the root that its header commits to."""
+def _next(environment: Environment, txn: Transaction, below: Subject) -> tuple[Subject, Changes, Record]:
+    """The final block above, and its changes."""
     height = below.height + 1
     block = BlockId(_require(txn.get(height_key(height), db=environment.final), f"final height {height}"))
     record, header = _record(environment, txn, height, block)
     rows = decode_rows(record.rows, block_key(height, block))
-    if header.parent != below.block or state_root(root, rows) != header.state_root:
-        raise DamagedStore(f"final block {height} in {environment.path} does not match its own hashes; sync again")
+    if header.parent != below.block:
+        raise DamagedStore(f"final block {height} in {environment.path} does not stand on the one before; sync again")
     return Subject(header.slot, header.height, block), Changes(rows, header.state_root), record
 
 

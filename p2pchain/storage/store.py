@@ -20,13 +20,16 @@ import lmdb
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.tree import Root
+from p2pchain.chain.trie.path import nodes_to
+from p2pchain.chain.trie.update import MissingNodeError
 from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.node.effects import Commit
 from p2pchain.node.keeping import KEPT_BLOCKS_MIN
-from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered
+from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered, RowWithPath
 from p2pchain.node.room import Room
 from p2pchain.storage.durable import ProcessLock, make_folder
 from p2pchain.storage.environment import BYTES_MAX, MAP_BYTES_MIN, NAME, Environment, Transaction, create, remove_leftovers, require_chain
+from p2pchain.storage.environment import Database as LmdbDatabase
 from p2pchain.storage.errors import DamagedStore, StorageError, mapped
 from p2pchain.storage.layout import (
     META_PROGRESS,
@@ -67,7 +70,7 @@ class LmdbStore:
         self._environment = environment
         self._lock = lock
         self._settings = settings
-        self._rows = environment.rows
+        self._rows, self._nodes = environment.rows, environment.nodes
         self._databases = {
             Database.BLOCKS: environment.blocks,
             Database.CERTIFICATES: environment.certificates,
@@ -116,11 +119,20 @@ class LmdbStore:
                     return data
             with self._reading:
                 if view is self._view:
-                    try:
-                        return view.txn.get(key, db=self._rows)
-                    except lmdb.Error as error:
-                        self._failure = f"reading failed: {error}"
-                        raise StorageError(f"{self._folder}: {self._failure}") from error
+                    return self._on_disk(view, key, self._rows)
+
+    def node(self, place: bytes, /) -> bytes | None:
+        if self._failure:
+            self._refuse()
+        while True:
+            view = self._view
+            for nodes in view.node_maps:
+                node = nodes.get(place)
+                if node is not None:
+                    return node
+            with self._reading:
+                if view is self._view:
+                    return self._on_disk(view, place, self._nodes)
 
     def recovered(self) -> Recovered:
         schedule = Schedule.load(self)
@@ -179,12 +191,27 @@ class LmdbStore:
         """What the ledger takes of the disk."""
         return allocated_bytes(self._environment.path / "data.mdb")
 
+    def row_with_path(self, key: bytes) -> RowWithPath:
+        with self._shown() as view:
+            try:
+                return RowWithPath(view.memory.final.height, view.row(key), nodes_to(view.node, key))
+            except MissingNodeError as error:
+                raise DamagedStore(f"the state in {self._environment.path} is incomplete ({error}); sync again") from error
+
     def room(self) -> Room:
         """What is left on the volume, or below `bytes_max`, whichever runs out first."""
         chain = f"storage.bytes_max = {self._settings.bytes_max}"
         # what pruning gave back is room again: LMDB fills the holes before it makes the file longer
         left = max(0, self._settings.bytes_max - min(self._environment.used_bytes, self.disk_bytes))
         return tightest([volume_of(self._folder, self._settings.marks), SHARES.of(chain, left, self._settings.bytes_max)])
+
+    @property
+    def marks(self) -> Marks:
+        return self._settings.marks
+
+    def set_marks(self, marks: Marks) -> None:
+        """From the next look at the disk on."""
+        self._settings = self._settings._replace(marks=marks)
 
     def require_sound(self) -> None:
         """A read that failed, for whoever, ends the node as a write does (S11)."""
@@ -203,7 +230,7 @@ class LmdbStore:
             self._refuse()
         assert self._staged is None, "one commit at a time"
         with self._fatal():
-            planned = plan(self._view.memory, commit, self._settings.flush_blocks)
+            planned = plan(self._view.memory, commit, self._settings.flush_blocks, self._flushed_node)
             require_room(volume_of(self._folder, self._settings.marks))
             self._staged = planned, self._filled(planned)
 
@@ -275,8 +302,9 @@ class LmdbStore:
             self._pruning_staged = prune_share(self._environment, txn, pruned, target, memory.progress.generation)
 
     def _fill_share(self, txn: Transaction, share: Share, progress: Progress) -> None:
-        with txn.cursor(db=self._rows) as cursor:
-            cursor.putmulti(share.rows.items())
+        for run, into in ((share.rows, self._rows), (share.nodes, self._nodes)):
+            with txn.cursor(db=into) as cursor:
+                cursor.putmulti(run.items())
         database = self._environment.transactions
         for item, place in share.places:
             key, location = index_key(progress.generation, item), encode_location(place)
@@ -305,8 +333,19 @@ class LmdbStore:
     # --- shared by reads ---
 
     def _new_view(self, memory: Memory) -> View:
-        layers = tuple(layer.rows for layer in memory.overlay.readable())
-        return View(self._environment, memory, layers, self._environment.lmdb.begin(), self._pruning.pruned)
+        return View.of(self._environment, memory, self._environment.lmdb.begin(), self._pruning.pruned)
+
+    def _on_disk(self, view: View, key: bytes, database: LmdbDatabase) -> bytes | None:
+        """The caller holds `_reading`: hot, so no context manager."""
+        try:
+            return view.txn.get(key, db=database)
+        except lmdb.Error as error:
+            self._failure = f"reading failed: {error}"
+            raise StorageError(f"{self._folder}: {self._failure}") from error
+
+    def _flushed_node(self, place: bytes) -> bytes | None:
+        """Without what is in memory; the map does not grow meanwhile, for a commit is what makes it grow."""
+        return self._on_disk(self._view, place, self._nodes)
 
     @contextmanager
     def _shown(self) -> Iterator[View]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.ports import FinalBlock, FinalHeader, Location, UnfinalBlock
-from p2pchain.storage.environment import Environment, Transaction
+from p2pchain.storage.environment import Database, Environment, Transaction
 from p2pchain.storage.errors import DamagedStore
 from p2pchain.storage.layout import (
     Record,
@@ -34,8 +34,21 @@ class View(NamedTuple):
     memory: Memory
     layers: tuple[Mapping[bytes, bytes], ...]
     """Rows that are not on disk yet, newest first."""
+    node_maps: tuple[Mapping[bytes, bytes], ...]
+    """The same of nodes."""
     txn: Transaction
     pruned: Pruned = Pruned()
+
+    @classmethod
+    def of(cls, environment: Environment, memory: Memory, txn: Transaction, pruned: Pruned = Pruned()) -> View:  # noqa: B008  (frozen)
+        overlay = memory.overlay
+        return cls(environment, memory, tuple(layer.rows for layer in overlay.readable()), overlay.node_maps, txn, pruned)
+
+    def row(self, key: bytes) -> bytes | None:
+        return self._first(key, self.layers, self.environment.rows)
+
+    def node(self, place: bytes) -> bytes | None:
+        return self._first(place, self.node_maps, self.environment.nodes)
 
     def unfinal(self) -> list[UnfinalBlock]:
         blocks = sorted(self.memory.unfinal.values(), key=lambda block: block.subject.height)
@@ -122,6 +135,10 @@ class View(NamedTuple):
         if value is None:
             raise DamagedStore(f"{self.environment.path}: block {height_of(key)} is final and is not there; sync again")
         return decode_record(value, key)
+
+    def _first(self, key: bytes, layers: Sequence[Mapping[bytes, bytes]], database: Database) -> bytes | None:
+        data = next((layer[key] for layer in layers if key in layer), None)
+        return self.txn.get(key, db=database) if data is None else data
 
     def _certificate(self, key: bytes, kind: Kind) -> bytes:
         return self.txn.get(certificate_key(key, kind), b"", db=self.environment.certificates)

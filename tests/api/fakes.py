@@ -14,18 +14,24 @@ from p2pchain.api.events import EventHub
 from p2pchain.api.server import ApiServer
 from p2pchain.api.settings import ApiSettings
 from p2pchain.chain.address import encode_address
+from p2pchain.chain.block import decode_envelope
 from p2pchain.chain.changing import Change, Proposal, Requirement
 from p2pchain.chain.crypto import Verified, attest
 from p2pchain.chain.errors import Code, Refusal
 from p2pchain.chain.evidence import Offence, Said
+from p2pchain.chain.following import Step
+from p2pchain.chain.state_proofs import RowProof
 from p2pchain.chain.transaction import Transaction, decode_transaction
+from p2pchain.chain.transaction_proofs import TransactionProof
 from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
-from p2pchain.node.effects import BlockFinal, SlotMissed, SubmitResult
+from p2pchain.node.effects import BlockFinal, Commit, SlotMissed, SubmitResult
 from p2pchain.node.history import IndexView, RoundView
 from p2pchain.node.keeping import BlockPrunedError
 from p2pchain.node.ports import BookView, Location, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
+from p2pchain.node.proofs import prove_row, prove_transaction
+from p2pchain.node.proving import Shown, Steps
 from p2pchain.node.room import Room
 from p2pchain.node.trial import TooMuchWaitsError, Trial
 from p2pchain.node.views import (
@@ -45,6 +51,7 @@ from p2pchain.node.views import (
 )
 from p2pchain.wire.messages import Tips
 from tests.fakes.chain import BALANCE, ChainMaker, MadeBlock, make_genesis, signer
+from tests.fakes.memory_store import MemoryStore
 
 LATENCY_MS = 210
 
@@ -102,6 +109,7 @@ class FakeReads:
         self.too_much_waits = 0
         self.requirement: Requirement | None = None
         self.room: Room | None = None
+        self.steps_asked: list[tuple[int, int | None, int]] = []
 
     @property
     def tip(self) -> MadeBlock:
@@ -200,6 +208,22 @@ class FakeReads:
     def transaction(self, item: TransactionId) -> TransactionView | None:
         return self.transactions.get(item)
 
+    def row_proof(self, key: bytes) -> RowProof:
+        return prove_row(self._store(), key)
+
+    def transaction_proof(self, item: TransactionId) -> TransactionProof | None:
+        store = self._store()
+        location = store.transaction(item)
+        return None if location is None else prove_transaction(store, location, decode_envelope(self.final[location.height - 1].made.raw))
+
+    def _store(self) -> MemoryStore:
+        """What is final, with the confirms that `block` shows."""
+        store = MemoryStore(self.genesis)
+        for made in self.final:
+            confirms = [self.maker.certificate(made, Kind.CONFIRM)] if made.made.transactions else []
+            store.commit(Commit(blocks=[made.stored], final=[made.made.id], confirms=confirms))
+        return store
+
     def simulate(self, items: Sequence[Transaction | Refusal]) -> list[Trial]:
         """Every second one fails."""
         if self.too_much_waits:
@@ -234,6 +258,13 @@ class FakeReads:
 
     def pool(self, limit: int) -> PoolView:
         return PoolView(7, 1_400, 50_000, 2**26, 1, self.waiting[:limit])
+
+    def proof_steps(self, from_height: int, to_height: int | None, limit: int) -> Steps | None:
+        self.steps_asked.append((from_height, to_height, limit))
+        return None if from_height > len(self.final) else Steps((Step(b"\1", b"\2", (b"\3", b"\4")),), 7, 9)
+
+    def proof_point(self, height: int) -> Shown | None:
+        return Shown(b"\5", b"\6") if height == 1 else None
 
     def peers(self) -> list[tuple[PeerView, Tips | None]]:
         return self.connected

@@ -55,11 +55,14 @@ def delegate_id(number: int) -> bytes:
 class Rows:
     """A state that lies in a dict."""
 
-    def __init__(self, rows: dict[bytes, bytes]) -> None:
-        self.rows = rows
+    def __init__(self, rows: dict[bytes, bytes], nodes: dict[bytes, bytes]) -> None:
+        self.rows, self.nodes = rows, nodes
 
     def get(self, key: bytes, /) -> bytes | None:
         return self.rows.get(key)
+
+    def node(self, place: bytes, /) -> bytes | None:
+        return self.nodes.get(place)
 
 
 class Book:
@@ -69,7 +72,7 @@ class Book:
         self.genesis = genesis
         self.spec = genesis.spec()
         changes = genesis.changes()
-        self.view = Rows(dict(changes.rows))
+        self.view = Rows(dict(changes.rows), dict(changes.nodes))
         self.state_root = changes.state_root
         self.schedule: Schedule = genesis.schedule()
         self.slot = 0
@@ -163,7 +166,7 @@ class Book:
         """The next block, by default in the next slot."""
         slot = self.slot + 1 if slot is None else slot
         executed = self.execute(transactions, slot, building=building)
-        self.view = Rows({**self.view.rows, **executed.changes.rows})
+        self.view = Rows({**self.view.rows, **executed.changes.rows}, {**self.view.nodes, **executed.changes.nodes})
         self.state_root, self.schedule, self.slot = executed.changes.state_root, executed.schedule, slot
         self.height += 1
         return executed

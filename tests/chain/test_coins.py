@@ -12,7 +12,7 @@ WHO = account_id(0)
 
 
 def ledger(balance: int) -> Ledger:
-    found = Ledger(Rows({}))
+    found = Ledger(Rows({}, {}))
     found.put(ACCOUNTS, WHO, Account(balance, 7, 1))
     return found
 

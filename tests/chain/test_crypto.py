@@ -1,6 +1,5 @@
 import hashlib
-from collections.abc import Callable
-from itertools import combinations, pairwise, product
+from itertools import combinations, product
 
 import pytest
 from hypothesis import given
@@ -15,11 +14,10 @@ from p2pchain.chain.crypto import (
     digest,
     is_valid_key,
     is_valid_signature,
-    merkle_root,
     signed_message,
     verify_batch,
 )
-from p2pchain.chain.types import ZERO_HASH, ChainId
+from p2pchain.chain.types import ChainId
 from tests.chain.public_vectors import load_vectors
 from tests.fakes.chain import signer
 
@@ -193,56 +191,3 @@ def test_nobody_else_can_make_a_verified_value(proof: object) -> None:
 def test_a_hash_is_of_its_domain() -> None:
     assert len({digest(domain, b"data") for domain in Domain}) == len(Domain)
     assert digest(Domain.SEED, b"data") == hashlib.sha256(b"p2pchain/seed/1\x00data").digest()
-
-
-def rfc_6962(leaves: list[bytes]) -> bytes:
-    """The Merkle tree hash as section 2.1 defines it, by recursion on the largest power of two below the length."""
-    if len(leaves) == 1:
-        return digest(Domain.TRANSACTION_LEAF, leaves[0])
-    split = 1 << (len(leaves) - 1).bit_length() - 1
-    return digest(Domain.TRANSACTION_NODE, rfc_6962(leaves[:split]) + rfc_6962(leaves[split:]))
-
-
-def identifiers(count: int) -> list[bytes]:
-    return [hashlib.sha256(number.to_bytes(4, "big")).digest() for number in range(count)]
-
-
-@pytest.mark.parametrize("count", [*range(1, 34), 63, 64, 65, 127, 128, 129, 1_000])
-def test_the_merkle_root_has_the_shape_of_rfc_6962(count: int) -> None:
-    assert merkle_root(identifiers(count)) == rfc_6962(identifiers(count))
-
-
-def test_no_transactions_have_the_zero_root() -> None:
-    assert merkle_root([]) == ZERO_HASH
-    assert merkle_root([ZERO_HASH]) != ZERO_HASH
-
-
-@given(st.lists(st.binary(min_size=32, max_size=32), min_size=2, max_size=20, unique=True), st.data())
-def test_another_order_has_another_root(ids: list[bytes], data: st.DataObject) -> None:
-    other = data.draw(st.permutations(ids))
-    assert (merkle_root(ids) == merkle_root(other)) is (ids == other)
-
-
-def test_no_list_shares_its_root_with_a_longer_one() -> None:
-    """The last one repeated (CVE-2012-2459) gives another root, whatever the length, and so does every beginning."""
-    roots = [merkle_root(identifiers(count)) for count in range(70)]
-    assert len(set(roots)) == len(roots)
-    for count in range(1, 70):
-        ids = identifiers(count)
-        for repeated in (1, 2, 4, count):
-            assert merkle_root(ids + ids[-repeated:]) not in roots
-
-
-def test_the_hashes_inside_the_tree_are_no_leaves() -> None:
-    """A block of the two upper hashes is not the block of the four transactions below them."""
-    ids = identifiers(4)
-    leaves = [digest(Domain.TRANSACTION_LEAF, item) for item in ids]
-    nodes = [digest(Domain.TRANSACTION_NODE, one + other) for one, other in list(pairwise(leaves))[::2]]
-    for upper in (leaves, nodes):
-        assert merkle_root(upper) != merkle_root(ids)
-
-
-@pytest.mark.parametrize("change", [lambda ids: ids[:-1], lambda ids: ids[1:], lambda ids: [*ids, ids[-1]], lambda ids: ids[::-1]])
-def test_the_root_commits_to_the_list(change: Callable[[list[bytes]], list[bytes]]) -> None:
-    for count in range(2, 20):
-        assert merkle_root(change(identifiers(count))) != merkle_root(identifiers(count))

@@ -9,7 +9,7 @@ from p2pchain.chain.errors import Code, Invalid
 from p2pchain.chain.genesis import Genesis, GenesisAccount
 from p2pchain.chain.params import ChainSpec, Params
 from p2pchain.chain.schedule import Schedule
-from p2pchain.chain.state import GENESIS_PARENT_ROOT, state_root
+from p2pchain.chain.trie.update import root_of
 from p2pchain.chain.types import AMOUNT_MAX
 from tests.chain.ledger import Book, account_id, delegate_id
 from tests.fakes.chain import make_genesis, signer
@@ -169,7 +169,7 @@ def test_the_state_at_height_0_holds_every_coin_once() -> None:
     assert book.held() == book.totals.issued == GENESIS.issued
     assert book.totals.total_stake == sum(item.stake for item in GENESIS.delegates)
     assert book.totals.burned == 0
-    assert book.state_root == state_root(GENESIS_PARENT_ROOT, book.view.rows)
+    assert book.state_root == root_of(book.view.rows.items())
 
 
 def test_the_delegates_of_the_first_round_are_those_with_the_most_stake() -> None:

@@ -43,6 +43,9 @@ class Store:
     def get(self, item: bytes, /) -> bytes | None:
         return self.rows.get(item)
 
+    def node(self, place: bytes, /) -> bytes | None:
+        raise AssertionError(f"the tree asks for no node, {place.hex()}")
+
 
 class Garden:
     """A tree of blocks that nobody executed."""
@@ -57,6 +60,7 @@ class Garden:
             Slot(slot),
             parent.id,
             PublicKey(parent.schedule.turn(slot).delegate.consensus_key),
+            Hash(bytes(32)),
             Hash(bytes(32)),
             Hash(bytes(32)),
             Hash(bytes(32)),
@@ -456,8 +460,8 @@ def test_what_a_block_is_executed_on_is_its_parent() -> None:
         assert node.subject == made.subject
 
 
-def maker_view(layers: Sequence[Any], row: bytes) -> bytes | None:
-    return next((layer[row] for layer in layers if row in layer), None)
+def maker_view(layers: Sequence[Changes], row: bytes) -> bytes | None:
+    return next((layer.rows[row] for layer in layers if row in layer.rows), None)
 
 
 # --- pruning

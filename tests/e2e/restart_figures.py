@@ -19,12 +19,13 @@ import click
 
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.block import Header, decode_envelope, encode_block, encode_header
-from p2pchain.chain.crypto import Domain, KeySigner, merkle_root
+from p2pchain.chain.crypto import Domain, KeySigner
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import Params
 from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.schedule import Schedule
-from p2pchain.chain.state import COMMITMENTS, StackedView
+from p2pchain.chain.state import COMMITMENTS, Changes, StackedView
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
 from p2pchain.chain.transition import Draft, Parent, execute
 from p2pchain.chain.types import AccountId, ChainId, Height, Slot
@@ -94,7 +95,7 @@ class Chain:
         root = store.recovered().root
         self._schedule: Schedule = root.schedule
         self._root, self._subject = root.state_root, root.subject
-        self._layers: list[dict[bytes, bytes]] = []
+        self._layers: list[Changes] = []
         self._waiting: list[StoredBlock] = []
         self._nonce = 0
 
@@ -127,13 +128,14 @@ class Chain:
             certificate_hash=certificate_hash(b""),
             reveal=draw.reveal,
             commitment=draw.commitment,
+            set_id=executed.schedule.set_id,
         )
         raw = encode_block(encode_header(header), bytes(64), b"", [item.raw for item in transactions])
         block = decode_envelope(raw).with_transactions(transactions)
         self._subject = self._subject._replace(slot=Slot(slot), height=header.height, block=block.id)
         self._schedule, self._root = executed.schedule, executed.changes.state_root
         self._waiting.append(StoredBlock(block, executed.changes))
-        self._layers.insert(0, dict(executed.changes.rows))
+        self._layers.insert(0, executed.changes)
         if transactions or len(self._waiting) >= AT_ONCE:
             self.keep()
 

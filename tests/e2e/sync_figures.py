@@ -26,6 +26,7 @@ import trio
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.params import Params
+from p2pchain.chain.state import Changes
 from p2pchain.chain.votes import Kind, decode_certificate
 from p2pchain.client import ClientError, NodeClient
 from p2pchain.genesis_file import dumps_genesis, load_genesis
@@ -99,7 +100,7 @@ def chain_in(place: Path, blocks: int, transactions: int) -> tuple[Genesis, Path
     with open_store(data, genesis) as store:
         for number in range(blocks):
             at = maker.extend(at, transfers=0, transactions=maker.transfers(at, transactions, first=number * transactions % ACCOUNTS))
-            at = at._replace(layers=(at.rows,))
+            at = at._replace(layers=(Changes(at.rows, at.changes.state_root, at.nodes),))
             confirms = maker.certificate(at, Kind.CONFIRM)
             store.commit(Commit(blocks=[at.stored], final=[at.subject.block], confirms=[confirms]))
     file.write_text(dumps_genesis(genesis))

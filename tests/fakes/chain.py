@@ -10,7 +10,7 @@ Delegate i signs with key 1000 + i and its account with key 2000 + i; account i 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -18,15 +18,16 @@ from nacl.signing import SigningKey
 
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.block import Block, Header, decode_envelope, encode_block, encode_header
-from p2pchain.chain.crypto import Domain, KeySigner, merkle_root
+from p2pchain.chain.crypto import Domain, KeySigner
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import Params
 from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.state import ACCOUNTS, COMMITMENTS, Changes, StackedView
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
-from p2pchain.chain.transition import Draft, Parent, execute
-from p2pchain.chain.types import Hash, Height, PublicKey, Slot
+from p2pchain.chain.transition import Draft, Executed, Parent, execute
+from p2pchain.chain.types import Height, PublicKey, Slot
 from p2pchain.chain.votes import Certificate, Kind, Subject, certificate_hash, encode_subject, make_certificate
 from p2pchain.node.effects import StoredBlock
 
@@ -60,8 +61,8 @@ class MadeBlock(NamedTuple):
     block: Block | None
     changes: Changes
     schedule: Schedule
-    layers: tuple[Mapping[bytes, bytes], ...]
-    """Rows of this block and of all below, newest first; the genesis last."""
+    layers: tuple[Changes, ...]
+    """Of this block and of all below, newest first; the genesis last."""
 
     @property
     def view(self) -> StackedView:
@@ -70,7 +71,12 @@ class MadeBlock(NamedTuple):
     @property
     def rows(self) -> dict[bytes, bytes]:
         """The whole state after this block."""
-        return {key: data for layer in reversed(self.layers) for key, data in layer.items()}
+        return {key: data for layer in reversed(self.layers) for key, data in layer.rows.items()}
+
+    @property
+    def nodes(self) -> dict[bytes, bytes]:
+        """The trie over it, with what fell out of it."""
+        return {place: node for layer in reversed(self.layers) for place, node in layer.nodes.items()}
 
     @property
     def made(self) -> Block:
@@ -91,7 +97,7 @@ class ChainMaker:
         self._signers = {signer(1000 + i).public_key: signer(1000 + i) for i in range(len(genesis.delegates))}
         changes = genesis.changes()
         subject = Subject(Slot(0), Height(0), genesis.block_id)
-        self.root = MadeBlock(subject, None, changes, genesis.schedule(), (changes.rows,))
+        self.root = MadeBlock(subject, None, changes, genesis.schedule(), (changes,))
 
     def transfers(self, parent: MadeBlock, number: int, *, amount: int = 1, first: int = 0) -> list[Transaction]:
         """From accounts `first`, `first` + 1 ... in turn, each to the account after it."""
@@ -128,13 +134,13 @@ class ChainMaker:
         voters = carried.signatures.keys() if carried is not None and carried.subject == parent.subject else ()
         draft = Draft(slot, draw, voters)
         executed = execute(below, draft, transactions, self.spec)
-        header = encode_header(self._header(parent, draft, transactions, executed.changes.state_root, leader, carried))
+        header = encode_header(self._header(parent, draft, transactions, executed, leader, carried))
         signature = leader.sign(Domain.BLOCK, self.genesis.chain_id, header)
         certificate = carried.raw if carried is not None else b""
         raw = encode_block(header, signature, certificate, [transaction.raw for transaction in transactions])
         block = decode_envelope(raw).with_transactions(transactions)
         subject = Subject(Slot(slot), Height(parent.subject.height + 1), block.id)
-        return MadeBlock(subject, block, executed.changes, executed.schedule, (executed.changes.rows, *parent.layers))
+        return MadeBlock(subject, block, executed.changes, executed.schedule, (executed.changes, *parent.layers))
 
     def line(self, parent: MadeBlock, transfers: Iterable[int]) -> list[MadeBlock]:
         """Blocks one on the other, with so many transfers each."""
@@ -152,15 +158,21 @@ class ChainMaker:
 
     @staticmethod
     def _header(
-        parent: MadeBlock, draft: Draft, transactions: Sequence[Transaction], root: Hash, leader: KeySigner, carried: Certificate | None
+        parent: MadeBlock,
+        draft: Draft,
+        transactions: Sequence[Transaction],
+        executed: Executed,
+        leader: KeySigner,
+        carried: Certificate | None,
     ) -> Header:
         return Header(
             Height(parent.subject.height + 1),
             Slot(draft.slot),
             parent.subject.block,
             leader.public_key,
-            root,
+            executed.changes.state_root,
             merkle_root([transaction.id for transaction in transactions]),
             certificate_hash(carried.raw if carried is not None else b""),
             *draft.draw,
+            executed.schedule.set_id,
         )

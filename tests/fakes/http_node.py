@@ -21,6 +21,8 @@ class FakeNode:
         self.url = url
         self.bodies: list[tuple[str, bytes]] = []
         """Content type and body of each POST."""
+        self.queries: list[tuple[str, str]] = []
+        """Path and query of each request."""
         self._answers: dict[str, list[tuple[int, bytes]]] = {}
 
     def answers(self, path: str, *answers: Any, status: int = 200) -> None:
@@ -51,7 +53,9 @@ def fake_node() -> Iterator[FakeNode]:
             self._answer()
 
         def _answer(self) -> None:
-            status, content = found.next(self.path.partition("?")[0])
+            path, _, query = self.path.partition("?")
+            found.queries.append((path, query))
+            status, content = found.next(path)
             self.send_response(status)
             self.send_header("content-length", str(len(content)))
             self.end_headers()

@@ -9,10 +9,11 @@ from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.outcomes import failures_in
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.tree import Root
+from p2pchain.chain.trie.path import nodes_to
 from p2pchain.chain.types import BlockId, Hash, Height, Slot, TransactionId
 from p2pchain.chain.votes import Subject
 from p2pchain.node.effects import Commit, StoredBlock
-from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered, UnfinalBlock
+from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered, RowWithPath, UnfinalBlock
 
 
 class MemoryStore:
@@ -21,6 +22,7 @@ class MemoryStore:
     def __init__(self, genesis: Genesis) -> None:
         changes = genesis.changes()
         self.rows = dict(changes.rows)
+        self.nodes = dict(changes.nodes)
         self.unfinal: dict[BlockId, StoredBlock] = {}
         self.certificates: dict[BlockId, bytes] = {}
         self.final: list[FinalBlock] = []
@@ -34,6 +36,9 @@ class MemoryStore:
 
     def get(self, key: bytes, /) -> bytes | None:
         return self.rows.get(key)
+
+    def node(self, place: bytes, /) -> bytes | None:
+        return self.nodes.get(place)
 
     def stage(self, commit: Commit) -> None:
         self._staged = commit
@@ -97,11 +102,15 @@ class MemoryStore:
     def transaction(self, item: TransactionId) -> Location | None:
         return self.locations.get(item)
 
+    def row_with_path(self, key: bytes) -> RowWithPath:
+        return RowWithPath(self._subject.height, self.rows.get(key), nodes_to(self.node, key))
+
     def _finalise(self, stored: StoredBlock) -> None:
         block, changes = stored
         header = block.header
         assert header.height == self._subject.height + 1, "blocks become final one after the other"
         self.rows.update(changes.rows)
+        self.nodes.update(changes.nodes)
         self.final.append(FinalBlock(block.raw, b"", failures_in(changes.rows)))
         self.heights[block.id] = header.height
         for position, transaction in enumerate(block.transactions):

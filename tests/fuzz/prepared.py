@@ -83,6 +83,7 @@ def _bad(block: MadeBlock) -> Iterator[bytes]:
         header._replace(height=Height(2**63 - 1), slot=Slot(2**63 - 1)),
         header._replace(parent=BlockId(b"\x02" * 32)),
         header._replace(reveal=Hash(b"\x03" * 32)),
+        header._replace(set_id=Hash(b"\x04" * 32)),
     )
     certificate = made.certificate.raw if made.certificate is not None else b""
     for wrong in wrongs:

@@ -1,6 +1,6 @@
 """All mutants."""
 
-from tests.mutants import consensus, discovery, governing, language, ledger, node, standing, syncing
+from tests.mutants import consensus, discovery, governing, language, ledger, light, node, proving, standing, syncing
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -9,7 +9,9 @@ MUTANTS: tuple[Mutant, ...] = (
     *governing.MUTANTS,
     *language.MUTANTS,
     *node.MUTANTS,
+    *proving.MUTANTS,
     *discovery.MUTANTS,
     *standing.MUTANTS,
     *syncing.MUTANTS,
+    *light.MUTANTS,
 )

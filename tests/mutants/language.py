@@ -144,10 +144,10 @@ MUTANTS = (
     ),
     Mutant(
         "one_merkle_root_for_two_lists",
-        "chain/crypto.py",
-        "leaf, node = Domain.TRANSACTION_LEAF.prefix, Domain.TRANSACTION_NODE.prefix",
-        "leaf = node = Domain.TRANSACTION_NODE.prefix",
+        "chain/merkle.py",
+        "_LEAF, _NODE = Domain.TRANSACTION_LEAF.prefix, Domain.TRANSACTION_NODE.prefix",
+        "_LEAF = _NODE = Domain.TRANSACTION_NODE.prefix",
         "a node of the tree passes for a transaction",
-        ("chain/test_crypto.py", "test_vectors.py"),
+        ("chain/test_merkle.py", "test_vectors.py"),
     ),
 )

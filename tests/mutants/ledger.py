@@ -71,14 +71,6 @@ MUTANTS = (
         ("chain/test_transaction.py",),
     ),
     Mutant(
-        "state_root_without_parent",
-        "chain/state.py",
-        "return digest(Domain.STATE, parent_root + encode(tuple(rows.items())))",
-        "return digest(Domain.STATE, encode(tuple(rows.items())))",
-        "the root no longer commits to what was before",
-        ("chain/test_supply.py", "test_vectors.py"),
-    ),
-    Mutant(
         "rewards_from_nowhere",
         "chain/staking.py",
         "reward_pool=delegate.reward_pool - reward)",

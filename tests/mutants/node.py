@@ -123,9 +123,17 @@ MUTANTS = (
     Mutant(
         "wrong_state_root_imported",
         "node/importer.py",
-        "if executed.changes.state_root != block.header.state_root:",
-        "if False:",
+        '        _validate_outcome(Code.WRONG_STATE_ROOT, "state", found=block.header.state_root, wanted=executed.changes.state_root)\n',
+        "",
         "nodes agree on blocks and not on balances",
+        NODE,
+    ),
+    Mutant(
+        "wrong_set_imported",
+        "node/importer.py",
+        '        _validate_outcome(Code.WRONG_SET, "set", found=block.header.set_id, wanted=executed.schedule.set_id)\n',
+        "",
+        "a single leader tells whoever follows headers of delegates that nobody elected",
         NODE,
     ),
     Mutant(

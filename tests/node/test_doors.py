@@ -1,5 +1,7 @@
 """What comes in by the doors of a node: blocks that do not hold or come too early, and who hears of a transaction."""
 
+from collections.abc import Callable
+
 import pytest
 
 from p2pchain.chain.block import Block, decode_envelope, encode_block, encode_header
@@ -37,10 +39,20 @@ def with_state_root(block: MadeBlock, root: bytes, world: World) -> Block:
     return decode_envelope(encode_block(header, made.signature, b"", [])).with_transactions([])
 
 
-def test_a_block_with_another_state_root_is_not_taken_and_costs_the_connection() -> None:
+def with_set(block: MadeBlock, set_id: bytes, _world: World) -> Block:
+    """The same block, whose producer lies about who votes above it."""
+    made = block.made
+    header = encode_header(made.header._replace(set_id=Hash(set_id)))
+    return decode_envelope(encode_block(header, made.signature, b"", [])).with_transactions([])
+
+
+@pytest.mark.parametrize("altered", [with_state_root, with_set])
+def test_a_block_that_lies_about_what_it_does_is_not_taken_and_costs_the_connection(
+    altered: Callable[[MadeBlock, bytes, World], Block],
+) -> None:
     world, maker = alone()
     block = maker.extend(maker.root, slot=1)
-    wrong = with_state_root(block, bytes(32), world)
+    wrong = altered(block, bytes(32), world)
     effects = give(world, wrong)
     assert wrong.id not in world.nodes[0].running.core.tree
     assert any(isinstance(out, Disconnect) and out.peer == 1 for out in effects.send)

@@ -8,6 +8,9 @@ from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.actions.stake import Stake, Unstake
 from p2pchain.chain.codec import decode
 from p2pchain.chain.outcomes import Failure
+from p2pchain.chain.state import ACCOUNTS
+from p2pchain.chain.state_proofs import verify_account_proof
+from p2pchain.chain.transaction_proofs import verify_transaction_proof
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import decode_ballot
 from p2pchain.node.effects import BlockFinal, Effects, HeadChanged, Publication
@@ -107,6 +110,38 @@ def test_what_is_called_final_is_on_disk_and_never_goes_back() -> None:
         node.submit(node.transfer(0, 1, 1))
         world.run(SLOT_MS)
     assert moments >= 8
+
+
+def test_what_is_final_is_proven_at_every_moment() -> None:
+    world, node, queries = watched()
+    sets, chain_id = [world.genesis.schedule().keys], world.genesis.chain_id
+    seen: list[int] = []
+
+    def look(_effects: Effects) -> None:
+        if not node.disk.final:
+            return
+        final = queries.status(world.now_ms).final
+        sender, nobody = signer(3000).public_key, signer(77).public_key
+        known = verify_account_proof(queries.row_proof(ACCOUNTS.key(sender)), sender, chain_id, sets)
+        assert (known.at.header.height, known.at.id) == (final.height, final.block)
+        assert known.account is not None
+        assert known.account.nonce == queries.account(AccountId(sender), "final").nonce
+        assert verify_account_proof(queries.row_proof(ACCOUNTS.key(nobody)), nobody, chain_id, sets).account is None
+        seen.append(final.height)
+
+    node.look = look
+    submitted = []
+    for _ in range(6):
+        submitted += node.submit(node.transfer(0, 1, 1))
+        world.run(SLOT_MS)
+    assert len(set(seen)) >= 4
+    world.run(SLOT_MS)
+    for result in submitted:
+        assert result.id is not None
+        proof = queries.transaction_proof(TransactionId(result.id))
+        assert proof is not None
+        assert verify_transaction_proof(proof, world.genesis.spec(), sets).transaction.id == result.id
+    assert queries.transaction_proof(TransactionId(bytes(32))) is None
 
 
 def test_blocks_are_found_by_height_by_id_and_by_name() -> None:

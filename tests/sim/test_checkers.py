@@ -1,12 +1,16 @@
 """Each checker fires when its rule is broken on purpose: silence means something."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
 
-from p2pchain.chain import transition, tree, voting
+from p2pchain.chain import state, transition, tree, voting
 from p2pchain.chain.coins import credit
+from p2pchain.chain.state import DELEGATES
+from p2pchain.chain.trie.nodes import NodeReader
+from p2pchain.chain.trie.update import Updated, update
+from p2pchain.chain.types import Hash
 from p2pchain.node import consensus, gossip
 from p2pchain.node.effects import Commit
 from p2pchain.sim import machine_faults
@@ -118,6 +122,16 @@ def test_a_node_that_executes_otherwise_is_noticed(monkeypatch: pytest.MonkeyPat
 def test_a_pool_beyond_its_bound_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("p2pchain.sim.checkers.bounds.WAITING_MAX", -1)
     assert "L5" in names(play(0, slots=12))
+
+
+def test_a_root_that_is_not_that_of_all_rows_is_found_though_all_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgetful(read: NodeReader, rows: Mapping[bytes, bytes | None], parent_root: Hash | None = None) -> Updated:
+        return update(read, {key: value for key, value in rows.items() if not key.startswith(DELEGATES.prefix)}, parent_root)
+
+    monkeypatch.setattr(state, "update", forgetful)
+    result = play(1)
+    assert names(result) == {"S5"}
+    assert "give root" in str(result.violations[0])
 
 
 def break_fault(monkeypatch: pytest.MonkeyPatch, name: str, plan: Callable[[Scene], None]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from p2pchain.chain.state import Changes
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import Commit
 from p2pchain.storage import LmdbStore, open_store
@@ -33,7 +34,7 @@ def make(maker: ChainMaker, store: LmdbStore, blocks: int, transfers: int) -> Ma
         store.commit(Commit(blocks=[tip.stored]))
         store.commit(Commit(final=[tip.made.id], confirms=[maker.certificate(tip, Kind.CONFIRM)]))
         if number % 20 == 19:
-            tip = tip._replace(layers=(tip.rows,))
+            tip = tip._replace(layers=(Changes(tip.rows, tip.changes.state_root, tip.nodes),))
     return tip
 
 

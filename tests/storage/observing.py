@@ -14,6 +14,7 @@ from p2pchain.node.ports import Store
 from p2pchain.storage import open_store
 from tests.fakes.chain import ChainMaker, MadeBlock
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.trie import reachable
 
 UNKNOWN = bytes(range(32))
 
@@ -73,6 +74,8 @@ def observe(store: Kept, maker: ChainMaker, blocks: Sequence[MadeBlock]) -> dict
     ids = [transaction.id for block in blocks for transaction in block.made.transactions] + [TransactionId(UNKNOWN)]
     return {
         "rows": {key: store.get(key) for key in sorted(keys)},
+        "trie": sorted(reachable(store.node).items()),
+        "paths": [store.row_with_path(key) for key in sorted(keys)],
         "root": (root.subject, root.state_root, root.schedule.round, root.schedule.seed, root.schedule.active),
         "unfinal": sorted(recovered.unfinal),
         "final": [store.final_block(height) for height in range(len(blocks) + 2)],

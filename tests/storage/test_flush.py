@@ -75,6 +75,35 @@ def test_too_many_bytes_in_memory_are_flushed_at_once(tmp_path: Path, monkeypatc
     disk.close()
 
 
+def test_many_bytes_in_memory_are_flushed_in_shares_before_their_number_of_blocks_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a million accounts a full block makes 11 MB of nodes."""
+    monkeypatch.setattr(plan, "BATCH_BYTES", 6_000)
+    disk = OnDisk(tmp_path, MAKER)
+    heights = []
+    for block in LINE[:30]:
+        disk.store.commit(finalise(block))
+        heights.append(flushed(disk))
+    first = next(height for height in heights if height)
+    assert 2 <= first < 20
+    assert heights.index(first) + 1 == 2 * first - 1
+    assert observe(disk.store, MAKER, LINE) == observe(model_of(MAKER, LINE[:30]), MAKER, LINE)
+    disk.close()
+
+
+def test_blocks_that_were_loaded_make_their_nodes_when_they_become_final(tmp_path: Path) -> None:
+    disk = OnDisk(tmp_path, MAKER, flush_blocks=2)
+    disk.store.commit(Commit(blocks=[block.stored for block in LINE[:6]]))
+    disk.reopen()
+    assert not any(block.changes.nodes for block in disk.store._view.memory.unfinal.values())
+    for until in (1, 4, 6):
+        final = len(disk.store._view.memory.unfinal)
+        disk.store.commit(Commit(final=[block.made.id for block in LINE[6 - final : until]]))
+        assert observe(disk.store, MAKER, LINE)["trie"] == observe(model_of(MAKER, LINE[:until]), MAKER, LINE)["trie"]
+    disk.close()
+
+
 def test_a_batch_cut_short_is_written_again_without_double_entries(tmp_path: Path) -> None:
     disk = OnDisk(tmp_path, MAKER, flush_blocks=5)
     for place, block in enumerate(LINE):

@@ -58,7 +58,7 @@ def test_another_genesis_is_refused_by_both_names(tmp_path: Path) -> None:
     open_store(tmp_path, MAKER.genesis).close()
 
 
-@pytest.mark.parametrize(("found", "error"), [(b"3", NewerFormat), (b"1", StorageError), (b"x", DamagedStore), (b"", DamagedStore)])
+@pytest.mark.parametrize(("found", "error"), [(b"4", NewerFormat), (b"1", StorageError), (b"x", DamagedStore), (b"", DamagedStore)])
 def test_another_format_is_refused(tmp_path: Path, found: bytes, error: type[StorageError]) -> None:
     open_store(tmp_path, MAKER.genesis).close()
     change_value(tmp_path, b"meta", META_FORMAT, lambda _: found)

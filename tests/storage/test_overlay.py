@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2pchain.chain.types import TransactionId
-from p2pchain.storage.overlay import LAYER_BLOCKS_MAX, Overlay, layer_of
+from p2pchain.storage.overlay import LAYER_BLOCKS_MAX, NODE_BYTES, Overlay, layer_of
 
 ROWS = st.dictionaries(st.binary(min_size=1, max_size=2), st.binary(min_size=1, max_size=3), max_size=80)
 HISTORY = st.lists(st.tuples(ROWS, st.integers(0, 40)), min_size=1, max_size=12)
@@ -54,6 +54,33 @@ def test_an_overlay_answers_like_a_dict_before_and_while_it_is_a_batch(history: 
         assert read(shown, b"nowhere") is None
     assert overlay.blocks == len(history)
     assert all(layer.blocks <= LAYER_BLOCKS_MAX for layer in overlay.layers)
+
+
+NODES = st.lists(ROWS, min_size=1, max_size=6)
+
+
+@given(NODES, st.integers(1, 30), st.data())
+def test_nodes_are_the_newest_of_each_place_and_their_shares_are_all_of_them(
+    history: list[dict[bytes, bytes]], parts: int, data: st.DataObject
+) -> None:
+    overlay = Overlay()
+    for height, made in enumerate(history, start=1):
+        overlay = overlay.with_layer(layer_of(height, {b"k": b"v"}, 2, [])).with_nodes(made)
+    nodes = {place: node for made in history for place, node in made.items()}
+    begun = overlay.with_batch(len(history), parts)
+    newer = begun.with_nodes({b"newer": b"node"})
+    for shown in (overlay, begun, newer):
+        assert {place: shown.node(place) for place in nodes} == nodes
+        assert shown.node(b"nowhere") is None
+    assert (begun.node(b"newer"), newer.node(b"newer")) == (None, b"node")
+    assert overlay.size == NODE_BYTES * len(nodes) + 2 * len(history)
+    assert (begun.size, newer.size) == (0, NODE_BYTES)
+    batch, found = begun.batch, list[tuple[bytes, bytes]]()
+    while batch is not None and not batch.is_written:
+        until = data.draw(st.integers(batch.done + 1, parts))
+        found += batch.nodes_until(until).items()
+        batch = batch._replace(done=until)
+    assert found == sorted(nodes.items())
 
 
 def test_layers_stay_few() -> None:

@@ -115,7 +115,17 @@ def test_free_pages_and_those_in_use_are_all_there_are(store: LmdbStore) -> None
 
 def _databases(store: LmdbStore) -> list[Any]:
     found = store._environment
-    return [found.meta, found.blocks, found.certificates, found.final, found.heights, found.rows, found.transactions, found.headers]
+    return [
+        found.meta,
+        found.blocks,
+        found.certificates,
+        found.final,
+        found.heights,
+        found.rows,
+        found.transactions,
+        found.headers,
+        found.nodes,
+    ]
 
 
 def _pages_of_free_tree(descriptor: int) -> int:

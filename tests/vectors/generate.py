@@ -20,7 +20,7 @@ from p2pchain.chain.address import encode_address
 from p2pchain.chain.block import encode_block
 from p2pchain.chain.codec import encode
 from p2pchain.chain.compact import carried, short_ids
-from p2pchain.chain.crypto import merkle_root
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import Params
 from p2pchain.chain.schedule import Schedule, quorum
 from p2pchain.chain.state import GLOBALS, ActiveDelegate, Globals
@@ -31,8 +31,10 @@ from p2pchain.node.acquaintance import name_of
 from p2pchain.wire import messages as wire
 from p2pchain.wire.errors import Reason
 from p2pchain.wire.framing import encode_frame
+from tests.vectors.following import following_file
 from tests.vectors.link import link_file
 from tests.vectors.peers import peer_record, peer_records_file
+from tests.vectors.proving import proofs_file, trie_file
 from tests.vectors.refusals import charged, missigned, refused, undecodable
 from tests.vectors.showing import Json, globals_of, show_ballot, show_block, show_globals, show_rows, show_subject, show_transaction
 from tests.vectors.world import (
@@ -193,7 +195,7 @@ def invalid_blocks_file() -> Json:
         ("with another certificate", encode_block(head, signature, other.raw, items), "wrong_certificate"),
         ("signature of 63 bytes", encode_block(head, signature[:-1], votes, items), "malformed"),
         ("one byte too many", second.raw + b"\x00", "non_canonical"),
-        ("a header of version 2", encode_block(b"\x9a\x02" + first.header_raw[2:], signature, b"", []), "wrong_version"),
+        ("a header of version 2", encode_block(b"\x9b\x02" + first.header_raw[2:], signature, b"", []), "wrong_version"),
         ("a transaction as an array", encode((head, signature, votes, [[b""]])), "malformed"),
     ]
     return {"blocks": [{"name": name, "raw": raw.hex(), "code": code} for name, raw, code in cases]}
@@ -346,10 +348,13 @@ FILES: dict[str, Callable[[], Json]] = {
     "invalid_blocks": invalid_blocks_file,
     "ballots": ballots_file,
     "certificates": certificates_file,
+    "following": following_file,
     "frames": frames_file,
     "link": link_file,
     "peer_records": peer_records_file,
     "schedules": schedules_file,
+    "trie": trie_file,
+    "proofs": proofs_file,
 }
 
 

@@ -80,6 +80,7 @@ def show_block(made: Made) -> Json:
             "certificate_hash": header.certificate_hash.hex(),
             "reveal": header.reveal.hex(),
             "commitment": header.commitment.hex(),
+            "set_id": header.set_id.hex(),
         },
         "header_raw": block.header_raw.hex(),
         "message": signed_message(Domain.BLOCK, CHAIN_ID, block.header_raw).hex(),

@@ -15,9 +15,10 @@ from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.actions.stake import ClaimRewards, Stake, Unstake
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.block import Block, Header, decode_envelope, encode_block, encode_header
-from p2pchain.chain.crypto import Domain, KeySigner, merkle_root
+from p2pchain.chain.crypto import Domain, KeySigner
 from p2pchain.chain.evidence import encode_ballot_statement, encode_header_statement, in_order
 from p2pchain.chain.genesis import Genesis, GenesisAccount, GenesisDelegate
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.params import Params
 from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.schedule import Schedule, quorum
@@ -116,7 +117,7 @@ def double_block(name: str, slot: int) -> SubmitEvidence:
     """Evidence that a delegate signed two headers for one slot, at different parents."""
     signer = consensus(name)
     parents = (BlockId(hashlib.sha256(text).digest()) for text in (b"one", b"another"))
-    headers = [encode_header(Header(Height(5), Slot(slot), parent, signer.public_key, *[ZERO_HASH] * 5)) for parent in parents]
+    headers = [encode_header(Header(Height(5), Slot(slot), parent, signer.public_key, *[ZERO_HASH] * 6)) for parent in parents]
     return SubmitEvidence(*in_order(*(encode_header_statement(raw, signer.sign(Domain.BLOCK, CHAIN_ID, raw)) for raw in headers)))
 
 
@@ -152,7 +153,7 @@ def chain() -> tuple[Made, ...]:
     """The genesis and the six blocks; each block carries the votes on the one below it."""
     changes = GENESIS.changes()
     start = Subject(Slot(0), Height(0), GENESIS.block_id)
-    made = [Made(start, None, changes, GENESIS.schedule(), StackedView([changes.rows], Changes({}, ZERO_HASH)), None)]
+    made = [Made(start, None, changes, GENESIS.schedule(), StackedView([changes], Changes({}, ZERO_HASH)), None)]
     for plan in CHAIN:
         made.append(extend(made[-1], plan))
     return tuple(made)
@@ -180,6 +181,7 @@ def extend(below: Made, plan: Plan) -> Made:
         certificate_hash=certificate_hash(carried),
         reveal=draw.reveal,
         commitment=draw.commitment,
+        set_id=executed.schedule.set_id,
     )
     header_raw = encode_header(header)
     signature = leader.sign(Domain.BLOCK, CHAIN_ID, header_raw)
@@ -187,7 +189,7 @@ def extend(below: Made, plan: Plan) -> Made:
     block = decode_envelope(raw).with_transactions(transactions)
     subject = Subject(header.slot, header.height, block.id)
     votes = certify(Kind.VOTE, subject, below.schedule)
-    view = StackedView([executed.changes.rows], below.view)
+    view = StackedView([executed.changes], below.view)
     return Made(subject, block, executed.changes, executed.schedule, view, votes)
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from p2pchain.chain.actions.transfer import Transfer
 from p2pchain.chain.block import Header, block_id, decode_envelope, decode_header, encode_header
-from p2pchain.chain.crypto import merkle_root
 from p2pchain.chain.errors import Invalid
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.reveal import Draw
 from p2pchain.chain.state import ACCOUNTS, COMMITMENTS, EMPTY_ACCOUNT
 from p2pchain.chain.transaction import Transaction, build_transaction, decode_transaction
@@ -62,6 +62,7 @@ def elsewhere(engine: Engine, request: SignBlock, place: Place, transactions: Se
     header = header._replace(
         state_root=executed.changes.state_root,
         transactions_root=merkle_root([transaction.id for transaction in executed.included]),
+        set_id=executed.schedule.set_id,
     )
     return altered(request, header, executed.included, certificate)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from p2pchain.chain.block import decode_header
-from p2pchain.chain.crypto import merkle_root
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import Hash, Signature, Slot
 from p2pchain.chain.votes import Kind

@@ -12,11 +12,12 @@ from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.state import ACCOUNTS, DELEGATES, GLOBALS, STAKES
 from p2pchain.chain.transition import Draft, Parent, execute
+from p2pchain.chain.trie.update import root_of
 from p2pchain.chain.types import ChainId, TransactionId
 from p2pchain.chain.votes import Subject
 
-SUPPLY_EVERY = 16
-"""Blocks between two countings of all coins."""
+COUNT_EVERY = 16
+"""Blocks between two countings of all coins, and buildings of the root from all rows."""
 SCHEDULES_MAX = 1_024
 """Heights of which the schedule is remembered: nodes lag by less."""
 
@@ -27,6 +28,7 @@ class Reference:
     def __init__(self, genesis: Genesis) -> None:
         changes = genesis.changes()
         self.rows = dict(changes.rows)
+        self.nodes = dict(changes.nodes)
         self.subject = Subject(0, 0, genesis.block_id)  # type: ignore[arg-type]
         self.schedule = genesis.schedule()
         self._spec = genesis.spec()
@@ -39,6 +41,9 @@ class Reference:
 
     def get(self, key: bytes, /) -> bytes | None:
         return self.rows.get(key)
+
+    def node(self, place: bytes, /) -> bytes | None:
+        return self.nodes.get(place)
 
     def extend(self, block: Block) -> Iterator[tuple[str, str]]:
         """Follow the next final block: (invariant, what is wrong)."""
@@ -61,12 +66,22 @@ class Reference:
             return
         if executed.changes.state_root != header.state_root:
             yield "S5", f"block {header.height} says state {header.state_root.hex()}, executing gives {executed.changes.state_root.hex()}"
+        if executed.schedule.set_id != header.set_id:
+            yield "S14", f"block {header.height} says set {header.set_id.hex()}, executing gives {executed.schedule.set_id.hex()}"
         self.rows.update(executed.changes.rows)
+        self.nodes.update(executed.changes.nodes)
         self.subject = Subject(header.slot, header.height, block.id)
         self._state_root, self.schedule = executed.changes.state_root, executed.schedule
         self._schedules.append((header.height, self.schedule))
-        if header.height % SUPPLY_EVERY == 0:
+        if header.height % COUNT_EVERY == 0:
             yield from self.count_supply()
+            yield from self.build_root()
+
+    def build_root(self) -> Iterator[tuple[str, str]]:
+        """S5: the root is that of all rows, whichever way it was come by."""
+        built = root_of(self.rows.items())
+        if built != self._state_root:
+            yield "S5", f"all rows at height {self.subject.height} give root {built.hex()}, the blocks gave {self._state_root.hex()}"
 
     def count_supply(self) -> Iterator[tuple[str, str]]:
         """S6: every coin that was issued is somewhere, and nobody has less than nothing."""

@@ -9,9 +9,9 @@ import msgpack
 from p2pchain.chain.actions.evidence import SubmitEvidence
 from p2pchain.chain.block import Envelope, decode_envelope, decode_header, encode_block, encode_header
 from p2pchain.chain.codec import decode_array, encode
-from p2pchain.chain.crypto import merkle_root
 from p2pchain.chain.errors import Charged, Invalid, NotYet
 from p2pchain.chain.evidence import decode_statement, find_offence, in_order
+from p2pchain.chain.merkle import merkle_root
 from p2pchain.chain.transaction import Transaction, decode_transaction, encode_body, fee_min, signature_checks, validate_for_slot
 from p2pchain.chain.votes import (
     Kind,

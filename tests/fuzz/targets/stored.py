@@ -7,8 +7,8 @@ import zlib
 from pathlib import Path
 from struct import Struct
 
-from p2pchain.chain.state import state_root
-from p2pchain.chain.types import ZERO_HASH, BlockId, Hash, Height, Slot
+from p2pchain.chain.trie.update import root_of
+from p2pchain.chain.types import BlockId, Height, Slot
 from p2pchain.chain.votes import Subject
 from p2pchain.chain.voting import SignState
 from p2pchain.storage import journal, sign_state
@@ -105,7 +105,7 @@ def _check_record(data: bytes) -> str:
         header_of(record.raw, KEY)
         if ids:
             assert transaction_id_at(record.raw, len(ids) - 1, KEY) == ids[-1]
-        state_root(Hash(ZERO_HASH), decode_rows(record.rows, KEY))
+        root_of(decode_rows(record.rows, KEY).items())
     except DamagedStore as error:
         return told(error, letters_max=600)
     return f"{min(len(ids), 3)} transactions"
