@@ -19,9 +19,10 @@ from starlette.routing import Route
 
 from p2pchain.api.edge import Edge
 from p2pchain.api.errors import ApiError, JsonResponse, error_response
-from p2pchain.api.ports import Adjusts, BadConfigError, Clock, Logger, Produces
+from p2pchain.api.ports import Adjusts, BadConfigError, Clock, Logger, Produces, Prunes
 from p2pchain.api.settings import ApiSettings
 from p2pchain.api.submission import read_body
+from p2pchain.node.keeping import Keep, KeepingView
 from p2pchain.node.ports import BadPeerError, BanView, Gate
 
 SETTINGS = ApiSettings(body_bytes_max=4_096, connections_max=16)
@@ -39,6 +40,7 @@ class AdminContext:
     knobs: Adjusts
     clock: Clock
     logger: Logger
+    pruner: Prunes
 
 
 async def get_bans(context: AdminContext, _request: Request) -> Response:
@@ -73,6 +75,23 @@ async def put_production(context: AdminContext, request: Request) -> Response:
     await (context.inlet.pause_production() if is_paused else context.inlet.resume_production())
     context.logger.info("production paused by hand" if is_paused else "production resumed by hand")
     return JsonResponse({"paused": is_paused})
+
+
+async def get_pruning(context: AdminContext, _request: Request) -> Response:
+    return JsonResponse(_keeping_view(context.pruner.view()))
+
+
+async def post_pruning(context: AdminContext, request: Request) -> Response:
+    """`{"keep_blocks": number, "keep_days": number}`: prune once what neither keeps; an empty object: what the configuration says."""
+    body = await _object_of(request)
+    keep = Keep(_field(body, "keep_blocks", int), _field(body, "keep_days", int)) if body else context.pruner.view().keep
+    if keep.blocks < 0 or keep.days < 0:
+        raise _bad(f"keep_blocks is {keep.blocks}, keep_days is {keep.days}, neither below 0 wanted")
+    if keep.is_all:
+        raise ApiError(409, "keeps_all", "this node is to keep all blocks: say how many blocks or days to keep")
+    view = await context.pruner.order(keep)
+    context.logger.info("pruning ordered by hand", **keep._asdict())
+    return JsonResponse(_keeping_view(view))
 
 
 async def post_reload(context: AdminContext, _request: Request) -> Response:
@@ -111,8 +130,23 @@ def make_admin_app(context: AdminContext) -> Starlette:
         Route("/v1/config/reload", partial(post_reload, context), methods=["POST"]),
         Route("/v1/log", partial(put_log_level, context), methods=["PUT"]),
     ]
+    routes += [
+        Route("/v1/pruning", partial(get_pruning, context), methods=["GET"]),
+        Route("/v1/pruning", partial(post_pruning, context), methods=["POST"]),
+    ]
     handlers = {ApiError: _on_api_error, BadPeerError: _on_bad_peer, HTTPException: _on_http_exception}
     return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Edge, logger=context.logger)])
+
+
+def _keeping_view(view: KeepingView) -> dict[str, object]:
+    return {
+        "keep_blocks": view.keep.blocks,
+        "keep_days": view.keep.days,
+        "blocks_from": view.blocks_from,
+        "pruning": view.is_pruning,
+        "disk_bytes": view.disk_bytes,
+        "given_back_bytes": view.given_back_bytes,
+    }
 
 
 def _ban_view(ban: BanView, now_ms: int) -> dict[str, object]:

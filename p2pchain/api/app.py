@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from p2pchain.api import accounts, blocks, evidence, light, metrics, probes, proofs, status, streams, terms, transactions
+from p2pchain.api import accounts, blocks, evidence, history, light, metrics, probes, proofs, status, streams, terms, transactions
 from p2pchain.api.context import Context
 from p2pchain.api.cors import Cors
 from p2pchain.api.docs_page import draw_docs
@@ -23,6 +23,8 @@ from p2pchain.api.parameters import query_of
 from p2pchain.api.rates import Rates
 from p2pchain.api.submission_stream import ENDPOINTS as STREAMED_SUBMISSION
 from p2pchain.chain.errors import Refusal
+from p2pchain.node.history import IndexBrokenError
+from p2pchain.node.keeping import BlockPrunedError
 
 
 async def get_openapi(context: Context, request: Request) -> Response:
@@ -44,6 +46,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *accounts.ENDPOINTS,
     *terms.ENDPOINTS,
     *blocks.ENDPOINTS,
+    *history.ENDPOINTS,
     *evidence.ENDPOINTS,
     *light.ENDPOINTS,
     *proofs.ENDPOINTS,
@@ -60,7 +63,13 @@ def make_app(context: Context) -> Starlette:
     rates = Rates(lambda: context.settings.requests_per_s, time.monotonic)
     routes: list[BaseRoute] = [Route(each.path, partial(_answer, each, context, rates), methods=[each.method]) for each in ENDPOINTS]
     routes.append(WebSocketRoute(streams.PATH, partial(streams.follow_on_websocket, context)))
-    handlers = {ApiError: _on_api_error, Refusal: _on_refusal, HTTPException: _on_http_exception}
+    handlers = {
+        ApiError: _on_api_error,
+        BlockPrunedError: _on_pruned,
+        IndexBrokenError: _on_broken_index,
+        Refusal: _on_refusal,
+        HTTPException: _on_http_exception,
+    }
     app = Starlette(
         routes=routes,
         exception_handlers=handlers,
@@ -80,6 +89,12 @@ async def _answer(endpoint: Endpoint, context: Context, rates: Rates, request: R
     except ApiError as error:
         status = error.status
         raise
+    except BlockPrunedError:
+        status = 410
+        raise
+    except IndexBrokenError:
+        status = 503
+        raise
     except Refusal as refusal:
         status = from_refusal(refusal).status
         raise
@@ -93,6 +108,15 @@ async def _answer(endpoint: Endpoint, context: Context, rates: Rates, request: R
 async def _on_api_error(_connection: HTTPConnection, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return error_response(error)
+
+
+async def _on_pruned(_connection: HTTPConnection, error: Exception) -> Response:
+    assert isinstance(error, BlockPrunedError)
+    return error_response(ApiError(410, "pruned", str(error), height=error.height, blocks_from=error.blocks_from))
+
+
+async def _on_broken_index(_connection: HTTPConnection, error: Exception) -> Response:
+    return error_response(ApiError(503, "index_broken", f"{error}; delete it while the node is stopped, it is built again"))
 
 
 async def _on_refusal(_connection: HTTPConnection, error: Exception) -> Response:

@@ -52,8 +52,10 @@ async def get_block(context: Context, request: Request) -> Response:
 
 
 async def list_blocks(context: Context, request: Request) -> Response:
-    query = query_of(request, "from", "limit")
-    start = integer(query, "from", 1)
+    query = query_of(request, "from", "since", "limit")
+    if "from" in query and "since" in query:
+        raise ApiError(400, "bad_parameter", "from and since both say where to begin, one of them wanted", parameter="since")
+    start = context.queries.height_at(integer(query, "since", 0)) if "since" in query else integer(query, "from", 1)
     limit = integer(query, "limit", 20, low=1, high=BLOCKS_LIMIT_MAX)
     blocks = FinalBlocks(context.queries, start)
     views: list[Json] = []
@@ -115,9 +117,10 @@ ENDPOINTS = (
         (Answer(200, "Blocks, fewer than `limit` where they are large, and where to go on", record(blocks=array(_BLOCK), next=INTEGER)),),
         (
             Parameter("from", INTEGER | {"default": 1}, "Height of the first"),
+            Parameter("since", INTEGER, "Instead of `from`: Unix time in milliseconds; the first block whose slot begins then or later"),
             Parameter("limit", {"type": "integer", "minimum": 1, "maximum": BLOCKS_LIMIT_MAX, "default": 20}, "Most blocks to list"),
         ),
-        (400,),
+        (400, 410),
     ),
     Endpoint(
         "GET",
@@ -126,6 +129,6 @@ ENDPOINTS = (
         "One block, final or not",
         (Answer(200, "The block", _BLOCK),),
         (Parameter("reference", TEXT, "A height, a hash, `head` or `final`"),),
-        (400, 404),
+        (400, 404, 410),
     ),
 )

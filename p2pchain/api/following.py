@@ -15,6 +15,7 @@ import trio
 from p2pchain.api.blocks import FinalBlocks
 from p2pchain.api.context import Context
 from p2pchain.api.events import Event, end_event, final_event
+from p2pchain.node.keeping import BlockPrunedError
 
 
 class Sink(Protocol):
@@ -28,7 +29,7 @@ class Sink(Protocol):
 
 
 class Unavailable(Exception):  # noqa: N818 - no error: a fact about this node
-    """The store lacks a final block, because it was pruned."""
+    """The store lacks a final block."""
 
 
 class Follower:
@@ -55,6 +56,8 @@ class Follower:
                     await self._pass_on(event)
                 else:
                     await self._wait()
+        except BlockPrunedError as pruned:
+            return end_event("pruned", str(pruned), pruned.blocks_from)
         except Unavailable:
             return end_event("unavailable", f"this node no longer has the final block {self.next_height}", self.next_height)
         return end_event("shutting_down", "the node shuts down", self.next_height)

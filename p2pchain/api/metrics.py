@@ -19,6 +19,7 @@ from p2pchain.api.ports import Clock, Reads
 from p2pchain.api.request_tally import RequestTally
 from p2pchain.api.tally import DELEGATES_COUNTED_MAX, LATENCY_BUCKETS_S, Tally
 from p2pchain.api.views import Addresses
+from p2pchain.node.history import IndexView
 from p2pchain.node.progress import SyncView
 from p2pchain.node.room import Room
 
@@ -89,6 +90,8 @@ class NodeCollector:
             ("head_slot", "Slot of the head", status.head.slot),
             ("final_slot", "Slot of the last final block", status.final.slot),
             ("peers", "Connected peers", status.peers),
+            ("blocks_from_height", "Final blocks below this height were pruned", status.blocks_from),
+            ("lacking_blocks", "1 while the node needs blocks that no peer has", int(status.lack is not None)),
             (
                 "clock_offset_seconds",
                 "How far the clock is ahead of the delegates' (negative: behind)",
@@ -106,7 +109,7 @@ class NodeCollector:
                 status.requirement.height if status.requirement is not None else 0,
             ),
         )
-        for name, words, value in (*gauges, *_sync_gauges(status.sync), *_room_gauges(status.room)):
+        for name, words, value in (*gauges, *_sync_gauges(status.sync), *_room_gauges(status.room), *_index_gauges(status.indexed)):
             yield GaugeMetricFamily(_PREFIX + name, words, value)
 
     def _delegates(self) -> Iterator[Metric]:
@@ -161,6 +164,18 @@ def _room_gauges(room: Room | None) -> tuple[tuple[str, str, int], ...]:
         ("disk_free_bytes", "Room left where the node writes, in the tightest place", room.free_bytes),
         ("disk_low_bytes", "Below so much room the node makes no blocks", room.low_bytes),
         ("disk_end_bytes", "Below so much room the node ends", room.end_bytes),
+    )
+
+
+def _index_gauges(index: IndexView | None) -> tuple[tuple[str, str, int], ...]:
+    if index is None:
+        return ()
+    return (
+        ("index_from_height", "The index knows blocks from this height on", index.from_height),
+        ("index_height", "Height up to which the index is", index.height),
+        ("index_behind_blocks", "Final blocks that the index does not have yet", max(0, index.final_height - index.height)),
+        ("index_failed", "1 where the index does not go on", int(bool(index.failure))),
+        ("index_disk_bytes", "What the index takes of the disk", index.disk_bytes),
     )
 
 

@@ -87,6 +87,7 @@ _ERROR_WORDS = {
     404: "Unknown",
     406: "The answer does not come in the media type asked for",
     408: "The body came too slowly",
+    410: "Pruned: gone from this node, which says from where on it has blocks",
     413: "The body is too large",
     415: "The body's type is not understood",
     429: "Too many requests of this client, or a pool that took nothing of this one: try again after `Retry-After` seconds",

@@ -12,7 +12,9 @@ from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.transaction_proofs import TransactionProof
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.node.effects import SlotMissed, SubmitResult
-from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
+from p2pchain.node.history import History
+from p2pchain.node.keeping import Keep, KeepingView
+from p2pchain.node.ports import BookView, Location, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.proving import Shown, Steps
 from p2pchain.node.trial import Trial
 from p2pchain.node.views import (
@@ -44,6 +46,27 @@ class Reads(Protocol):
     def block(self, reference: BlockReference) -> BlockView | None: ...
 
     def blocks(self, from_height: int, limit: int) -> list[BlockView]: ...
+
+    @property
+    def history(self) -> History | None:
+        """The index of history; None where this node has none."""
+        ...
+
+    def transaction_at(self, location: Location) -> TransactionView:
+        """A final transaction by its place; `BlockPrunedError` where it is gone."""
+        ...
+
+    def time_of(self, height: int) -> int:
+        """When the slot of a final block began."""
+        ...
+
+    def owner_of(self, key: bytes) -> bytes | None:
+        """The account of the delegate of a consensus key."""
+        ...
+
+    def height_at(self, time_ms: int) -> int:
+        """The first final height whose slot begins at or after a time; one above the last where there is none."""
+        ...
 
     def transaction(self, item: TransactionId) -> TransactionView | None: ...
 
@@ -94,6 +117,16 @@ class Produces(Protocol):
     async def pause_production(self) -> None: ...
 
     async def resume_production(self) -> None: ...
+
+
+class Prunes(Protocol):
+    """What the operator's socket asks of whoever prunes."""
+
+    async def order(self, keep: Keep) -> KeepingView:
+        """Prune now, once, what `keep` does not keep."""
+        ...
+
+    def view(self) -> KeepingView: ...
 
 
 class ReloadAnswer(NamedTuple):

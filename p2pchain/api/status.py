@@ -96,6 +96,7 @@ _SYNC = record(
     blocks_per_second=or_null({"type": "number"}),
     seconds_left=or_null(INTEGER),
 )
+INDEX = record(from_height=INTEGER, height=INTEGER, built=TRUTH, disk_bytes=INTEGER, failure=TEXT)
 _STATUS = record(
     chain_id=HASH,
     node_id=HASH,
@@ -117,6 +118,9 @@ _STATUS = record(
     sync=or_null(_SYNC),
     room=or_null(record(free_bytes=INTEGER, low_bytes=INTEGER, end_bytes=INTEGER)),
     clock_offset_ms=or_null(INTEGER),
+    blocks_from=INTEGER,
+    index=or_null(INDEX),
+    lacking=or_null(record(needed=INTEGER, offered=INTEGER)),
 )
 _PEER = record(
     node_id=HASH,
@@ -129,6 +133,7 @@ _PEER = record(
     came_from=TEXT,
     head=or_null(SUBJECT),
     final=or_null(SUBJECT),
+    blocks_from=or_null(INTEGER),
 )
 _REFUSED = record(address=TEXT, node_id=TEXT, reason=TEXT, message=TEXT, at_ms=INTEGER, times=INTEGER)
 _SIZES: dict[str, Schema] = {"new": INTEGER, "tried": INTEGER, "announced": array(TEXT)}

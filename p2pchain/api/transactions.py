@@ -95,8 +95,9 @@ async def get_transaction(context: Context, request: Request) -> Response:
         raise bad_path("id", text, "64 hex digits")
     view = context.queries.transaction(TransactionId(item))
     if view is None:
-        message = f"transaction {item.hex()} is neither pending nor in a block that this node has"
-        raise ApiError(404, "unknown_transaction", message, id=item)
+        blocks_from = context.queries.status(context.clock()).blocks_from
+        message = f"transaction {item.hex()} is neither pending nor in a block that this node has, from height {blocks_from} on"
+        raise ApiError(404, "unknown_transaction", message, id=item, blocks_from=blocks_from)
     return JsonResponse(transaction_view(view, context.addresses))
 
 
@@ -170,6 +171,6 @@ ENDPOINTS = (
         "Where a transaction stands",
         (Answer(200, "Its status, and what its sender signed where the node still has it", _TRANSACTION),),
         (Parameter("id", HASH, "The transaction's id"),),
-        (400, 404),
+        (400, 404, 410),
     ),
 )

@@ -18,6 +18,7 @@ from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed, SubmitResult
+from p2pchain.node.history import IndexView
 from p2pchain.node.ports import BookEntryView, BookView, PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
 from p2pchain.node.room import Room
@@ -93,6 +94,9 @@ def status_view(status: StatusView, addresses: Addresses) -> Json:
         "sync": None if status.sync is None else sync_view(status.sync),
         "room": None if status.room is None else room_view(status.room),
         "clock_offset_ms": status.clock_offset_ms,
+        "blocks_from": status.blocks_from,
+        "index": None if status.indexed is None else index_view(status.indexed),
+        "lacking": None if status.lack is None else status.lack._asdict(),
     }
 
 
@@ -105,6 +109,16 @@ def sync_view(sync: SyncView) -> Json:
         "proven": sync.proven,
         "blocks_per_second": None if rate is None else round(rate, 1),
         "seconds_left": sync.seconds_left,
+    }
+
+
+def index_view(index: IndexView) -> Json:
+    return {
+        "from_height": index.from_height,
+        "height": index.height,
+        "built": index.is_built,
+        "disk_bytes": index.disk_bytes,
+        "failure": index.failure,
     }
 
 
@@ -323,6 +337,7 @@ def peer_view(peer: PeerView, tips: Tips | None) -> Json:
         "came_from": peer.came_from,
         "head": None if tips is None else subject_view(tips.head),
         "final": None if tips is None else subject_view(tips.final),
+        "blocks_from": None if tips is None else tips.blocks_from,
     }
 
 

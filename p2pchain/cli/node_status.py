@@ -8,7 +8,7 @@ import click
 
 from p2pchain.cli.sync_watch import describe_sync
 from p2pchain.client import NodeClient
-from p2pchain.client.answers import Status, Tip
+from p2pchain.client.answers import Json, Status, Tip
 
 
 def print_status(url: str, *, as_json: bool) -> None:
@@ -29,9 +29,16 @@ def _screen(status: Status) -> str:
         "slot": f"{status['slot']}, leader {status['leader'] or '-'}",
         "delegate": f"{status['delegate'] or 'none: an observer'}{', producing' if status['producing'] else ''}",
         "peers": str(status["peers"]),
+        **({"blocks": f"from height {status['blocks_from']} on, older ones were pruned"} if status["blocks_from"] > 1 else {}),
+        **({"index": _index(index)} if (index := status["index"]) is not None else {}),
         "mempool": f"{status['mempool']['transactions']} transactions, {status['mempool']['bytes']} bytes",
     }
     return "\n".join(f"{name:<10} {value}" for name, value in rows.items())
+
+
+def _index(index: Json) -> str:
+    state = index["failure"] or ("built" if index["built"] else "being built")
+    return f"{state}, of heights {index['from_height']} to {index['height']}"
 
 
 def _tip(tip: Tip) -> str:

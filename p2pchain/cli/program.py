@@ -45,6 +45,7 @@ VERBS = {
     "export": Verb("p2pchain.cli.export:export", "Write blocks, transfers or accounts to a file, as JSON Lines or Parquet."),
     "import": Verb("p2pchain.cli.chain_import:import_chain", "Make the home's chain from a file of exported blocks."),
     "doctor": Verb("p2pchain.cli.doctor.verb:doctor", "Look for what is wrong with the node, and say what to do."),
+    "prune": Verb("p2pchain.cli.pruning:prune", "Take old blocks off the disk, of a running or a stopped node."),
     "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration, and have the running node read it again."),
     "completion": Verb("p2pchain.cli.completion:completion", "Print the completion script of a shell: bash, zsh or fish."),
 }

@@ -19,10 +19,18 @@ def _ask(question: Callable[[NodeClient], Mapping[str, object]], *, as_json: boo
 @click.command()
 @click.argument("address")
 @click.option("--at", type=click.Choice(["head", "final"]), default="head", show_default=True, help="As of which block.")
+@click.option("--history", is_flag=True, help="List its final transactions instead, newest first; takes a node with index.enabled.")
+@click.option("--before", metavar="PLACE", help="With --history: the next page, by next_before of this one; or a height.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="With --history: most to list.")
 @json_option
 @node_option
-def account(address: str, at: str, *, as_json: bool) -> None:
-    """Show an account."""
+def account(address: str, at: str, before: str | None, limit: int, *, history: bool, as_json: bool) -> None:
+    """Show an account, or its transactions."""
+    if history:
+        _ask(lambda client: client.account_transactions(address, before=before, limit=limit), as_json=as_json)
+        return
+    if before is not None:
+        raise click.UsageError("--before is a place in a history: give --history too")
     _ask(lambda client: client.account(address, "final" if at == "final" else "head"), as_json=as_json)
 
 

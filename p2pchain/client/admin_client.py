@@ -40,6 +40,15 @@ class AdminClient:
         """Whether the node's delegate leaves its slots empty."""
         return cast("Json", self._door.put("/v1/production", _body(paused=paused), "application/json"))
 
+    def pruning(self) -> Json:
+        """What the node keeps, and how far pruning is."""
+        return cast("Json", self._door.get("/v1/pruning"))
+
+    def prune(self, keep_blocks: int = 0, keep_days: int = 0) -> Json:
+        """Prune once what neither number keeps; without both, what the node's configuration says."""
+        wish = {"keep_blocks": keep_blocks, "keep_days": keep_days} if keep_blocks or keep_days else {}
+        return cast("Json", self._door.post("/v1/pruning", _body(**wish), "application/json"))
+
     def reload_config(self) -> Json:
         """What changed, what needs a restart, what is as it was; `NodeError` `bad_config` with all mistakes, and nothing changed."""
         return cast("Json", self._door.post("/v1/config/reload", b"{}", "application/json"))

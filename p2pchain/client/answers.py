@@ -66,6 +66,12 @@ class Status(TypedDict):
     """`free_bytes` on disk; below `low_bytes` the node makes no blocks, below `end_bytes` it ends."""
     clock_offset_ms: int | None
     """How far the node's clock is ahead of those of the delegates (negative: behind); None where it heard too few."""
+    blocks_from: int
+    """Final blocks below this height were pruned."""
+    index: Json | None
+    """How far the index of history is: `from_height`, `height`, `built`; None where there is none."""
+    lacking: Json | None
+    """`needed`: a height whose block no peer gives, and `offered`: the lowest one that a peer has; None while it can catch up."""
 
 
 class ErrorAnswer(TypedDict):

@@ -62,12 +62,24 @@ class AsyncNodeClient:
     async def account(self, address: str, at: Literal["head", "final"] = "head") -> Account:
         return await self._door.perform(calls.account(address, at))
 
+    async def account_transactions(self, address: str, *, before: str | None = None, limit: int = 20) -> Json:
+        """A page of an account's history, newest first; takes a node with an index.  `next_before` asks for the next page."""
+        return await self._door.perform(calls.account_transactions(address, before, limit))
+
+    async def delegate_rounds(self, delegate: str, *, before: int | None = None, limit: int = 20) -> Json:
+        """What a delegate, by account or consensus key, did round by round, newest first; takes a node with an index."""
+        return await self._door.perform(calls.delegate_rounds(delegate, before, limit))
+
     async def block(self, reference: str | int) -> Json:
         """By height, hash, `head` or `final`."""
         return await self._door.perform(calls.block(reference))
 
     async def blocks(self, from_height: int, limit: int) -> Json:
         return await self._door.perform(calls.blocks(from_height, limit))
+
+    async def blocks_since(self, time_ms: int, limit: int) -> Json:
+        """Final blocks whose slot began at a time (Unix, milliseconds) or later."""
+        return await self._door.perform(calls.blocks_since(time_ms, limit))
 
     async def transaction(self, transaction_id: str) -> TransactionAnswer:
         return await self._door.perform(calls.transaction(transaction_id))

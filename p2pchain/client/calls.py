@@ -40,6 +40,18 @@ def account(address: str, at: At = "head") -> Call[Account]:
     return Call("GET", f"/v1/accounts/{address}", {"at": at})
 
 
+def account_transactions(address: str, before: str | None, limit: int) -> Call[Json]:
+    return Call("GET", f"/v1/accounts/{address}/transactions", {"limit": limit} | ({} if before is None else {"before": before}))
+
+
+def delegate_rounds(delegate: str, before: int | None, limit: int) -> Call[Json]:
+    return Call("GET", f"/v1/delegates/{delegate}/rounds", {"limit": limit} | ({} if before is None else {"before": before}))
+
+
+def blocks_since(time_ms: int, limit: int) -> Call[Json]:
+    return Call("GET", "/v1/blocks", {"since": time_ms, "limit": limit})
+
+
 def block(reference: str | int) -> Call[Json]:
     return Call("GET", f"/v1/blocks/{reference}")
 

@@ -62,12 +62,24 @@ class NodeClient:
     def account(self, address: str, at: Literal["head", "final"] = "head") -> Account:
         return self._door.perform(calls.account(address, at))
 
+    def account_transactions(self, address: str, *, before: str | None = None, limit: int = 20) -> Json:
+        """A page of an account's history, newest first; takes a node with an index.  `next_before` asks for the next page."""
+        return self._door.perform(calls.account_transactions(address, before, limit))
+
+    def delegate_rounds(self, delegate: str, *, before: int | None = None, limit: int = 20) -> Json:
+        """What a delegate, by account or consensus key, did round by round, newest first; takes a node with an index."""
+        return self._door.perform(calls.delegate_rounds(delegate, before, limit))
+
     def block(self, reference: str | int) -> Json:
         """By height, hash, `head` or `final`."""
         return self._door.perform(calls.block(reference))
 
     def blocks(self, from_height: int, limit: int) -> Json:
         return self._door.perform(calls.blocks(from_height, limit))
+
+    def blocks_since(self, time_ms: int, limit: int) -> Json:
+        """Final blocks whose slot began at a time (Unix, milliseconds) or later."""
+        return self._door.perform(calls.blocks_since(time_ms, limit))
 
     def transaction(self, transaction_id: str) -> TransactionAnswer:
         return self._door.perform(calls.transaction(transaction_id))

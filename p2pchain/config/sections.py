@@ -138,11 +138,34 @@ class StorageSection:
     free_bytes_end: int = _key(
         0, Whole(0, 1 << 60), "With less than this free on the volume the node ends in order, with exit status 74. 0: 1% of the volume."
     )
+    keep_blocks: int = _key(
+        0,
+        Whole(0, 1 << 50),
+        "Keep this many of the newest final blocks and prune the older ones; their headers and certificates stay. At least 1000 are"
+        " kept. 0: no such wish; where keep_days is 0 too, all are kept.",
+    )
+    keep_days: int = _key(
+        0,
+        Whole(0, 1_000_000),
+        "Keep the final blocks of so many days before the last one. With keep_blocks set too, whatever either of them keeps stays.",
+    )
     bytes_max: int = _key(
         1 << 40,
         Whole(64 << 20, 1 << 46),
         "The chain may take at most this much of the disk. The file grows as needed; when 5% of this are left the node makes no"
         " blocks, at 1% it ends with exit status 74.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSection:
+    """The index of history: transactions by account, and what delegates did round by round."""
+
+    enabled: bool = _key(
+        False,
+        Truth(),
+        "Whether there is one. It is built in the background, also of the blocks that are there already, in index/ beside the chain;"
+        " that folder may be deleted while the node is stopped.",
     )
 
 
@@ -179,6 +202,7 @@ class Config:
     api: ApiSection = ApiSection()
     mempool: MempoolSection = MempoolSection()
     storage: StorageSection = StorageSection()
+    index: IndexSection = IndexSection()
     delegate: DelegateSection = DelegateSection()
     log: LogSection = LogSection()
 

@@ -54,6 +54,9 @@ async def live(node: Node) -> None:
         nursery.start_soon(_stop_when_over, nursery.cancel_scope, manager, node)
         nursery.start_soon(node.loop.run)
         nursery.start_soon(_look_at_room, node)
+        nursery.start_soon(node.pruner.run)
+        if node.indexer is not None:
+            nursery.start_soon(node.indexer.run)
         nursery.start_soon(reload_on_hangup, node.knobs, manager, nursery.cancel_scope)
         await nursery.start(node.network.run)
         # before the first question: what this node accepted, it must never call unknown

@@ -31,10 +31,12 @@ from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.selftest import failed_checks
 from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Root
-from p2pchain.chain.types import ChainId
+from p2pchain.chain.types import ChainId, Height
 from p2pchain.config import Config
 from p2pchain.daemon.ending import EXIT_PROTOCOL, CannotStartError, Ending, start_code
+from p2pchain.daemon.indexing import Indexer
 from p2pchain.daemon.keys import load_signer, node_key, node_signer
+from p2pchain.daemon.pruning import Pruner
 from p2pchain.daemon.publishing import publish_everywhere
 from p2pchain.daemon.reloading import Applies, Knobs, api_settings, limits_of, live_network_settings, marks_of
 from p2pchain.genesis_file import load_installed, load_recovery
@@ -46,8 +48,10 @@ from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
 from p2pchain.node.effects import Publication
 from p2pchain.node.engine import Engine, Identity
+from p2pchain.node.history import History, IndexBrokenError
 from p2pchain.node.installing import validate_chain, validate_lock
 from p2pchain.node.intake import Intake
+from p2pchain.node.keeping import Keep, first_promised
 from p2pchain.node.ports import Recovered
 from p2pchain.node.queries import Queries
 from p2pchain.node.room import Room
@@ -87,6 +91,8 @@ class Node(NamedTuple):
     """How much is left where this node writes; raises where the store has failed meanwhile."""
     api: ApiServer | None
     admin: AdminServer | None
+    pruner: Pruner
+    indexer: Indexer | None
     hub: EventHub
     ending: Ending
     knobs: Knobs
@@ -122,13 +128,17 @@ def wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringBo
     desk = SigningDesk(signer, states, ChainId(spec.chain_id)) if signer and states else None
     bans = BanList(KeptFile(config.home.bans, BANS_BYTES_MAX + 1), unix_ms, settings.named_keys.__contains__, logger)
     links = Links(settings, book_file, bans)
+    engine.core.blocks_from = Height(first_promised(store.blocks_from, recovered.root.subject.height))
     loop, network = _wire_loop(engine, store, journal, desk, links, partial(publish_everywhere, hub, ending, logger), logger)
-    api = _wire_api(config, genesis, loop, store, network, hub, logger) if config.api.enabled else None
+    indexer = _open_index(config, genesis, store, engine, stack, logger) if config.index.enabled else None
+    api = _wire_api(config, genesis, loop, store, network, hub, indexer, logger) if config.api.enabled else None
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
     room = partial(_room, store, config.home.signing if signer else None)
     knobs = Knobs(config, Applies(loop, store, settings, network, api).apply, logger, sys.stderr, reload)
-    return Node(loop, network, room, api, _wire_admin(config, loop, network, knobs, logger), hub, ending, knobs, logger)
+    pruner = Pruner(_keep(config), store, loop, spec, lambda: 1 << 62 if indexer is None else indexer.needs_from, logger)
+    admin = _wire_admin(config, loop, network, knobs, pruner, logger)
+    return Node(loop, network, room, api, admin, pruner, indexer, hub, ending, knobs, logger)
 
 
 def _network_settings(config: Config, genesis: Genesis, delegate: KeySigner | None) -> NetworkSettings:
@@ -184,19 +194,41 @@ def _wire_api(
     store: LmdbStore,
     network: PeerNetwork,
     hub: EventHub,
+    history: History | None,
     logger: FilteringBoundLogger,
 ) -> ApiServer:
-    queries = Queries(loop.engine, store, network, node_id=node_key(config), version=__version__, list_book=network.list_book)
+    queries = Queries(
+        loop.engine, store, network, node_id=node_key(config), version=__version__, list_book=network.list_book, history=history
+    )
     return ApiServer(api_settings(config), queries, loop, hub, genesis, unix_ms, logger)
 
 
-def _wire_admin(config: Config, loop: NodeLoop, network: PeerNetwork, knobs: Knobs, logger: FilteringBoundLogger) -> AdminServer | None:
+def _keep(config: Config) -> Keep:
+    return Keep(config.storage.keep_blocks, config.storage.keep_days)
+
+
+def _open_index(
+    config: Config, genesis: Genesis, store: LmdbStore, engine: Engine, stack: ExitStack, logger: FilteringBoundLogger
+) -> Indexer | None:
+    """None where it cannot be: a node does without."""
+    try:
+        indexer = Indexer(config.data_path / "index", genesis, store, engine, logger)
+    except IndexBrokenError as error:
+        logger.warning("no index", reason=str(error))
+        return None
+    stack.callback(indexer.close)
+    return indexer
+
+
+def _wire_admin(
+    config: Config, loop: NodeLoop, network: PeerNetwork, knobs: Knobs, pruner: Pruner, logger: FilteringBoundLogger
+) -> AdminServer | None:
     """None where the home's path is too long for a socket: a node runs without its operator's orders."""
     if problem := config.home.admin_socket_problem:
         logger.error("no socket for the operator", reason=problem)
         return None
     gate = OperatorGate(network.bans, network.end_banned)
-    return AdminServer(config.home.admin_socket, AdminContext(gate, loop, knobs, unix_ms, logger))
+    return AdminServer(config.home.admin_socket, AdminContext(gate, loop, knobs, unix_ms, logger, pruner))
 
 
 def _recoveries(config: Config, genesis: Genesis, recovered: Recovered, store: LmdbStore, identity: Identity) -> Recoveries:

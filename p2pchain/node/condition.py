@@ -6,6 +6,7 @@ from p2pchain.chain.schedule import quorum
 from p2pchain.chain.state import DELEGATE_BY_KEY, DELEGATES
 from p2pchain.node.core import Core
 from p2pchain.node.engine import Engine
+from p2pchain.node.lacking import describe_lack
 from p2pchain.node.room import describe_room
 from p2pchain.node.upgrading import describe_requirement
 
@@ -59,8 +60,9 @@ def _describe(engine: Engine, slot: int) -> str:
     core, root = engine.core, engine.core.tree.root
     if core.awaits_base or (core.refused_final or 0) > root.height:
         return _recovery_condition(core)
-    if engine.sync.is_behind:
-        return f"catching up: final height {root.height} of {engine.sync.target}"
+    lack = describe_lack(engine.lacking.now())
+    if lack or engine.sync.is_behind:
+        return lack or f"catching up: final height {root.height} of {engine.sync.target}"
     if core.key is not None and core.sign is None:
         return "silent: there is no record of what this key has signed, so it waits until later blocks are final"
     keys = sorted(root.schedule.keys)

@@ -49,6 +49,8 @@ class Core:
         self.asked_bodies: dict[int, range] = {}
         """Questions for bodies under way, and which heights they ask for: what an answer must be is known before it is opened."""
         self.last_request = 0
+        self.blocks_from = Height(1)
+        """Final blocks from here on are promised to peers and clients: those below were pruned, or are about to be."""
         self.now_ms = 0
         self.slot = 0
         self.slot_start_ms = self.slot_end_ms = 0
@@ -83,7 +85,7 @@ class Core:
         return bool(self.recoveries) and self.recoveries.next_above(self.tree.root.height) is not None
 
     def tips(self) -> Tips:
-        return Tips(self.tree.root.subject, self.head.subject)
+        return Tips(self.tree.root.subject, self.head.subject, self.blocks_from)
 
     def head_view(self) -> StackedView:
         return self.tree.view(self.head)

@@ -49,9 +49,11 @@ class Commit:
     a peer that follows needs the same over a change of the active set."""
     dropped: list[BlockId] = field(default_factory=list)
     """Stored blocks that fell away."""
+    share: bool = False
+    """Whether to commit even where there is nothing else: the store does a share of its pruning with every commit."""
 
     def __bool__(self) -> bool:
-        return bool(self.blocks or self.certificates or self.final or self.dropped)
+        return bool(self.blocks or self.certificates or self.final or self.dropped or self.share)
 
 
 class SignBlock(NamedTuple):

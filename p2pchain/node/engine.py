@@ -42,6 +42,7 @@ from p2pchain.node.far_sync import FarSync
 from p2pchain.node.fetching import Fetching
 from p2pchain.node.gossip import Gossip
 from p2pchain.node.importer import Importer
+from p2pchain.node.lacking import Lacking
 from p2pchain.node.misses import Misses
 from p2pchain.node.producer import Producer, takes
 from p2pchain.node.progress import Progress, SyncView
@@ -110,6 +111,7 @@ class Engine:
         self.misses = Misses(self.core, self.consensus)
         self.sync = Sync(self.core)
         self.far = FarSync(self.core, self.sync, self.importer, self.consensus)
+        self.lacking = Lacking(self.core, self.sync, self.far)
         self.progress = Progress(spec.slot_ms)
         self.upgrading = Upgrading(self.core, self.sync)
         self.admission = Admission(self.core, self.gossip)
@@ -251,6 +253,9 @@ class Engine:
                 self.producer.paused = False
             case events.RoomMeasured():
                 self.producer.measured(event.room)
+            case events.BlocksKept():
+                self.core.blocks_from = event.from_height
+                self.core.effects.commit.share = True
             case events.LimitsChanged():
                 self.core.pool.limits = event.limits
             case events.BlocksImported():
@@ -269,6 +274,7 @@ class Engine:
             self.misses.look(core.slot, seen=self._slot_seen, own=self._why_idle())
             self._slot_seen = core.slot
             core.pool.expire(core.slot, core.head_view())
+            self.lacking.look()
             self.gossip.tell_status()
             for peer in core.peers:  # a question may have been lost, and a peer that stands still says nothing new
                 self._look_at(peer)

@@ -192,6 +192,14 @@ class BlocksImported(NamedTuple):
     took_us: int
 
 
+class BlocksKept(NamedTuple):
+    """The first height from which on final blocks are kept and promised; it never falls.  Said again to a node at rest it makes it
+    commit, for the sake of what a commit prunes.
+    """
+
+    from_height: Height
+
+
 Event: TypeAlias = (
     TimeReached
     | PeerJoined
@@ -216,6 +224,7 @@ Event: TypeAlias = (
     | ProductionPaused
     | ProductionResumed
     | RoomMeasured
+    | BlocksKept
     | LimitsChanged
     | BlocksImported
 )

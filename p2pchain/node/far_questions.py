@@ -66,8 +66,11 @@ class FarQuestions:
     def owns(self, request: int) -> bool:
         return request in self._asked
 
-    def choose_peer(self, height: int, *, but: Iterable[Peer] = ()) -> Peer | None:
-        """Who claims to have this height and has least to do; a doubted one only where there is no other."""
+    def choose_peer(self, height: int, *, bodies: bool, but: Iterable[Peer] = ()) -> Peer | None:
+        """Who claims to have this height and has least to do; a doubted one only where there is no other.
+
+        Bodies may have been pruned, proofs never are.
+        """
         loads = dict.fromkeys(self._core.peers, 0)
         for question in self._asked.values():
             loads[question.peer] = loads.get(question.peer, 0) + 1
@@ -75,7 +78,10 @@ class FarQuestions:
         able = [
             (self._sync.is_doubted(peer), loads[peer], peer)
             for peer, tips in self._core.peers.items()
-            if tips.final.height >= height and self._sync.is_possible(tips.final) and peer not in excluded
+            if tips.final.height >= height
+            and (tips.blocks_from <= height or not bodies)
+            and self._sync.is_possible(tips.final)
+            and peer not in excluded
             if loads[peer] < self.window and self._resting.get(peer, 0) <= self._core.now_ms
         ]
         if not able:

@@ -106,6 +106,9 @@ class FarSync:
         if not self.is_active:
             self._moved_ms = self._core.now_ms
             return
+        if self._sync.lowest_offer(self.reached, believed=False) is not None:
+            self._moved_ms = self._core.now_ms
+            return  # proofs of what nobody gives would only fill memory; `lacking` tells of it
         if self._core.now_ms > self._moved_ms + STALLED_MS:
             self.give_up("nobody gives what peers claim to have")
             return
@@ -129,7 +132,7 @@ class FarSync:
         if not all(map(self.questions.is_overdue, open_ones)):
             return
         height = Height(top.height + 1)
-        peer = self.questions.choose_peer(height, but=[*self._unable, *(question.peer for question in open_ones)])
+        peer = self.questions.choose_peer(height, bodies=False, but=[*self._unable, *(question.peer for question in open_ones)])
         if peer is not None:
             core.send(peer, GetProofs(self.questions.ask(peer, height, HEADERS_MAX, bodies=False), height, HEADERS_MAX))
 
@@ -142,7 +145,7 @@ class FarSync:
             if waiting >= HELD_BYTES_MAX and not is_first:
                 return
             asked = [question.peer for question in self.questions.of_kind(bodies=True) if question.from_height <= start < question.end]
-            peer = self.questions.choose_peer(start, but=asked)
+            peer = self.questions.choose_peer(start, bodies=True, but=asked)
             if peer is None:
                 return
             limit = min(end - start, max(self.questions.pace(peer).limit, self._least))

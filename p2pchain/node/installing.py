@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from p2pchain.chain.block import decode_envelope
+from p2pchain.chain.block import decode_header
 from p2pchain.chain.recovery import Recovery, UnfitRecoveryError
 from p2pchain.chain.types import BlockId, PublicKey
 from p2pchain.chain.votes import Subject
 from p2pchain.chain.voting import SignState
-from p2pchain.node.ports import FinalBlock
+from p2pchain.node.ports import FinalHeader
 
 
 class Finals(Protocol):
     """The final blocks of a store."""
 
-    def final_block(self, height: int) -> FinalBlock | None: ...
+    def final_headers(self, from_height: int, limit: int, bytes_max: int) -> list[FinalHeader]: ...
 
     def final_height(self, block: BlockId) -> int | None: ...
 
@@ -30,8 +30,8 @@ def validate_chain(recovery: Recovery, final: Subject, finals: Finals) -> None:
             f"at height {base.height} another block than the base is final on this node ({base.block.hex()} wanted):"
             " move its data folder away and sync again, if you believe the recovery"
         )
-    above = finals.final_block(base.height + 1)
-    slot = decode_envelope(above.raw).header.slot if above is not None else recovery.from_slot
+    above = finals.final_headers(base.height + 1, 1, 1)
+    slot = decode_header(above[0].raw).slot if above else recovery.from_slot
     if slot < recovery.from_slot:
         raise UnfitRecoveryError(
             f"on this node a block of slot {slot} is final above the base, the recovery begins with slot {recovery.from_slot}:"

@@ -232,21 +232,30 @@ class Store(Protocol):
 
     def recovered(self) -> Recovered: ...
 
-    def final_block(self, height: int) -> FinalBlock | None: ...
+    @property
+    def blocks_from(self) -> int:
+        """The first height whose block is whole: of those below, header and confirms are there."""
+        ...
+
+    def final_block(self, height: int) -> FinalBlock | None:
+        """None where there is none, or it was pruned."""
+        ...
 
     def final_height(self, block: BlockId) -> int | None:
         """The height of a final block by its id."""
         ...
 
     def final_range(self, from_height: int, limit: int, bytes_max: int) -> list[FinalBlock]:
-        """Final blocks from a height on, at most `limit` and at most `bytes_max` bytes (but one at least)."""
+        """Final blocks from a height on, at most `limit` and at most `bytes_max` bytes (but one at least); none if it was pruned."""
         ...
 
     def final_headers(self, from_height: int, limit: int, bytes_max: int) -> list[FinalHeader]:
-        """The same of their headers alone."""
+        """The same of their headers alone, which are never pruned."""
         ...
 
-    def transaction(self, item: TransactionId) -> Location | None: ...
+    def transaction(self, item: TransactionId) -> Location | None:
+        """Where it is, or was before that block was pruned."""
+        ...
 
     def row_with_path(self, key: bytes) -> RowWithPath:
         """A row and where it lies in the trie, all as of one final block."""

@@ -33,6 +33,15 @@ class SyncView(NamedTuple):
     seconds_left: int | None
 
 
+class Lack(NamedTuple):
+    """What this node cannot get."""
+
+    needed: int
+    """The first height whose block it needs."""
+    offered: int
+    """The lowest one from which on a peer has blocks."""
+
+
 class Sample(NamedTuple):
     now_ms: int
     at: int

@@ -42,7 +42,9 @@ from p2pchain.chain.votes import Subject, decode_certificate
 from p2pchain.node.condition import clock_offset_ms, describe_condition
 from p2pchain.node.effects import SlotMissed
 from p2pchain.node.engine import Engine
-from p2pchain.node.ports import BookView, FinalBlock, Network, PeerCounts, PeerRefusal, PeerView, Store
+from p2pchain.node.history import History
+from p2pchain.node.keeping import BlockPrunedError, first_at, slot_of_final
+from p2pchain.node.ports import BookView, FinalBlock, Location, Network, PeerCounts, PeerRefusal, PeerView, Store
 from p2pchain.node.proofs import prove_row, prove_transaction
 from p2pchain.node.proving import Shown, Steps, show_point, show_steps
 from p2pchain.node.trial import Trial, try_out
@@ -82,7 +84,17 @@ class SplitBlock(NamedTuple):
 class Queries:
     """Read access for the API.  Cheap enough to run on the loop between two events."""
 
-    def __init__(self, engine: Engine, store: Store, network: Network, *, node_id: bytes, version: str, list_book: ListBook) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        network: Network,
+        *,
+        node_id: bytes,
+        version: str,
+        list_book: ListBook,
+        history: History | None = None,
+    ) -> None:
         self._engine = engine
         self._core = engine.core
         self._store = store
@@ -91,11 +103,13 @@ class Queries:
         self._list_book = list_book
         self._version = version
         self._splits: dict[int, SplitBlock] = {}
+        self.history = history
 
     def status(self, now_ms: int) -> StatusView:
         core, sync = self._core, self._engine.sync
         slot = core.spec.slot_at(now_ms)
         schedule = core.head.schedule
+        lack = self._engine.lacking.now()
         return StatusView(
             chain_id=core.spec.chain_id,
             name=core.spec.name,
@@ -106,7 +120,7 @@ class Queries:
             slot=slot,
             leader=schedule.turn(slot).delegate.account if slot >= schedule.start_slot else self._owner(core.head, slot),
             peers=len(core.peers),
-            syncing=sync.is_behind,
+            syncing=sync.is_behind or lack is not None,
             pool_transactions=len(core.pool),
             pool_bytes=core.pool.bytes,
             pool_fee_floor=core.pool.fee_floor(),
@@ -119,6 +133,9 @@ class Queries:
             sync=self._engine.sync_view(now_ms),
             room=self._engine.producer.room,
             clock_offset_ms=clock_offset_ms(self._engine),
+            blocks_from=self._blocks_from,
+            lack=lack,
+            indexed=None if self.history is None else self.history.view(),
         )
 
     def account(self, account: AccountId, at: At) -> AccountView:
@@ -158,16 +175,37 @@ class Queries:
 
     def blocks(self, from_height: int, limit: int) -> list[BlockView]:
         """Final blocks in ascending order."""
+        self._require_kept(max(1, from_height))
         found = self._store.final_range(max(1, from_height), limit, RANGE_BYTES_MAX)
         return [self._decode_final(block) for block in found]
+
+    def transaction_at(self, location: Location) -> TransactionView:
+        """A final transaction by its place."""
+        self._require_kept(location.height)
+        envelope, failed = self._split(location.height)
+        transaction = decode_transaction(envelope.transactions[location.position], self._core.spec)
+        return _included(transaction, "final", location.height, location.position, failed)
+
+    def time_of(self, height: int) -> int:
+        """When the slot of a final block began."""
+        return self._core.spec.slot_start_ms(slot_of_final(self._store, height))
+
+    def owner_of(self, key: bytes) -> bytes | None:
+        """The account of the delegate that signs, or signed, with a consensus key."""
+        owner = DELEGATE_BY_KEY.load(self._core.head_view(), key)
+        return None if owner is None else owner.data
+
+    def height_at(self, time_ms: int) -> int:
+        """The first final height whose slot begins at or after a time; one above the last where there is none."""
+        spec, final = self._core.spec, self._core.tree.durable.height
+        slot = max(0, -(-(time_ms - spec.slot_start_ms(0)) // spec.slot_ms))
+        return first_at(final, slot, lambda height: slot_of_final(self._store, height))
 
     def transaction(self, item: TransactionId) -> TransactionView | None:
         """Where a transaction is: final first, then in a block, then waiting, then ended."""
         location = self._store.transaction(item)
         if location is not None:
-            envelope, failed = self._split(location.height)
-            transaction = decode_transaction(envelope.transactions[location.position], self._core.spec)
-            return _included(transaction, "final", location.height, location.position, failed)
+            return self.transaction_at(location)
         for node in self._not_durable():
             assert node.block is not None
             for index, transaction in enumerate(node.block.transactions):
@@ -306,7 +344,17 @@ class Queries:
         failed = failures_in(node.changes.rows) if node.changes is not None else ()
         return BlockView(node.block, ids, "unfinal", node.certificate, None, self._core.spec.slot_start_ms(node.slot), failed)
 
+    @property
+    def _blocks_from(self) -> int:
+        """What is promised; a little more may be there."""
+        return max(self._core.blocks_from, self._store.blocks_from)
+
+    def _require_kept(self, height: int) -> None:
+        if height < self._store.blocks_from:
+            raise BlockPrunedError(height, self._blocks_from)
+
     def _final(self, height: int | None) -> BlockView | None:
+        self._require_kept(height or self._store.blocks_from)
         stored = self._store.final_block(height) if height else None
         return None if stored is None else self._decode_final(stored)
 
@@ -314,6 +362,7 @@ class Queries:
         """A final block, split and not decoded further."""
         split = self._splits.get(height)
         if split is None:
+            self._require_kept(height)
             stored = self._store.final_block(height)
             assert stored is not None, "an indexed transaction lies in a stored block"
             split = self._splits[height] = SplitBlock(decode_envelope(stored.raw), stored.failed)

@@ -18,7 +18,7 @@ from p2pchain.chain.types import ZERO_HASH, BlockId, Height
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.core import Core
 from p2pchain.node.events import Peer
-from p2pchain.wire.messages import GetBlocks, GetBranch
+from p2pchain.wire.messages import GetBlocks, GetBranch, Tips
 
 NO_BLOCK = BlockId(ZERO_HASH)
 WINDOW_BLOCKS = 64
@@ -92,9 +92,27 @@ class Sync:
         best: int = self._core.tree.root.height
         for peer, tips in self._core.peers.items():  # after every event, so what claims no more than that costs nothing
             claim = tips.final
-            if claim.height > best and not (believed and self.is_doubted(peer)) and self.is_possible(claim):
+            if claim.height > best and not (believed and self._is_open_to_doubt(peer, tips)) and self.is_possible(claim):
                 best = claim.height
         return best
+
+    def _is_open_to_doubt(self, peer: Peer, tips: Tips) -> bool:
+        """It did not give what it claimed, or cannot be asked for it: who has pruned what is needed here could claim anything."""
+        return tips.blocks_from > self._reached + 1 or self.is_doubted(peer)
+
+    def lowest_offer(self, reached: int, *, believed: bool) -> int | None:
+        """The lowest height that a peer has a block of, where this node needs lower ones and nobody gives them; else None.
+
+        `reached` is what another way has come to; `believed` leaves out who says that it has them and did not give them.
+        Half of the peers at least say that they are ahead: one that lies is nothing.
+        """
+        wanted = max(reached, self._reached) + 1
+        ahead = [(peer, tips) for peer, tips in self._core.peers.items() if tips.final.height > wanted and self.is_possible(tips.final)]
+        if not ahead or 2 * len(ahead) < len(self._core.peers):
+            return None
+        if any(tips.blocks_from <= wanted and not (believed and self.is_doubted(peer)) for peer, tips in ahead):
+            return None
+        return min((tips.blocks_from for _, tips in ahead if tips.blocks_from > wanted), default=None)
 
     def is_possible(self, claim: Subject) -> bool:
         """Blocks take slots: nobody is further ahead in blocks than in slots, and nobody is ahead of the clock."""
@@ -255,7 +273,7 @@ class Sync:
         able = [
             peer
             for peer, tips in sorted(self._core.peers.items())
-            if tips.final.height >= from_height and peer not in busy and not self._is_resting(peer, ranges=True)
+            if tips.blocks_from <= from_height <= tips.final.height and peer not in busy and not self._is_resting(peer, ranges=True)
         ]
         if self._only is not None and self._only[1] == self._core.tree.root.height and self._only[0] in self._core.peers:
             able = [peer for peer in able if peer == self._only[0]]

@@ -15,7 +15,8 @@ from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import AccountId, TransactionId
 from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.effects import SlotMissed
-from p2pchain.node.progress import SyncView
+from p2pchain.node.history import IndexView
+from p2pchain.node.progress import Lack, SyncView
 from p2pchain.node.room import Room
 
 At: TypeAlias = Literal["head", "final"]
@@ -55,6 +56,12 @@ class StatusView(NamedTuple):
     """Least fee a byte that gets into the pool now."""
     clock_offset_ms: int | None = None
     """How far this machine's clock is ahead of those of the delegates (negative: behind); None where too few were heard."""
+    blocks_from: int = 1
+    """Final blocks below this height were pruned, or are about to be."""
+    lack: Lack | None = None
+    """What it needs to catch up and no peer gives."""
+    indexed: IndexView | None = None
+    """None where there is none."""
 
 
 class PositionView(NamedTuple):

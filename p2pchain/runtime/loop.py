@@ -20,6 +20,7 @@ from p2pchain.chain.crypto import Verified, attest
 from p2pchain.chain.errors import Code, Invalid, NotYet, Refusal
 from p2pchain.chain.mempool import Limits
 from p2pchain.chain.transaction import Transaction
+from p2pchain.chain.types import Height
 from p2pchain.node import effects as todo
 from p2pchain.node import events
 from p2pchain.node.effects import Effects, Publication, SubmitResult
@@ -103,7 +104,7 @@ class NodeLoop:
 
     def tips(self) -> Tips:
         core = self.engine.core
-        return Tips(core.tree.durable.subject, core.head.subject)
+        return Tips(core.tree.durable.subject, core.head.subject, core.blocks_from)
 
     async def peer_joined(self, peer: Peer, hello: Hello) -> None:
         await self._inbox.put(events.PeerJoined(peer, hello.tips))
@@ -161,6 +162,10 @@ class NodeLoop:
     async def room_measured(self, room: Room) -> None:
         """How much room the disk has left: the engine stops producing before it is full."""
         await self._inbox.put(events.RoomMeasured(room))
+
+    async def blocks_kept(self, from_height: int) -> None:
+        """Final blocks below are about to go: peers are told, and the engine no longer promises them."""
+        await self._inbox.put(events.BlocksKept(Height(from_height)))
 
     async def examine(self, transactions: Sequence[bytes]) -> tuple[Verified[Transaction] | Refusal, ...]:
         """Decode and verify, and take nothing."""

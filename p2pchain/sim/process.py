@@ -178,7 +178,7 @@ class Process:
     def tips(self) -> Tips:
         """For a hello: final is what is on disk."""
         core = self.running.core
-        tips = Tips(core.tree.durable.subject, core.head.subject)
+        tips = Tips(core.tree.durable.subject, core.head.subject, core.blocks_from)
         for strategy in self.strategies:
             tips = strategy.tips(tips)
         return tips

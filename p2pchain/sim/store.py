@@ -24,6 +24,8 @@ class Ledger:
         self.unfinal: dict[BlockId, StoredBlock] = {}
         self.certificates: dict[BlockId, bytes] = {}
         self.final: list[FinalBlock] = []
+        self.pruned = 0
+        """Bodies up to this height are said to be gone."""
         self.subject = Subject(Slot(0), Height(0), genesis.block_id)
         self._state_root: Hash = changes.state_root
 
@@ -55,9 +57,15 @@ class Ledger:
         unfinal = [UnfinalBlock(block.raw, self.certificates.get(block.id, b"")) for block in blocks]
         return Recovered(Root(self.subject, self._state_root, Schedule.load(self)), unfinal)
 
+    @property
+    def blocks_from(self) -> int:
+        return self.pruned + 1
+
     def final_range(self, from_height: int, limit: int, bytes_max: int) -> list[FinalBlock]:
         blocks: list[FinalBlock] = []
         size = 0
+        if 0 < self.pruned >= from_height:
+            return blocks
         for block in self.final[max(1, from_height) - 1 : max(0, from_height + limit - 1)]:
             size += len(block.raw) + len(block.certificate)
             if blocks and size > bytes_max:

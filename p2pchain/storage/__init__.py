@@ -10,7 +10,8 @@ from p2pchain.storage.address_book import AddressBookFile
 from p2pchain.storage.errors import DamagedStore, DiskFull, ForeignChain, HomeInUse, NewerFormat, StorageError, mapped
 from p2pchain.storage.journal import JournalFile
 from p2pchain.storage.kept_file import KeptFile
-from p2pchain.storage.reading import StoredChain, is_in_use, read_store
+from p2pchain.storage.reading import StoredChain, is_in_use, is_there, read_store
+from p2pchain.storage.reclaiming import NoHolesError, Place
 from p2pchain.storage.room import Marks, require_room, tightest, volume_of
 from p2pchain.storage.sign_state import SignStateFile, guard
 from p2pchain.storage.store import LmdbStore, open_store
@@ -26,11 +27,14 @@ __all__ = [
     "LmdbStore",
     "Marks",
     "NewerFormat",
+    "NoHolesError",
+    "Place",
     "SignStateFile",
     "StorageError",
     "StoredChain",
     "guard",
     "is_in_use",
+    "is_there",
     "mapped",
     "open_store",
     "read_store",

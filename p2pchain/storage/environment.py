@@ -61,9 +61,9 @@ class Environment:
             readonly=read_only,
             create=not read_only,
         )
-        self.meta, self.blocks, self.certificates, self.final, self.heights, self.rows, self.transactions, self.nodes = (
+        self.meta, self.blocks, self.certificates, self.final, self.heights, self.rows, self.transactions, self.headers, self.nodes = (
             self.lmdb.open_db(name, create=not read_only)
-            for name in (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions", b"nodes")
+            for name in (b"meta", b"blocks", b"certificates", b"final", b"heights", b"rows", b"transactions", b"headers", b"nodes")
         )
 
     @property

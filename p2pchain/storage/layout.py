@@ -4,6 +4,7 @@
     blocks        height (8) || block id (32)     -> [block, encoded rows, state root, failures], written once and never changed
     certificates  height (8) || block id (32) || kind (1) -> certificate
     final         height (8)                      -> block id
+    headers       height (8)                      -> header, of final blocks whose body was pruned
     heights       block id (32)                   -> height (8), final blocks only
     rows          state key                       -> state row, as of the flushed height
     nodes         place in the trie               -> node over these rows; those of another height are overwritten by the log's tail
@@ -40,6 +41,8 @@ META_GENESIS_ROOT = b"genesis-root"
 """State root at height 0."""
 META_PROGRESS = b"progress"
 """`Progress` of the flush."""
+META_PRUNED = b"pruned"
+"""What was pruned; absent where nothing was."""
 
 PREFIX_BYTES = 12
 _HEIGHT = Struct(">Q")
@@ -86,6 +89,10 @@ def certificate_key(key: bytes, kind: Kind) -> bytes:
 
 def index_key(generation: int, item: bytes) -> bytes:
     return _GENERATION.pack(generation) + item[:PREFIX_BYTES]
+
+
+def generation_of(key: bytes) -> int:
+    return int(_GENERATION.unpack_from(key)[0])
 
 
 def encode_location(place: tuple[int, int]) -> bytes:

@@ -13,10 +13,11 @@ from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.schedule import Schedule
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import BlockId
-from p2pchain.node.ports import FinalBlock, Recovered
+from p2pchain.node.ports import FinalBlock, FinalHeader, Recovered
 from p2pchain.storage.durable import ProcessLock
 from p2pchain.storage.environment import NAME, Environment, require_chain
 from p2pchain.storage.errors import HomeInUse, StorageError, mapped
+from p2pchain.storage.pruning import load_pruned
 from p2pchain.storage.recovery import load_memory
 from p2pchain.storage.view import View
 
@@ -40,6 +41,13 @@ class StoredChain:
     def final_block(self, height: int) -> FinalBlock | None:
         return self._view.final_block(height)
 
+    def final_headers(self, from_height: int, limit: int, bytes_max: int) -> list[FinalHeader]:
+        return self._view.some_headers(from_height, limit, bytes_max)
+
+    @property
+    def blocks_from(self) -> int:
+        return self._view.pruned.blocks_from
+
     def final_height(self, block: BlockId) -> int | None:
         return self._view.final_height(block)
 
@@ -56,9 +64,14 @@ def read_store(data_dir: Path, genesis: Genesis) -> Iterator[StoredChain]:
             require_chain(environment, genesis)
             memory = load_memory(environment)
             with environment.lmdb.begin() as txn:
-                yield StoredChain(View.of(environment, memory, txn))
+                yield StoredChain(View.of(environment, memory, txn, load_pruned(environment, txn)))
         finally:
             environment.lmdb.close()
+
+
+def is_there(data_dir: Path) -> bool:
+    """Whether this folder holds a chain."""
+    return (data_dir / NAME).exists()
 
 
 def is_in_use(data_dir: Path) -> bool:

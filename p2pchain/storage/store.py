@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, NoReturn, Self
@@ -23,6 +24,7 @@ from p2pchain.chain.trie.path import nodes_to
 from p2pchain.chain.trie.update import MissingNodeError
 from p2pchain.chain.types import BlockId, TransactionId
 from p2pchain.node.effects import Commit
+from p2pchain.node.keeping import KEPT_BLOCKS_MIN
 from p2pchain.node.ports import FinalBlock, FinalHeader, Location, Recovered, RowWithPath
 from p2pchain.node.room import Room
 from p2pchain.storage.durable import ProcessLock, make_folder
@@ -38,6 +40,8 @@ from p2pchain.storage.layout import (
     index_key,
 )
 from p2pchain.storage.plan import Database, Memory, Plan, Share, plan
+from p2pchain.storage.pruning import Pruning, highest_prunable, load_pruned, prune_share
+from p2pchain.storage.reclaiming import BEGIN, Place, Reclaimed, allocated_bytes, reclaim_slice
 from p2pchain.storage.recovery import load_memory
 from p2pchain.storage.room import SHARES, Marks, require_room, tightest, volume_of
 from p2pchain.storage.view import View
@@ -53,6 +57,8 @@ class Settings(NamedTuple):
     """Of the chain on disk."""
     marks: Marks = SHARES
     """Of the volume: where production stops, and where the node ends."""
+    kept_blocks_min: int = KEPT_BLOCKS_MIN
+    """Final blocks that no order to prune takes out."""
 
 
 class LmdbStore:
@@ -75,7 +81,12 @@ class LmdbStore:
         self._reading = threading.Lock()
         self._writer = WriterThread(environment)
         self._staged: tuple[Plan, Transaction] | None = None
-        self._view = self._new_view(load_memory(environment))
+        memory = load_memory(environment)
+        with environment.lmdb.begin() as txn:
+            self._pruning = Pruning(load_pruned(environment, txn), is_done=True)
+        self._pruning_staged = self._pruning
+        self._prune_to = 0
+        self._view = self._new_view(memory)
 
     def __enter__(self) -> Self:
         return self
@@ -136,6 +147,11 @@ class LmdbStore:
         with self._shown() as view:
             return view.final_height(block)
 
+    def final_with_rows(self, height: int) -> tuple[bytes, dict[bytes, bytes]] | None:
+        """A final block and what it wrote to the state; None where there is none, or it was pruned."""
+        with self._shown() as view:
+            return view.final_with_rows(height)
+
     def final_range(self, from_height: int, limit: int, bytes_max: int) -> list[FinalBlock]:
         blocks: list[FinalBlock] = []
         size = 0
@@ -148,19 +164,32 @@ class LmdbStore:
         return blocks
 
     def final_headers(self, from_height: int, limit: int, bytes_max: int) -> list[FinalHeader]:
-        headers: list[FinalHeader] = []
-        size = 0
         with self._shown() as view:
-            for header in view.final_headers(range(max(1, from_height), from_height + limit)):
-                size += len(header.raw) + len(header.certificate)
-                if headers and size > bytes_max:
-                    break
-                headers.append(header)
-        return headers
+            return view.some_headers(from_height, limit, bytes_max)
 
     def transaction(self, item: TransactionId) -> Location | None:
         with self._shown() as view:
             return view.transaction(item)
+
+    @property
+    def blocks_from(self) -> int:
+        """The first height whose block is here, whole; below it headers and confirms are."""
+        return self._pruning.pruned.blocks_from
+
+    def prune_to(self, height: int) -> None:
+        """From now on each commit takes out some bodies up to this height, as far as nothing needs them."""
+        self._prune_to = max(self._prune_to, height)
+
+    @property
+    def is_pruning(self) -> bool:
+        """Whether the next commit takes something out."""
+        highest = min(self._prune_to, highest_prunable(self._view.memory, self._settings.kept_blocks_min))
+        return self._pruning.pruned.height < highest or not self._pruning.is_done
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the ledger takes of the disk."""
+        return allocated_bytes(self._environment.path / "data.mdb")
 
     def row_with_path(self, key: bytes) -> RowWithPath:
         with self._shown() as view:
@@ -172,7 +201,8 @@ class LmdbStore:
     def room(self) -> Room:
         """What is left on the volume, or below `bytes_max`, whichever runs out first."""
         chain = f"storage.bytes_max = {self._settings.bytes_max}"
-        left = max(0, self._settings.bytes_max - self._environment.used_bytes)
+        # what pruning gave back is room again: LMDB fills the holes before it makes the file longer
+        left = max(0, self._settings.bytes_max - min(self._environment.used_bytes, self.disk_bytes))
         return tightest([volume_of(self._folder, self._settings.marks), SHARES.of(chain, left, self._settings.bytes_max)])
 
     @property
@@ -214,6 +244,7 @@ class LmdbStore:
             while not self._is_committed(txn):
                 txn = self._filled(planned)
             # a read under way keeps the view that it began with, and the view its transaction
+            self._pruning = self._pruning_staged
             self._view = self._new_view(planned.memory)
             self._staged = None
 
@@ -264,6 +295,11 @@ class LmdbStore:
             txn.delete(key, db=self._databases[database])
         if planned.share is not None:
             self._fill_share(txn, planned.share, planned.memory.progress)
+        if self._prune_to > 0:
+            # by what is durable already, not by what this commit makes final
+            memory, pruned = self._view.memory, self._pruning.pruned
+            target = min(self._prune_to, highest_prunable(memory, self._settings.kept_blocks_min))
+            self._pruning_staged = prune_share(self._environment, txn, pruned, target, memory.progress.generation)
 
     def _fill_share(self, txn: Transaction, share: Share, progress: Progress) -> None:
         for run, into in ((share.rows, self._rows), (share.nodes, self._nodes)):
@@ -286,10 +322,18 @@ class LmdbStore:
             self._environment.grow()
             self._view = self._new_view(self._view.memory)
 
+    def reclaim(self, place: Place = BEGIN) -> Reclaimed:
+        """One slice of giving free pages back to the disk, from where the last one ended.  For a worker thread."""
+        if self._failure:
+            self._refuse()
+        with mapped("giving space back", self._folder):
+            done = self._writer.alone(partial(reclaim_slice, self._environment, place))
+            return Reclaimed(place, 0, is_done=False) if done is None else done
+
     # --- shared by reads ---
 
     def _new_view(self, memory: Memory) -> View:
-        return View.of(self._environment, memory, self._environment.lmdb.begin())
+        return View.of(self._environment, memory, self._environment.lmdb.begin(), self._pruning.pruned)
 
     def _on_disk(self, view: View, key: bytes, database: LmdbDatabase) -> bytes | None:
         """The caller holds `_reading`: hot, so no context manager."""
@@ -327,9 +371,10 @@ def open_store(
     map_bytes_min: int = MAP_BYTES_MIN,
     bytes_max: int = BYTES_MAX,
     marks: Marks = SHARES,
+    kept_blocks_min: int = KEPT_BLOCKS_MIN,
 ) -> LmdbStore:
     """Open the ledger in a folder, or create it there.  `HomeInUse` where another process has it."""
-    settings = Settings(flush_blocks, bytes_max, marks)
+    settings = Settings(flush_blocks, bytes_max, marks, kept_blocks_min)
     with mapped("opening the data folder", data_dir):
         make_folder(data_dir)
     lock = ProcessLock(data_dir / "lock")

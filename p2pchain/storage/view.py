@@ -16,6 +16,7 @@ from p2pchain.storage.layout import (
     certificate_key,
     decode_locations,
     decode_record,
+    decode_rows,
     header_in_record,
     height_key,
     height_of,
@@ -23,6 +24,7 @@ from p2pchain.storage.layout import (
     transaction_id_at,
 )
 from p2pchain.storage.plan import Memory
+from p2pchain.storage.pruning import Pruned
 
 
 class View(NamedTuple):
@@ -35,11 +37,12 @@ class View(NamedTuple):
     node_maps: tuple[Mapping[bytes, bytes], ...]
     """The same of nodes."""
     txn: Transaction
+    pruned: Pruned = Pruned()
 
     @classmethod
-    def of(cls, environment: Environment, memory: Memory, txn: Transaction) -> View:
+    def of(cls, environment: Environment, memory: Memory, txn: Transaction, pruned: Pruned = Pruned()) -> View:  # noqa: B008  (frozen)
         overlay = memory.overlay
-        return cls(environment, memory, tuple(layer.rows for layer in overlay.readable()), overlay.node_maps, txn)
+        return cls(environment, memory, tuple(layer.rows for layer in overlay.readable()), overlay.node_maps, txn, pruned)
 
     def row(self, key: bytes) -> bytes | None:
         return self._first(key, self.layers, self.environment.rows)
@@ -53,13 +56,21 @@ class View(NamedTuple):
 
     def final_block(self, height: int) -> FinalBlock | None:
         key = self._final_key(height)
-        if key is None:
+        if key is None or height <= self.pruned.height:
             return None
         record = self._record(key)
         return FinalBlock(record.raw, self._certificate(key, Kind.CONFIRM), record.failed)
 
+    def final_with_rows(self, height: int) -> tuple[bytes, dict[bytes, bytes]] | None:
+        """A final block and what it wrote to the state; None where there is none, or it was pruned."""
+        key = self._final_key(height)
+        if key is None or height <= self.pruned.height:
+            return None
+        record = self._record(key)
+        return record.raw, decode_rows(record.rows, key)
+
     def final_blocks(self, heights: range) -> Iterator[FinalBlock]:
-        """Final blocks from the first of `heights` to the last that there is."""
+        """Final blocks from the first of `heights` to the last that there is; none where the first was pruned."""
         for height in heights:
             block = self.final_block(height)
             if block is None:
@@ -74,8 +85,22 @@ class View(NamedTuple):
                 if key is None:
                     return
                 record = txn.get(key, db=self.environment.blocks)
-                assert record is not None, f"height {height} is final and has no block"
-                yield FinalHeader(header_in_record(record, key), self._certificate(key, Kind.CONFIRM))
+                # where there is none it was pruned, perhaps since this view began
+                kept = b"" if record is not None else bytes(txn.get(key[:8], b"", db=self.environment.headers))
+                header = kept if record is None else header_in_record(record, key)
+                assert header, f"height {height} is final and has no header"
+                yield FinalHeader(header, self._certificate(key, Kind.CONFIRM))
+
+    def some_headers(self, from_height: int, limit: int, bytes_max: int) -> list[FinalHeader]:
+        """At most `limit` of them and at most `bytes_max` bytes, but one at least."""
+        headers: list[FinalHeader] = []
+        size = 0
+        for header in self.final_headers(range(max(1, from_height), from_height + limit)):
+            size += len(header.raw) + len(header.certificate)
+            if headers and size > bytes_max:
+                break
+            headers.append(header)
+        return headers
 
     def final_height(self, block: BlockId) -> int | None:
         data = self.txn.get(block, db=self.environment.heights)
@@ -86,12 +111,15 @@ class View(NamedTuple):
             place = layer.place(item)
             if place is not None:
                 return Location(*place)
-        for generation in range(self.memory.progress.generation, -1, -1):
+        gone = None
+        for generation in range(self.memory.progress.generation, self.pruned.generation - 1, -1):
             data = self.txn.get(index_key(generation, item), b"", db=self.environment.transactions)
             for location in decode_locations(data):
-                if self._is_at(item, location):
+                if location.height <= self.pruned.height:
+                    gone = gone or location  # whether it is this one nobody can say any more; that it begins alike is much
+                elif self._is_at(item, location):
                     return location
-        return None
+        return gone
 
     def _final_key(self, height: int) -> bytes | None:
         """Key of a final block; the genesis is none."""

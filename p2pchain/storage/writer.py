@@ -7,12 +7,16 @@ interpreter lock is at hand (lmdb gives it away at every put: beside a busy thre
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import TypeVar
 
 import lmdb
 
 from p2pchain.storage.environment import Environment, Transaction
+
+T = TypeVar("T")
 
 
 class WriterThread:
@@ -21,24 +25,45 @@ class WriterThread:
     def __init__(self, environment: Environment) -> None:
         self._lmdb = environment.lmdb
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._is_open = False
+        """Whether a transaction is under way; the writer thread alone looks at it and changes it."""
 
     def begin(self) -> Transaction:
         return self._thread.submit(self._begin).result()
 
     def commit(self, txn: Transaction) -> None:
         """Durable when it returns."""
-        self._thread.submit(txn.commit).result()
+        self._thread.submit(self._end, txn.commit).result()
 
     def abort(self, txn: Transaction) -> None:
-        self._thread.submit(txn.abort).result()
+        self._thread.submit(self._end, txn.abort).result()
 
     def abandon(self, txn: Transaction) -> None:
         """Abort if the failed commit left anything open: closing the database would wait for it for ever."""
         with suppress(lmdb.Error):
             self.abort(txn)
 
+    def alone(self, work: Callable[[int], T]) -> T | None:
+        """Do something in a transaction that writes nothing, told its number; None where another is under way, which is not waited for."""
+        return self._thread.submit(self._alone, work).result()
+
     def close(self) -> None:
         self._thread.shutdown()
 
     def _begin(self) -> Transaction:
-        return self._lmdb.begin(write=True)
+        txn = self._lmdb.begin(write=True)
+        self._is_open = True
+        return txn
+
+    def _end(self, how: Callable[[], None]) -> None:
+        self._is_open = False
+        how()
+
+    def _alone(self, work: Callable[[int], T]) -> T | None:
+        if self._is_open:
+            return None
+        txn = self._lmdb.begin(write=True)
+        try:
+            return work(txn.id())
+        finally:
+            txn.abort()

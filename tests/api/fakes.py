@@ -26,7 +26,9 @@ from p2pchain.chain.transaction_proofs import TransactionProof
 from p2pchain.chain.types import AccountId, PublicKey, Slot, TransactionId
 from p2pchain.chain.votes import Kind
 from p2pchain.node.effects import BlockFinal, Commit, SlotMissed, SubmitResult
-from p2pchain.node.ports import BookView, PeerCounts, PeerRefusal, PeerView
+from p2pchain.node.history import IndexView, RoundView
+from p2pchain.node.keeping import BlockPrunedError
+from p2pchain.node.ports import BookView, Location, PeerCounts, PeerRefusal, PeerView
 from p2pchain.node.progress import SyncView
 from p2pchain.node.proofs import prove_row, prove_transaction
 from p2pchain.node.proving import Shown, Steps
@@ -58,6 +60,27 @@ def address(seed: int) -> str:
     return encode_address("p2p", AccountId(signer(seed).public_key))
 
 
+class FakeHistory:
+    """An index that says what it is told to."""
+
+    def __init__(self) -> None:
+        self.index = IndexView(1, 5, 5, 4_096, "")
+        self.places: list[Location] = []
+        self.own_rounds: list[RoundView] = []
+        self.failure: Exception | None = None
+
+    def view(self) -> IndexView:
+        return self.index
+
+    def transactions(self, account: bytes, before: Location, limit: int) -> Sequence[Location]:
+        if self.failure is not None:
+            raise self.failure
+        return [place for place in sorted(self.places, reverse=True) if place < before][:limit] if account else []
+
+    def rounds(self, account: bytes, before: int, limit: int) -> Sequence[RoundView]:
+        return [view for view in self.own_rounds if view.round < before][:limit] if account else []
+
+
 class FakeReads:
     """`Reads` over a chain that grows when told to."""
 
@@ -80,6 +103,7 @@ class FakeReads:
         self.transactions: dict[bytes, TransactionView] = {}
         self.waiting: list[Transaction] = []
         self.pruned_below = 1
+        self.history: FakeHistory | None = None
         self.missed: list[SlotMissed] = []
         self.failure: Exception | None = None
         self.too_much_waits = 0
@@ -125,6 +149,8 @@ class FakeReads:
             sync=self.sync,
             room=self.room,
             clock_offset_ms=self.clock_offset_ms,
+            blocks_from=self.pruned_below,
+            indexed=None if self.history is None else self.history.view(),
         )
 
     def terms(self, at: At) -> TermsView:
@@ -145,11 +171,15 @@ class FakeReads:
             return self._view(self.head, is_final=False)
         if reference in ("head", "final"):
             return self._view(self.final[-1]) if self.final else None
+        if isinstance(reference, int) and 0 < reference < self.pruned_below:
+            raise BlockPrunedError(reference, self.pruned_below)
         found = [made for made in self.final if reference in (made.subject.height, made.subject.block)]
         return self._view(found[0]) if found else None
 
     def blocks(self, from_height: int, limit: int) -> list[BlockView]:
-        start = max(from_height, self.pruned_below) - 1
+        if from_height < self.pruned_below:
+            raise BlockPrunedError(from_height, self.pruned_below)
+        start = from_height - 1
         return [self._view(made) for made in self.final[start : start + limit]]
 
     def _view(self, made: MadeBlock, *, is_final: bool = True) -> BlockView:
@@ -159,6 +189,23 @@ class FakeReads:
         if is_final:
             return BlockView(made.made, ids, "final", None, confirms, time_ms)
         return BlockView(made.made, ids, "unfinal", self.maker.certificate(made, Kind.VOTE), None, time_ms)
+
+    def transaction_at(self, location: Location) -> TransactionView:
+        if location.height < self.pruned_below:
+            raise BlockPrunedError(location.height, self.pruned_below)
+        made = self.final[location.height - 1].made
+        transaction = made.transactions[location.position]
+        return TransactionView(transaction.id, "final", location.height, location.position, None, "", transaction)
+
+    def time_of(self, height: int) -> int:
+        return self.maker.spec.slot_start_ms(self.final[height - 1].subject.slot)
+
+    def owner_of(self, key: bytes) -> bytes | None:
+        return next((each.account for each in self.genesis.delegates if each.consensus_key == key), None)
+
+    def height_at(self, time_ms: int) -> int:
+        starts = [self.maker.spec.slot_start_ms(made.subject.slot) for made in self.final]
+        return 1 + sum(start < time_ms for start in starts)
 
     def transaction(self, item: TransactionId) -> TransactionView | None:
         return self.transactions.get(item)

@@ -15,6 +15,7 @@ import trio
 from p2pchain.api.admin import BAN_S_MAX, AdminContext
 from p2pchain.api.admin_server import AdminListenError, AdminServer
 from p2pchain.api.ports import BadConfigError, ReloadAnswer, ReloadProblem
+from p2pchain.node.keeping import Keep, KeepingView
 from p2pchain.node.ports import BadPeerError, BanView
 from tests.api.fakes import FakeLogger, Node
 
@@ -56,6 +57,20 @@ class FakeProducer:
         self.asked.append("resume")
 
 
+class FakePruner:
+    def __init__(self) -> None:
+        self.keep = Keep()
+        self.ordered: list[Keep] = []
+
+    async def order(self, keep: Keep) -> KeepingView:
+        await trio.lowlevel.checkpoint()
+        self.ordered.append(keep)
+        return self.view()
+
+    def view(self) -> KeepingView:
+        return KeepingView(self.keep, 4_001, bool(self.ordered), 10**6, 4_096)
+
+
 class FakeKnobs:
     """A configuration that can be changed, or is wrong."""
 
@@ -78,9 +93,10 @@ class FakeKnobs:
 class Admin:
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.gate, self.producer, self.knobs = FakeGate(), FakeProducer(), FakeKnobs()
+        self.gate, self.producer, self.pruner = FakeGate(), FakeProducer(), FakePruner()
+        self.knobs = FakeKnobs()
         self.logger: Any = FakeLogger()
-        self.server = AdminServer(path, AdminContext(self.gate, self.producer, self.knobs, lambda: NOW_MS, self.logger))
+        self.server = AdminServer(path, AdminContext(self.gate, self.producer, self.knobs, lambda: NOW_MS, self.logger, self.pruner))
         transport = httpx2.AsyncHTTPTransport(verify=False, uds=str(path))
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://node", timeout=10)
 
@@ -143,6 +159,22 @@ async def test_production_is_paused_and_resumed(admin: Admin) -> None:
     assert admin.producer.asked == ["pause", "resume"]
 
 
+async def test_pruning_is_ordered_by_number_or_by_what_the_configuration_says(admin: Admin) -> None:
+    assert (await admin.ask("POST", "/v1/pruning", 409, json={}))["error"]["code"] == "keeps_all"
+    assert await admin.ask("POST", "/v1/pruning", json={"keep_blocks": 5_000, "keep_days": 0}) == {
+        "keep_blocks": 0,
+        "keep_days": 0,
+        "blocks_from": 4_001,
+        "pruning": True,
+        "disk_bytes": 10**6,
+        "given_back_bytes": 4_096,
+    }
+    admin.pruner.keep = Keep(days=30)
+    await admin.ask("POST", "/v1/pruning", json={})
+    assert admin.pruner.ordered == [Keep(5_000), Keep(days=30)]
+    assert (await admin.ask("GET", "/v1/pruning"))["keep_days"] == 30
+
+
 async def test_a_reload_says_what_changed_what_waits_and_what_stayed(admin: Admin) -> None:
     assert await admin.ask("POST", "/v1/config/reload", json={}) == {
         "changed": {"p2p.seeds": {"before": [], "now": ["a:1"]}},
@@ -171,6 +203,8 @@ async def test_the_log_level_is_set_and_one_that_is_none_is_refused(admin: Admin
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
+        ("POST", "/v1/pruning", b'{"keep_blocks": -1, "keep_days": 0}'),
+        ("POST", "/v1/pruning", b'{"keep_blocks": 2000}'),
         ("POST", "/v1/bans", b""),
         ("POST", "/v1/bans", b"[]"),
         ("POST", "/v1/bans", b"[" * 4_000),

@@ -236,7 +236,7 @@ async def test_pruned_blocks_are_not_skipped_in_silence(node: Node, open_stream:
     node.reads.pruned_below = 4
     async with open_stream(node, "?from_height=2") as stream:
         event = await stream.next()
-    assert (event["type"], event["code"], event["resume_from_height"]) == ("end", "unavailable", 2)
+    assert (event["type"], event["code"], event["resume_from_height"]) == ("end", "pruned", 4)
 
 
 def large_blocks(node: Node, number: int) -> Iterator[BlockFinal]:

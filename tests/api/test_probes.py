@@ -184,7 +184,7 @@ async def test_every_path_parameter_is_described_and_no_other(node: Node) -> Non
             assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
 
 
-EXAMPLES = {"address": address(3000), "id": "ab" * 32, "reference": "1", "height": "1", "key": "47"}
+EXAMPLES = {"address": address(3000), "id": "ab" * 32, "reference": "1", "height": "1", "key": "47", "delegate": address(2000)}
 
 
 async def test_every_described_operation_is_served_as_described(node: Node) -> None:

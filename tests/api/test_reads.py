@@ -51,6 +51,9 @@ async def test_the_status_has_every_promised_name(node: Node) -> None:
         "sync": None,
         "room": None,
         "clock_offset_ms": 0,
+        "blocks_from": 1,
+        "index": None,
+        "lacking": None,
     }
 
 
@@ -268,6 +271,7 @@ async def test_peers_and_refusals_are_shown(node: Node) -> None:
         "came_from": "seed",
         "head": subject(made),
         "final": subject(made),
+        "blocks_from": 1,
     }
     assert shown["peers"][1]["head"] is None
     assert shown["refused"] == [

@@ -26,6 +26,8 @@ class MemoryStore:
         self.unfinal: dict[BlockId, StoredBlock] = {}
         self.certificates: dict[BlockId, bytes] = {}
         self.final: list[FinalBlock] = []
+        self.pruned = 0
+        """Bodies up to this height are said to be gone."""
         self.heights: dict[BlockId, int] = {genesis.block_id: 0}
         self.locations: dict[TransactionId, Location] = {}
         self._subject = Subject(Slot(0), Height(0), genesis.block_id)
@@ -68,15 +70,21 @@ class MemoryStore:
         return Recovered(Root(self._subject, self._state_root, Schedule.load(self)), unfinal)
 
     def final_block(self, height: int) -> FinalBlock | None:
-        return self.final[height - 1] if 1 <= height <= len(self.final) else None
+        return self.final[height - 1] if self.pruned < height <= len(self.final) else None
 
     def final_height(self, block: BlockId) -> int | None:
         return self.heights.get(block)
+
+    @property
+    def blocks_from(self) -> int:
+        return self.pruned + 1
 
     def final_range(self, from_height: int, limit: int, bytes_max: int) -> list[FinalBlock]:
         first = max(1, from_height)
         blocks: list[FinalBlock] = []
         size = 0
+        if 0 < self.pruned >= from_height:
+            return blocks
         for block in self.final[first - 1 : max(0, from_height + limit - 1)]:
             size += len(block.raw) + len(block.certificate)
             if blocks and size > bytes_max:

@@ -24,7 +24,7 @@ from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.state import ACCOUNTS, Account
 from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.transaction import Transaction, build_transaction
-from p2pchain.chain.types import BlockId, ChainId
+from p2pchain.chain.types import BlockId, ChainId, Height
 from p2pchain.chain.votes import Ballot, Kind, encode_subject
 from p2pchain.chain.voting import SignState
 from p2pchain.node import effects as e
@@ -181,6 +181,7 @@ class SimNode:
         identity = Identity(self.signer.public_key, disk.sign, reveals) if self.is_delegate else Identity()
         recoveries = Recoveries(self.recoveries)
         self.engine = Engine(spec, recovered.root, disk, identity, Limits(), world.now_ms, supported=self.supported, recoveries=recoveries)
+        self.engine.core.blocks_from = Height(disk.blocks_from)
         self.intake = Intake(self.engine.core, self.engine.expects, self.engine.consensus.known_voters)
         read = self.intake.read_block, self.intake.read_certificate
         self.engine.restore([(read[0](item.raw)[0], read[1](item.certificate)) for item in recovered.unfinal])

@@ -61,9 +61,9 @@ def test_a_peer_that_does_not_answer_is_doubted_then_given_up_and_rests(engine: 
     wait(engine, DEADLINE_MS - PATIENCE_MS)
     assert len(questions) == 0
     assert not engine.core.asked_bodies
-    assert questions.choose_peer(1, but=[OTHER]) is None
+    assert questions.choose_peer(1, but=[OTHER], bodies=True) is None
     wait(engine, RESTING_MS)
-    assert questions.choose_peer(1, but=[OTHER]) == ONE
+    assert questions.choose_peer(1, but=[OTHER], bodies=True) == ONE
 
 
 def test_nobody_is_late_while_its_answer_waits_to_be_checked_here(engine: Engine, questions: FarQuestions) -> None:
@@ -85,14 +85,14 @@ def test_nobody_is_late_while_its_answer_waits_to_be_checked_here(engine: Engine
 def test_who_is_doubted_is_asked_only_where_there_is_no_other(engine: Engine, questions: FarQuestions) -> None:
     engine.sync.doubt(ONE)
     for _ in range(PEER_WINDOW):
-        assert questions.choose_peer(1) == OTHER
+        assert questions.choose_peer(1, bodies=True) == OTHER
         questions.ask(OTHER, 1, 8, bodies=True)
-    assert questions.choose_peer(1) == ONE
+    assert questions.choose_peer(1, bodies=True) == ONE
 
 
 def test_nobody_has_more_questions_than_its_window(questions: FarQuestions) -> None:
     asked = 0
-    while (peer := questions.choose_peer(1)) is not None:
+    while (peer := questions.choose_peer(1, bodies=True)) is not None:
         questions.ask(peer, 1, 8, bodies=True)
         asked += 1
     assert asked == 2 * PEER_WINDOW
@@ -109,8 +109,8 @@ def test_a_peer_that_leaves_takes_its_questions_along(engine: Engine, questions:
 def test_nobody_is_asked_for_what_it_does_not_claim_or_cannot_have(engine: Engine, questions: FarQuestions) -> None:
     impossible = Subject(Slot(200), Height(200), BlockId(bytes(32)))
     engine.core.peers[OTHER] = Tips(impossible, impossible)
-    assert questions.choose_peer(101) is None
-    assert questions.choose_peer(100) == ONE
+    assert questions.choose_peer(101, bodies=True) is None
+    assert questions.choose_peer(100, bodies=True) == ONE
 
 
 def test_one_lost_message_changes_nothing_and_a_second_asks_for_less_and_waits_longer() -> None:

@@ -13,6 +13,7 @@ from p2pchain.storage import DamagedStore
 from tests.storage.crash_images import Disk, check_all, in_memory
 from tests.storage.disk_trace import Link, Sync, SyncFolder, Trace, Write
 from tests.storage.interposed import is_possible
+from tests.storage.pruned_workload import PrunedWorkload
 from tests.storage.workload import Workload
 
 PER_POINT = int(os.environ.get("P2PCHAIN_IMAGES_PER_POINT", "2"))
@@ -75,3 +76,11 @@ def test_a_torn_write_of_a_database_tears_between_sectors() -> None:
     seen = {disk.image(random.Random(seed), None)[0][7] for seed in range(200)}
     first, second = b"a" * 256 + b"b" * 256, b"b" * 256 + b"a" * 256
     assert seen == {b"a" * 1024, first + b"a" * 512, b"a" * 512 + second, first + second}
+
+
+def test_every_image_of_a_power_cut_in_the_middle_of_a_pruning_recovers(folder: Path) -> None:
+    workload = PrunedWorkload(1)
+    points, _ = check_all(folder, workload, PER_POINT, seed=1)
+    assert points > 100
+    assert workload.blocks_from[-1] > 3, "blocks were pruned"
+    assert workload.given_back > 20 * 4_096, "pages were given back"

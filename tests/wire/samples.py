@@ -35,7 +35,7 @@ from p2pchain.wire.messages import (
 )
 
 SUBJECT = Subject(Slot(9), Height(8), BlockId(b"\x01" * 32))
-TIPS = Tips(SUBJECT, Subject(Slot(12), Height(10), BlockId(b"\x02" * 32)))
+TIPS = Tips(SUBJECT, Subject(Slot(12), Height(10), BlockId(b"\x02" * 32)), Height(SUBJECT.height))
 
 OURS = Hello("p2pchain/0.1 ours", 28656, TIPS)
 THEIRS = Hello("p2pchain/0.1 theirs", 0, TIPS)
@@ -70,7 +70,12 @@ _numbers = st.integers(0, 2**63 - 1)
 _hashes = st.binary(min_size=32, max_size=32)
 _texts = st.text(max_size=64).filter(str.isprintable)
 _subjects = st.builds(Subject, _numbers, _numbers, _hashes)
-_tips = st.builds(Tips, _subjects, _subjects)
+_tips = st.builds(
+    lambda final, head, from_below: Tips(final, head, Height(1 + from_below % (final.height + 1))),
+    _subjects,
+    _subjects,
+    st.integers(0, 2**62),
+)
 _voted = st.builds(Subject, st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1), _hashes)
 _pairs = st.lists(st.tuples(st.binary(max_size=300), st.binary(max_size=50)), max_size=20).map(
     lambda pairs: [x for pair in pairs for x in pair]
