@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format testnet lock clean
+.PHONY: help setup test lint format testnet lock wheel dist man clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,21 @@ lock: setup ## pin the newest versions that pyproject.toml allows
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --extra dev --allow-unsafe --generate-hashes \
 	  --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	  --output-file requirements.lock pyproject.toml
+
+# A rebuild of the same commit gives the same bytes.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date -r CHANGELOG.md +%s)
+
+wheel: setup ## dist/: wheel and source distribution
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+
+dist: wheel man ## dist/: wheel, source distribution, Debian package
+	cp build/p2pchain.1 dist/
+	$(BIN)/python config/packages/deb.py --out dist
+
+man: setup ## build/p2pchain.1, from the same source as --help
+	@mkdir -p build
+	$(BIN)/python -m p2pchain.cli.manual > build/p2pchain.1
 
 clean: ## remove everything that can be made again; a testnet's data stays
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .stamps

@@ -173,6 +173,20 @@ def test_one_account_may_not_have_more_room_than_the_pool(tmp_path: Path) -> Non
     assert "100" in problem.wanted
 
 
+def test_values_that_do_not_fit_together_are_told_where_they_were_set(tmp_path: Path) -> None:
+    file = write(tmp_path, f'[p2p]\nlisten = "0.0.0.0:7"\npeers_in_max = 1\ndelegate_peers = ["{"0a" * 32}", "{"0b" * 32}"]\n')
+    listen, places = sorted(problems_of(tmp_path, {"P2PCHAIN_API_LISTEN": "127.0.0.1:7"}), key=lambda problem: problem.key)
+    assert (listen.key, listen.source) == ("api.listen", "environment variable P2PCHAIN_API_LISTEN")
+    assert listen.wanted == "another port than p2p.listen, which is 0.0.0.0:7"
+    assert (places.key, places.source) == ("p2p.delegate_peers", f"{file}:4")
+
+
+@pytest.mark.parametrize("api", ["127.0.0.2:7", "127.0.0.1:8"])
+def test_two_sockets_that_do_not_meet_are_well(tmp_path: Path, api: str) -> None:
+    assert load_config(tmp_path, {}, {"p2p.listen": "127.0.0.1:7", "api.listen": api}).api.listen == api
+    assert load_config(tmp_path, {}, {"p2p.listen": "127.0.0.1:0", "api.listen": "127.0.0.1:0"}).api.listen == "127.0.0.1:0"
+
+
 def test_a_syntax_error_is_told_with_its_line(tmp_path: Path) -> None:
     file = write(tmp_path, '[p2p]\nlisten = "a\n')
     (problem,) = problems_of(tmp_path)
@@ -293,6 +307,14 @@ def test_what_may_not_be_announced(tmp_path: Path, value: object) -> None:
     (problem,) = problems_of(tmp_path, {}, {"p2p.announce": value})
     assert problem.key == "p2p.announce"
     assert '"never"' in problem.wanted
+
+
+def test_origins_are_those_that_a_browser_sends(tmp_path: Path) -> None:
+    found = load_config(tmp_path, {"P2PCHAIN_API_CORS_ORIGINS": "https://a.example, http://[::1]:8080, *"}).api.cors_origins
+    assert found == ("https://a.example", "http://[::1]:8080", "*")
+    for wrong in ("https://a.example/", "a.example", "https://A.example", "ftp://a.example", "https://a.example:port", "**"):
+        (problem,) = problems_of(tmp_path, {}, {"api.cors_origins": [wrong]})
+        assert "without a path" in problem.wanted
 
 
 def test_lists_of_node_keys_hold_node_keys_and_nothing_else(tmp_path: Path) -> None:

@@ -84,5 +84,11 @@ def test_the_user_of_the_units_is_the_one_that_the_fragments_make() -> None:
     assert "\nd /var/lib/p2pchain 0700 p2pchain p2pchain -" in (UNITS / "p2pchain.tmpfiles").read_text(encoding="utf-8")
 
 
+def test_a_reload_waits_for_the_answer_of_the_node(unit: Path) -> None:
+    text = unit.read_text(encoding="utf-8")
+    assert re.findall(r"(?m)^ExecReload=.*/p2pchain config reload$", text)
+    assert "kill -HUP" not in text, "a signal has no answer, and a wrong file would look like a good one"
+
+
 def test_a_node_that_its_network_outgrew_is_left_stopped(unit: Path) -> None:
     assert f"\nRestartPreventExitStatus=2 {EXIT_PROTOCOL}\n" in unit.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What an operator may order of a running node: bans, and whether its delegate fills its slots.
+"""What an operator may order of a running node: bans, whether its delegate fills its slots, its configuration, its log.
 
 These routes stand on a Unix socket in the home and nowhere else: the public port has no word for any of them.
 """
@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from p2pchain.api.edge import Edge
 from p2pchain.api.errors import ApiError, JsonResponse, error_response
-from p2pchain.api.ports import Clock, Logger, Produces
+from p2pchain.api.ports import Adjusts, BadConfigError, Clock, Logger, Produces
 from p2pchain.api.settings import ApiSettings
 from p2pchain.api.submission import read_body
 from p2pchain.node.ports import BadPeerError, BanView, Gate
@@ -27,6 +27,7 @@ from p2pchain.node.ports import BadPeerError, BanView, Gate
 SETTINGS = ApiSettings(body_bytes_max=4_096, connections_max=16)
 """One person, perhaps with a script."""
 BAN_S_MAX = 10 * 365 * 24 * 3_600
+LOG_LEVELS = ("debug", "info", "warning", "error")
 _WHY_MAX = 200
 _V = TypeVar("_V", str, int, bool)
 
@@ -35,6 +36,7 @@ _V = TypeVar("_V", str, int, bool)
 class AdminContext:
     gate: Gate
     inlet: Produces
+    knobs: Adjusts
     clock: Clock
     logger: Logger
 
@@ -73,12 +75,41 @@ async def put_production(context: AdminContext, request: Request) -> Response:
     return JsonResponse({"paused": is_paused})
 
 
+async def post_reload(context: AdminContext, _request: Request) -> Response:
+    """Read the configuration again and take up what can change while the node runs."""
+    try:
+        answer = context.knobs.reload()
+    except BadConfigError as error:
+        problems = [problem._asdict() for problem in error.problems]
+        return JsonResponse({"error": {"code": "bad_config", "message": str(error), "problems": problems}}, 422)
+    changed = {key: {"before": before, "now": now} for key, (before, now) in answer.changed.items()}
+    waiting = {key: {"running": running, "found": found} for key, (running, found) in answer.waiting.items()}
+    return JsonResponse({"changed": changed, "needs_restart": waiting, "unchanged": list(answer.unchanged)})
+
+
+async def get_config(context: AdminContext, _request: Request) -> Response:
+    """What is in force; the file may have changed since."""
+    return JsonResponse({"config": dict(context.knobs.in_force())})
+
+
+async def put_log_level(context: AdminContext, request: Request) -> Response:
+    """`{"level": "debug", "info", "warning" or "error"}`: until the next start or reload."""
+    level = _field(await _object_of(request), "level", str)
+    if level not in LOG_LEVELS:
+        raise _bad(f"level is {level[:20]!r}, one of {', '.join(LOG_LEVELS)} wanted")
+    context.knobs.set_log_level(level)
+    return JsonResponse({"level": level})
+
+
 def make_admin_app(context: AdminContext) -> Starlette:
     routes = [
         Route("/v1/bans", partial(get_bans, context), methods=["GET"]),
         Route("/v1/bans", partial(post_ban, context), methods=["POST"]),
         Route("/v1/bans/{who:path}", partial(delete_ban, context), methods=["DELETE"]),
         Route("/v1/production", partial(put_production, context), methods=["PUT"]),
+        Route("/v1/config", partial(get_config, context), methods=["GET"]),
+        Route("/v1/config/reload", partial(post_reload, context), methods=["POST"]),
+        Route("/v1/log", partial(put_log_level, context), methods=["PUT"]),
     ]
     handlers = {ApiError: _on_api_error, BadPeerError: _on_bad_peer, HTTPException: _on_http_exception}
     return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Edge, logger=context.logger)])

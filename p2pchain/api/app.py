@@ -14,11 +14,13 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from p2pchain.api import accounts, blocks, evidence, light, metrics, probes, proofs, status, streams, terms, transactions
 from p2pchain.api.context import Context
+from p2pchain.api.cors import Cors
 from p2pchain.api.docs_page import draw_docs
 from p2pchain.api.edge import Edge
 from p2pchain.api.errors import ApiError, JsonResponse, error_response, from_refusal
 from p2pchain.api.openapi import TEXT, Answer, Endpoint, document
 from p2pchain.api.parameters import query_of
+from p2pchain.api.rates import Rates
 from p2pchain.chain.errors import Refusal
 
 
@@ -53,19 +55,25 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 def make_app(context: Context) -> Starlette:
     context.requests.open(f"{each.method} {each.path}" for each in ENDPOINTS)
-    routes: list[BaseRoute] = [Route(each.path, partial(_answer, each, context), methods=[each.method]) for each in ENDPOINTS]
+    rates = Rates(lambda: context.settings.requests_per_s, time.monotonic)
+    routes: list[BaseRoute] = [Route(each.path, partial(_answer, each, context, rates), methods=[each.method]) for each in ENDPOINTS]
     routes.append(WebSocketRoute(streams.PATH, partial(streams.follow_on_websocket, context)))
     handlers = {ApiError: _on_api_error, Refusal: _on_refusal, HTTPException: _on_http_exception}
-    app = Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Edge, logger=context.logger)])
+    app = Starlette(
+        routes=routes,
+        exception_handlers=handlers,
+        middleware=[Middleware(Edge, logger=context.logger), Middleware(Cors, origins=lambda: context.settings.cors_origins)],
+    )
     # a path with a slash too many is unknown, not elsewhere
     app.router.redirect_slashes = False
     return app
 
 
-async def _answer(endpoint: Endpoint, context: Context, request: Request) -> Response:
+async def _answer(endpoint: Endpoint, context: Context, rates: Rates, request: Request) -> Response:
     """The handler's answer, counted; what fails unforeseen counts as 500 and goes on to whoever logs it."""
     began, status = time.perf_counter(), 500
     try:
+        rates.require_turn(request.client.host if request.client is not None else "", endpoint.path)
         response = await endpoint.handler(context, request)
     except ApiError as error:
         status = error.status

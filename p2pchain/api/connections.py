@@ -106,19 +106,20 @@ class Connections:
     def __init__(self, app: ASGIFramework, config: Config, settings: ApiSettings, logger: Logger) -> None:
         self._app = ASGIWrapper(app)
         self._config = config
-        self._settings = settings
+        self.settings = settings
+        """Replaced as a whole when the operator changes them."""
         self._logger = logger
         self._worker = WorkerContext(None)
         self._open = 0
 
     async def serve(self, stream: trio.SocketStream) -> None:
         """One connection, from the first byte to the last.  No client's doing gets out of here."""
-        if self._open >= self._settings.connections_max:
+        if self._open >= self.settings.connections_max:
             self._logger.warning("connection refused: too many", connections=self._open)
             await trio.aclose_forcefully(stream)
             return
         self._open += 1
-        guarded = GuardedStream(stream, self._settings.write_timeout_s)
+        guarded = GuardedStream(stream, self.settings.write_timeout_s)
         try:
             await self._serve_guarded(guarded)
         except* OSError as errors:

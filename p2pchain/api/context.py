@@ -14,9 +14,10 @@ from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.params import ChainSpec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     settings: ApiSettings
+    """Replaced as a whole when the operator changes them; everything else stays for life."""
     queries: Reads
     inlet: Submits
     hub: EventHub

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from p2pchain.api.context import Context
+from p2pchain.api.rates import UNCOUNTED
 
 Schema: TypeAlias = dict[str, object]
 Handler: TypeAlias = Callable[[Context, Request], Awaitable[Response]]
@@ -88,6 +89,7 @@ _ERROR_WORDS = {
     408: "The body came too slowly",
     413: "The body is too large",
     415: "The body's type is not understood",
+    429: "Too many requests of this client: try again after `Retry-After` seconds",
     503: "Not now: try again after `Retry-After` seconds, or at another node",
 }
 
@@ -126,7 +128,7 @@ def _operation(endpoint: Endpoint) -> Schema:
         response = responses.setdefault(str(answer.status), {"description": answer.description, "content": {}})
         assert isinstance(response, dict)
         response["content"][answer.media_type] = {"schema": answer.schema}
-    for status in endpoint.errors:
+    for status in (*endpoint.errors, *(() if endpoint.path in UNCOUNTED else (429,))):
         reference = {"$ref": "#/components/schemas/Error"}
         responses[str(status)] = {"description": _ERROR_WORDS[status], "content": {"application/json": {"schema": reference}}}
     operation["responses"] = responses

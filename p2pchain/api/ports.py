@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 from p2pchain.chain.crypto import Verified
 from p2pchain.chain.errors import Refusal
@@ -94,6 +94,45 @@ class Produces(Protocol):
     async def pause_production(self) -> None: ...
 
     async def resume_production(self) -> None: ...
+
+
+class ReloadAnswer(NamedTuple):
+    """What reading the configuration again came to, by key."""
+
+    changed: Mapping[str, tuple[object, object]]
+    """Taken up: the value before and the one now."""
+    waiting: Mapping[str, tuple[object, object]]
+    """Taken up at the next start: the value in force and the one found."""
+    unchanged: Sequence[str]
+
+
+class ReloadProblem(NamedTuple):
+    source: str
+    key: str
+    found: str
+    wanted: str
+
+
+class BadConfigError(Exception):
+    """The configuration that was found cannot be used, and nothing has changed."""
+
+    def __init__(self, text: str, problems: Sequence[ReloadProblem]) -> None:
+        super().__init__(text)
+        self.problems = tuple(problems)
+
+
+class Adjusts(Protocol):
+    """What of a running node can be turned by hand."""
+
+    def reload(self) -> ReloadAnswer:
+        """`BadConfigError` where what is found cannot be used."""
+        ...
+
+    def set_log_level(self, level: str) -> None: ...
+
+    def in_force(self) -> Mapping[str, object]:
+        """Every key's value as the node has it now."""
+        ...
 
 
 class Logger(Protocol):

@@ -37,7 +37,7 @@ class ApiServer:
     ) -> None:
         spec = genesis.spec()
         addresses = Addresses(spec.address_prefix)
-        context = Context(settings, queries, inlet, hub, genesis, spec, clock, logger, addresses, Admission(settings))
+        self._context = context = Context(settings, queries, inlet, hub, genesis, spec, clock, logger, addresses, Admission(settings))
         self._settings = settings
         self._hub = hub
         self._logger = logger
@@ -52,6 +52,10 @@ class ApiServer:
         host, port = self._address
         shown = _WILDCARDS.get(host, f"[{host}]" if ":" in host else host)
         return f"http://{shown}:{port}"
+
+    def adopt(self, settings: ApiSettings) -> None:
+        """From the next request on; where it listens stays."""
+        self._context.settings = self._connections.settings = settings
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; `ListenError` where it cannot listen."""

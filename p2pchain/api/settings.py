@@ -26,6 +26,10 @@ class ApiSettings:
     """What requests that are being answered at shutdown have left."""
     connections_max: int = 512
     """Twice as many as event streams, so that streams alone never shut out a probe; each costs a file descriptor."""
+    requests_per_s: int = 0
+    """Of one client; 0 counts nothing."""
+    cors_origins: tuple[str, ...] = ()
+    """Of web pages that may read the answers; `*` for any."""
     submissions_max: int = 4
     """Bodies in memory at once: four times `body_bytes_max` and what decoding makes of it."""
     submissions_waiting_max: int = 64

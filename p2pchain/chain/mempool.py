@@ -61,6 +61,7 @@ class Mempool:
         self.params = spec.genesis_params
         """Those in force at the head: the engine keeps them in step."""
         self.limits = limits
+        """May be replaced: what is there beyond new ones stays until it is in a block, expires, or gives way to who pays more."""
         self.bytes = 0
         self._by_id: dict[TransactionId, Transaction] = {}
         self._queues: dict[bytes, AccountQueue] = {}

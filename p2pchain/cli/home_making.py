@@ -12,6 +12,7 @@ from pathlib import Path
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.recovery import Recovery
 from p2pchain.cli.failures import Failure
+from p2pchain.cli.unused_keys import mark_unused, take_mark
 from p2pchain.config import Config, Home, load_config, render_default_config
 from p2pchain.config.sections import KEYS
 from p2pchain.genesis_file import dumps_genesis, dumps_recovery, file_name
@@ -65,11 +66,15 @@ def key_in(home: Home, name: str, ask_passphrase: PassphraseSource) -> KeyEntry:
     keystore = Keystore(home.keys)
     if (home.keys / f"{name}.key").exists():
         return keystore.entry(name)
-    return keystore.create(name, ask_passphrase())
+    made = keystore.create(name, ask_passphrase())
+    if name == DELEGATE_KEY:
+        mark_unused(home, made.public_key)
+    return made
 
 
 def begin_signing(home: Home, consensus_key: bytes, chain_id: bytes) -> None:
     """Say on disk that this key has signed nothing yet; without that the node would wait before it dares to sign."""
+    take_mark(home, consensus_key)
     with SignStateFile(home.signing, consensus_key, chain_id) as states:
         states.create()
 

@@ -14,6 +14,7 @@ from p2pchain.cli.failures import Failure
 from p2pchain.cli.home_making import write_new_private
 from p2pchain.cli.options import current_home, home_option, json_option
 from p2pchain.cli.passphrases import load_key, new_passphrase_options, new_passphrase_source, passphrase_file_option
+from p2pchain.cli.unused_keys import mark_unused
 from p2pchain.config import Home
 from p2pchain.genesis_file import GenesisFileError, load_genesis
 from p2pchain.keystore import KeyEntry, Keystore
@@ -36,7 +37,9 @@ def new(name: str, prefix: str | None, *, is_open: bool, passphrase_file: Path |
     """Make a new random key."""
     home = Home(current_home())
     passphrase = new_passphrase_source(passphrase_file, is_open=is_open)()
-    _print([Keystore(home.keys).create(name, passphrase)], _prefix(home, prefix), as_json=as_json, is_list=False)
+    made = Keystore(home.keys).create(name, passphrase)
+    mark_unused(home, made.public_key)
+    _print([made], _prefix(home, prefix), as_json=as_json, is_list=False)
 
 
 @keys.command("list")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from functools import partial
 
 import click
 
@@ -20,9 +21,10 @@ from p2pchain.cli.options import (
     home_option,
     json_option,
     node_option,
+    refuse_both,
     settings_option,
 )
-from p2pchain.config import Config, Home
+from p2pchain.config import Config, Home, load_config
 
 START_S = 30.0
 """Far more than a start takes: what waited is read back and checked before the first answer."""
@@ -43,7 +45,9 @@ def run(parent_pid: int | None) -> None:
 
         end_with_parent(parent_pid)
     config = _config_of_a_home()
-    raise SystemExit(run_daemon(config, load_genesis(config.home.genesis_file)))
+    # what the process was started with stays: a later reload differs by the file alone
+    reload = partial(load_config, config.home.path, dict(os.environ), current_settings())
+    raise SystemExit(run_daemon(config, load_genesis(config.home.genesis_file), reload))
 
 
 @click.command()
@@ -82,8 +86,7 @@ def stop() -> None:
 @click.option("--watch", is_flag=True, help="While the node catches up show how far it is, and end when it is in step.")
 def status(*, as_json: bool, watch: bool) -> None:
     """Show what the node is doing."""
-    if watch and as_json:
-        raise click.UsageError("--watch is for people, --json for programs: use one of them")
+    refuse_both(watch=watch, as_json=as_json)
     if watch:
         from p2pchain.cli.sync_watch import watch_sync  # noqa: PLC0415 - the client, which no other verb here loads
 

@@ -45,6 +45,15 @@ def json_option(verb: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(verb)
 
 
+def watch_option(verb: F) -> F:
+    return click.option("--watch", is_flag=True, help="Look again every second, as a table for people, until Ctrl-C.")(verb)
+
+
+def refuse_both(*, watch: bool, as_json: bool) -> None:
+    if watch and as_json:
+        raise click.UsageError("--watch is for people, --json for programs: use one of them")
+
+
 def settings_option(verb: F) -> F:
     """`--set SECTION.KEY=VALUE`; see `current_config` and `current_settings`."""
     option = click.option(

@@ -7,7 +7,7 @@ import re
 import click
 
 from p2pchain.cli.administering import admin_client
-from p2pchain.cli.options import current_node, home_option, is_node_named, json_option, node_option
+from p2pchain.cli.options import current_node, home_option, is_node_named, json_option, node_option, refuse_both, watch_option
 from p2pchain.cli.showing import show
 from p2pchain.client import NodeClient
 
@@ -29,12 +29,21 @@ class Duration(click.ParamType[int]):
 @click.group(invoke_without_command=True)
 @click.option("--banned", is_flag=True, help="List who is shut out instead; asks the socket in the home.")
 @click.option("--book", "with_book", is_flag=True, help="List the address book instead: nodes that were told of or met.")
+@watch_option
 @json_option
 @node_option
 @click.pass_context
-def peers(context: click.Context, *, banned: bool, with_book: bool, as_json: bool) -> None:
+def peers(context: click.Context, *, banned: bool, with_book: bool, watch: bool, as_json: bool) -> None:
     """List the connected peers and the refused ones; ban and unban."""
     if context.invoked_subcommand is not None:
+        return
+    refuse_both(watch=watch, as_json=as_json)
+    if watch and (banned or with_book):
+        raise click.UsageError("--watch shows the connected peers: leave out --banned and --book")
+    if watch:
+        from p2pchain.cli.live import pictures, watching  # noqa: PLC0415 - what draws, which a single look need not load
+
+        watching.watch(current_node(), NodeClient.peers, pictures.picture_of_peers)
         return
     if banned:
         if is_node_named():

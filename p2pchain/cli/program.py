@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from p2pchain import __version__
 from p2pchain.cli.lazy import LazyGroup, Verb
 from p2pchain.cli.options import home_option
 
@@ -12,6 +11,9 @@ VERBS = {
     "testnet": Verb("p2pchain.cli.testnet.group:testnet", "A local network of real nodes, for development and tests."),
     "init": Verb("p2pchain.cli.homes:init", "Make the home of a node."),
     "join": Verb("p2pchain.cli.homes:join", "Make the home of a node that joins the network of a bundle."),
+    "genesis": Verb(
+        "p2pchain.cli.founding:genesis", "Found a network of several organisations: a card from each, composed to a join bundle."
+    ),
     "run": Verb("p2pchain.cli.node:run", "Run the node in the foreground."),
     "start": Verb("p2pchain.cli.node:start", "Start the node in the background."),
     "stop": Verb("p2pchain.cli.node:stop", "Stop the node that runs in the background."),
@@ -42,12 +44,20 @@ VERBS = {
     "export": Verb("p2pchain.cli.export:export", "Write blocks, transfers or accounts to a file, as JSON Lines or Parquet."),
     "import": Verb("p2pchain.cli.chain_import:import_chain", "Make the home's chain from a file of exported blocks."),
     "doctor": Verb("p2pchain.cli.doctor.verb:doctor", "Look for what is wrong with the node, and say what to do."),
-    "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration."),
+    "config": Verb("p2pchain.cli.configuration:config", "Check and show the configuration, and have the running node read it again."),
+    "completion": Verb("p2pchain.cli.completion:completion", "Print the completion script of a shell: bash, zsh or fish."),
 }
 
 
+def _print_version(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    if value:
+        from p2pchain.cli.version import print_version  # noqa: PLC0415 - loaded when it is used, as all verbs are
+
+        print_version(context, parameter, value)
+
+
 @click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="p2pchain", message="%(prog)s %(version)s")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Version, commit and protocol.")
 @home_option
 def program() -> None:
     """A peer-to-peer blockchain node for private networks."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import click
 
-from p2pchain.cli.options import current_node, json_option, node_option
+from p2pchain.cli.options import current_node, json_option, node_option, refuse_both, watch_option
 from p2pchain.cli.showing import show
 from p2pchain.client import NodeClient
 
@@ -36,10 +36,17 @@ def block(reference: str, *, as_json: bool) -> None:
 
 
 @click.command()
+@watch_option
 @json_option
 @node_option
-def delegates(*, as_json: bool) -> None:
+def delegates(*, watch: bool, as_json: bool) -> None:
     """List the delegates by weight."""
+    refuse_both(watch=watch, as_json=as_json)
+    if watch:
+        from p2pchain.cli.live import pictures, watching  # noqa: PLC0415 - what draws, which a single look need not load
+
+        watching.watch(current_node(), NodeClient.delegates, pictures.picture_of_delegates)
+        return
     _ask(lambda client: client.delegates(), as_json=as_json)
 
 
@@ -61,8 +68,15 @@ def params(at: str, *, as_json: bool) -> None:
 
 
 @click.command()
+@watch_option
 @json_option
 @node_option
-def mempool(*, as_json: bool) -> None:
+def mempool(*, watch: bool, as_json: bool) -> None:
     """Show the transactions that wait for a block."""
+    refuse_both(watch=watch, as_json=as_json)
+    if watch:
+        from p2pchain.cli.live import pictures, watching  # noqa: PLC0415 - what draws, which a single look need not load
+
+        watching.watch(current_node(), NodeClient.mempool, pictures.picture_of_mempool)
+        return
     _ask(lambda client: client.mempool(), as_json=as_json)

@@ -40,6 +40,18 @@ class AdminClient:
         """Whether the node's delegate leaves its slots empty."""
         return cast("Json", self._door.put("/v1/production", _body(paused=paused), "application/json"))
 
+    def reload_config(self) -> Json:
+        """What changed, what needs a restart, what is as it was; `NodeError` `bad_config` with all mistakes, and nothing changed."""
+        return cast("Json", self._door.post("/v1/config/reload", b"{}", "application/json"))
+
+    def config(self) -> Json:
+        """Every key's value as the node has it now."""
+        return cast("Json", self._door.get("/v1/config"))
+
+    def set_log_level(self, level: str) -> Json:
+        """Until the next start or reload."""
+        return cast("Json", self._door.put("/v1/log", _body(level=level), "application/json"))
+
 
 def _body(**fields: str | int | bool) -> bytes:
     return json.dumps(fields).encode()

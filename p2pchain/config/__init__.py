@@ -7,7 +7,7 @@ the keys, and nobody but the daemon and the command line reads it.
 
 from p2pchain.config.home import Home, find_home
 from p2pchain.config.kinds import split_endpoint
-from p2pchain.config.loading import load_config
+from p2pchain.config.loading import Place, Traced, load_config, load_traced
 from p2pchain.config.problems import ConfigError, Problem
 from p2pchain.config.rendering import render_default_config
 from p2pchain.config.sections import Config
@@ -16,9 +16,12 @@ __all__ = [
     "Config",
     "ConfigError",
     "Home",
+    "Place",
     "Problem",
+    "Traced",
     "find_home",
     "load_config",
+    "load_traced",
     "render_default_config",
     "split_endpoint",
 ]

@@ -17,6 +17,8 @@ _DOTTED_NUMBERS = re.compile(r"[0-9.]+")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
 _NODE_KEY = re.compile(r"[0-9A-Fa-f]{64}")
+_WEB_ORIGIN = re.compile(r"\*|https?://(?:[a-z0-9_.-]{1,253}|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+"""In lower case, as browsers send it."""
 _PORT_MAX = 65_535
 
 
@@ -181,6 +183,21 @@ class NodeKeys:
 
     def check(self, value: object) -> tuple[str, ...]:
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) and _NODE_KEY.fullmatch(item) for item in value):
+            raise UnfitError
+        return tuple(value)
+
+    def from_text(self, text: str) -> tuple[str, ...]:
+        return self.check([part for item in text.split(",") if (part := item.strip())])
+
+
+@dataclass(frozen=True, slots=True)
+class WebOrigins:
+    """`*`, or what browsers send as the origin of a page: a scheme, a host, a port where it is not the usual one; nothing behind it."""
+
+    wanted: str = 'a list of "https://HOST" or "http://HOST:PORT", without a path, or "*"'
+
+    def check(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) and _WEB_ORIGIN.fullmatch(item) for item in value):
             raise UnfitError
         return tuple(value)
 

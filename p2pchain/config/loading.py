@@ -4,16 +4,37 @@ A later source wins, key by key. A mistake never hides another one: whatever is 
 too, ends up in one `ConfigError`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from p2pchain.chain.errors import shown
 from p2pchain.config.home import Home
 from p2pchain.config.kinds import UnfitError
+from p2pchain.config.misfits import misfits
 from p2pchain.config.problems import ConfigError, Problem, wanted_known
 from p2pchain.config.sections import KEYS, SECTIONS, Config
-from p2pchain.config.sources import Setting, settings_of_environment, settings_of_file, settings_of_flags
+from p2pchain.config.sources import Origin, Setting, settings_of_environment, settings_of_file, settings_of_flags
+
+
+class Place(NamedTuple):
+    """Where the value of a key was set, as the one that wins."""
+
+    origin: Origin
+    source: str
+    """The file with its line, the variable, `flag`, or `default`."""
+
+
+DEFAULT = Place("default", "default")
+
+
+class Traced(NamedTuple):
+    config: Config
+    places: Mapping[str, Place]
+    """By path, of every key."""
 
 
 def load_config(home: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None) -> Config:
@@ -21,6 +42,11 @@ def load_config(home: Path, environ: Mapping[str, str] | None = None, overrides:
 
     `overrides` maps `"section.key"` to a value or to its text, as flags give it. Raises ConfigError.
     """
+    return load_traced(home, environ, overrides).config
+
+
+def load_traced(home: Path, environ: Mapping[str, str] | None = None, overrides: Mapping[str, object] | None = None) -> Traced:
+    """The same, with the place that each value comes from."""
     layout = Home(home)
     problems: list[Problem] = []
     settings = [
@@ -29,10 +55,12 @@ def load_config(home: Path, environ: Mapping[str, str] | None = None, overrides:
         *settings_of_flags(overrides or {}),
     ]
     values = checked_values(settings, problems)
-    _check_together(values, problems)
+    found = _build(layout, values)
+    places = dict.fromkeys(KEYS, DEFAULT) | {setting.path: Place(setting.origin, setting.source) for setting in settings}
+    problems += [Problem(places[path].source, path, seen, wanted) for path, seen, wanted in misfits(found)]
     if problems:
         raise ConfigError(problems)
-    return _build(layout, values)
+    return Traced(found, places)
 
 
 def checked_values(settings: Iterable[Setting], problems: list[Problem]) -> dict[str, object]:
@@ -55,14 +83,6 @@ def _nearest_key(path: str) -> str:
     section = path.partition(".")[0]
     of_section = [known for known, key in KEYS.items() if key.section == section]
     return wanted_known(path, of_section or KEYS, "key")
-
-
-def _check_together(values: Mapping[str, object], problems: list[Problem]) -> None:
-    """What no key alone can tell."""
-    mempool = replace(SECTIONS["mempool"], **_of_section("mempool", values))
-    if mempool.per_account_max > mempool.transactions_max:
-        wanted = f"at most mempool.transactions_max, which is {mempool.transactions_max}"
-        problems.append(Problem("all sources together", "mempool.per_account_max", str(mempool.per_account_max), wanted))
 
 
 def _build(home: Home, values: Mapping[str, object]) -> Config:

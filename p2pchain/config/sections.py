@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from p2pchain.config.home import Home
-from p2pchain.config.kinds import Announced, Choice, Endpoint, Kind, NodeKeys, PeerAddresses, Text, Truth, Whole
+from p2pchain.config.kinds import Announced, Choice, Endpoint, Kind, NodeKeys, PeerAddresses, Text, Truth, WebOrigins, Whole
 
 _Value = TypeVar("_Value")
 
@@ -99,6 +99,18 @@ class ApiSection:
         "Where it listens. It knows no passwords: beyond loopback, put a reverse proxy before it.",
     )
     body_bytes_max: int = _key(4_194_304, Whole(1_024, 268_435_456), "The largest request body, in bytes; larger ones are refused unread.")
+    connections_max: int = _key(
+        512, Whole(16, 65_536), "At most this many connections at once, each with a file descriptor; event streams take up to half."
+    )
+    requests_per_s: int = _key(
+        0,
+        Whole(0, 100_000),
+        "At most this many requests a second of one client, with a burst of two seconds; probes and metrics are not counted. 0: any number."
+        " Behind a proxy all clients look like one: let the proxy count.",
+    )
+    cors_origins: tuple[str, ...] = _key(
+        (), WebOrigins(), "Origins of web pages whose scripts may read the answers (CORS). Empty: none but the API's own."
+    )
 
 
 @dataclass(frozen=True, slots=True)

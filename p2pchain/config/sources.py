@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from p2pchain.chain.errors import shown
 from p2pchain.config.problems import Problem, wanted_known
@@ -20,6 +21,8 @@ _SYNTAX_ERROR_PLACE = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), colu
 _RESERVED = frozenset({"P2PCHAIN_HOME", "P2PCHAIN_NODE"})  # the command line's own
 _OUR_SECTIONS = tuple(f"P2PCHAIN_{section}_".upper() for section in SECTIONS)
 
+Origin: TypeAlias = Literal["default", "file", "environment", "flag"]
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -29,6 +32,7 @@ class Setting:
     path: str
     value: object
     is_text: bool
+    origin: Origin = "flag"
 
 
 def settings_of_file(path: Path, problems: list[Problem]) -> Iterator[Setting]:
@@ -45,7 +49,7 @@ def settings_of_file(path: Path, problems: list[Problem]) -> Iterator[Setting]:
         else:
             for name, value in table.items():
                 path_of_key = f"{section}.{name}"
-                yield Setting(f"{path}:{lines.get(path_of_key, '?')}", path_of_key, value, is_text=False)
+                yield Setting(f"{path}:{lines.get(path_of_key, '?')}", path_of_key, value, is_text=False, origin="file")
 
 
 def settings_of_environment(environ: Mapping[str, str], problems: list[Problem]) -> Iterator[Setting]:
@@ -53,7 +57,8 @@ def settings_of_environment(environ: Mapping[str, str], problems: list[Problem])
     known = {key.variable: key for key in KEYS.values()}
     for variable in sorted(environ.keys() - _RESERVED):
         if variable in known:
-            yield Setting(f"environment variable {variable}", known[variable].path, environ[variable], is_text=True)
+            source, path = f"environment variable {variable}", known[variable].path
+            yield Setting(source, path, environ[variable], is_text=True, origin="environment")
         elif variable.startswith(_OUR_SECTIONS) or (
             variable.startswith("P2PCHAIN_") and get_close_matches(variable, known, n=1, cutoff=0.9)
         ):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import structlog
@@ -23,13 +24,13 @@ from p2pchain.storage import StorageError
 __all__ = ["EXIT_PROTOCOL", "run_daemon"]
 
 
-def run_daemon(config: Config, genesis: Genesis) -> int:
-    """Run one node until SIGTERM or SIGINT; returns the exit code."""
+def run_daemon(config: Config, genesis: Genesis, reload: Callable[[], Config]) -> int:
+    """Run one node until SIGTERM or SIGINT; returns the exit code.  `reload` reads the configuration again, from where `config` came."""
     configure_logging(config.log.format, config.log.level, sys.stderr)
     logger: FilteringBoundLogger = structlog.get_logger()
     try:
         with start_errors(), ExitStack() as stack:
-            node = wire(config, genesis, stack, logger)
+            node = wire(config, genesis, stack, logger, reload)
             stack.enter_context(pid_file(config.home.data / "node.pid"))
             trio.run(live, node, restrict_keyboard_interrupt_to_checkpoints=True)
     except CannotStartError as error:

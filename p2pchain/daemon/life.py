@@ -13,6 +13,7 @@ import trio
 from structlog.typing import FilteringBoundLogger
 
 from p2pchain.api.admin_server import AdminListenError, AdminServer
+from p2pchain.daemon.hangup import reload_on_hangup
 from p2pchain.daemon.wiring import Node, unix_ms
 from p2pchain.node.condition import describe_condition
 from p2pchain.node.room import Room
@@ -53,6 +54,7 @@ async def live(node: Node) -> None:
         nursery.start_soon(_stop_when_over, nursery.cancel_scope, manager, node)
         nursery.start_soon(node.loop.run)
         nursery.start_soon(_look_at_room, node)
+        nursery.start_soon(reload_on_hangup, node.knobs, manager, nursery.cancel_scope)
         await nursery.start(node.network.run)
         # before the first question: what this node accepted, it must never call unknown
         await node.loop.restore_pool()

@@ -7,8 +7,9 @@ config, genesis -> store, sign state, key -> engine -> loop <- network, api
 from __future__ import annotations
 
 import secrets
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -22,21 +23,20 @@ from p2pchain.api.admin import AdminContext
 from p2pchain.api.admin_server import AdminServer
 from p2pchain.api.events import EventHub
 from p2pchain.api.server import ApiServer
-from p2pchain.api.settings import ApiSettings
 from p2pchain.chain.changing import Requirement
 from p2pchain.chain.crypto import KeySigner
 from p2pchain.chain.genesis import Genesis
-from p2pchain.chain.mempool import Limits
 from p2pchain.chain.recovery import Recoveries
 from p2pchain.chain.reveal import RevealSecret
 from p2pchain.chain.selftest import failed_checks
 from p2pchain.chain.terms import PROTOCOL
 from p2pchain.chain.tree import Root
 from p2pchain.chain.types import ChainId
-from p2pchain.config import Config, split_endpoint
+from p2pchain.config import Config
 from p2pchain.daemon.ending import EXIT_PROTOCOL, CannotStartError, Ending, start_code
 from p2pchain.daemon.keys import load_signer, node_key, node_signer
 from p2pchain.daemon.publishing import publish_everywhere
+from p2pchain.daemon.reloading import Applies, Knobs, api_settings, limits_of, live_network_settings, marks_of
 from p2pchain.genesis_file import load_installed, load_recovery
 from p2pchain.net.ban_list import BanList
 from p2pchain.net.ban_records import FILE_BYTES_MAX as BANS_BYTES_MAX
@@ -59,7 +59,6 @@ from p2pchain.storage import (
     JournalFile,
     KeptFile,
     LmdbStore,
-    Marks,
     SignStateFile,
     StorageError,
     open_store,
@@ -90,14 +89,15 @@ class Node(NamedTuple):
     admin: AdminServer | None
     hub: EventHub
     ending: Ending
+    knobs: Knobs
     logger: FilteringBoundLogger
 
 
-def wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringBoundLogger) -> Node:
+def wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringBoundLogger, reload: Callable[[], Config]) -> Node:
     if wrong := failed_checks():
         raise CannotStartError(f"the signature library is not sound ({'; '.join(wrong)}): reinstall PyNaCl 1.6.2 or newer")
     try:
-        marks = Marks(config.storage.free_bytes_low, config.storage.free_bytes_end)
+        marks = marks_of(config)
         store = stack.enter_context(
             open_store(config.data_path, genesis, flush_blocks=config.storage.flush_blocks, bytes_max=config.storage.bytes_max, marks=marks)
         )
@@ -111,11 +111,10 @@ def wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringBo
     except StorageError as error:
         raise CannotStartError(str(error), start_code(error)) from None
     spec = genesis.spec()
-    limits = Limits(config.mempool.transactions_max, config.mempool.bytes_max, config.mempool.per_account_max)
     recovered = store.recovered()
     _require_protocol(recovered.root)
     recoveries = _recoveries(config, genesis, recovered, store, identity)
-    engine = Engine(spec, recovered.root, store, identity, limits, unix_ms(), supported=PROTOCOL, recoveries=recoveries)
+    engine = Engine(spec, recovered.root, store, identity, limits_of(config), unix_ms(), supported=PROTOCOL, recoveries=recoveries)
     _restore(engine, recovered)
     hub, ending = EventHub(), Ending()
     settings = _network_settings(config, genesis, signer)
@@ -127,38 +126,29 @@ def wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringBo
     api = _wire_api(config, genesis, loop, store, network, hub, logger) if config.api.enabled else None
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
-    room = partial(_room, store, config.home.signing if signer else None, marks)
-    return Node(loop, network, room, api, _wire_admin(config, loop, network, logger), hub, ending, logger)
+    room = partial(_room, store, config.home.signing if signer else None)
+    knobs = Knobs(config, Applies(loop, store, settings, network, api).apply, logger, sys.stderr, reload)
+    return Node(loop, network, room, api, _wire_admin(config, loop, network, knobs, logger), hub, ending, knobs, logger)
 
 
 def _network_settings(config: Config, genesis: Genesis, delegate: KeySigner | None) -> NetworkSettings:
     node = node_signer(config, delegate)
-    return NetworkSettings(
+    fixed = NetworkSettings(
         listen=config.p2p.listen,
         credentials=make_credentials(node, genesis.chain_id, secrets.token_bytes(DH_BYTES)),
-        agent=f"p2pchain/{__version__} {config.node.name}".strip()[:64],
-        seeds=config.p2p.seeds,
-        persistent_peers=config.p2p.persistent_peers,
-        peers_in_max=config.p2p.peers_in_max,
-        peers_out_max=config.p2p.peers_out_max,
-        backoff_max_ms=config.p2p.backoff_max_ms,
+        agent="",
         signer=node,
         exchange=config.p2p.exchange,
         announce=config.p2p.announce,
         seed_only=config.p2p.seed_only,
-        peers_in_per_group_max=config.p2p.peers_in_per_group_max,
-        peers_out_per_group_max=config.p2p.peers_out_per_group_max,
-        delegate_peers=_keys(config.p2p.delegate_peers),
-        unconditional_peers=_keys(config.p2p.unconditional_peers),
-        private_peers=_keys(config.p2p.private_peers),
-        allowed_peers=_keys(config.p2p.allowed_peers),
     )
+    return live_network_settings(fixed, config)
 
 
-def _room(store: LmdbStore, signing: Path | None, marks: Marks) -> Room:
+def _room(store: LmdbStore, signing: Path | None) -> Room:
     """The tightest of: the volume of the chain, its own bound, the volume of what was signed."""
     store.require_sound()
-    return tightest([store.room()] if signing is None else [store.room(), volume_of(signing, marks)])
+    return tightest([store.room()] if signing is None else [store.room(), volume_of(signing, store.marks)])
 
 
 def _require_protocol(root: Root) -> None:
@@ -196,19 +186,17 @@ def _wire_api(
     hub: EventHub,
     logger: FilteringBoundLogger,
 ) -> ApiServer:
-    host, port = split_endpoint(config.api.listen)
     queries = Queries(loop.engine, store, network, node_id=node_key(config), version=__version__, list_book=network.list_book)
-    settings = ApiSettings(host=host, port=port, body_bytes_max=config.api.body_bytes_max)
-    return ApiServer(settings, queries, loop, hub, genesis, unix_ms, logger)
+    return ApiServer(api_settings(config), queries, loop, hub, genesis, unix_ms, logger)
 
 
-def _wire_admin(config: Config, loop: NodeLoop, network: PeerNetwork, logger: FilteringBoundLogger) -> AdminServer | None:
+def _wire_admin(config: Config, loop: NodeLoop, network: PeerNetwork, knobs: Knobs, logger: FilteringBoundLogger) -> AdminServer | None:
     """None where the home's path is too long for a socket: a node runs without its operator's orders."""
     if problem := config.home.admin_socket_problem:
         logger.error("no socket for the operator", reason=problem)
         return None
     gate = OperatorGate(network.bans, network.end_banned)
-    return AdminServer(config.home.admin_socket, AdminContext(gate, loop, unix_ms, logger))
+    return AdminServer(config.home.admin_socket, AdminContext(gate, loop, knobs, unix_ms, logger))
 
 
 def _recoveries(config: Config, genesis: Genesis, recovered: Recovered, store: LmdbStore, identity: Identity) -> Recoveries:
@@ -233,10 +221,6 @@ def _restore(engine: Engine, recovered: Recovered) -> None:
     """Blocks above the final one come back from our own disk: checked when they were stored, executed again here."""
     intake = Intake(engine.core)
     engine.restore([(intake.read_block(item.raw)[0], intake.read_certificate(item.certificate)) for item in recovered.unfinal])
-
-
-def _keys(texts: Sequence[str]) -> tuple[bytes, ...]:
-    return tuple(map(bytes.fromhex, texts))
 
 
 def unix_ms() -> int:

@@ -72,6 +72,10 @@ class BanList:
 
     # asked by the operator
 
+    def spare(self, is_spared: Callable[[bytes], bool]) -> None:
+        """From now on these are spared, as in `Bans`."""
+        self._bans.spare(is_spared)
+
     def listed(self) -> list[Ban]:
         return self._bans.listed(self._clock())
 

@@ -153,6 +153,10 @@ class Bans:
         self._by_hand = _Shelf[bytes | str](Kind.BY_HAND, BY_HAND_MAX)
         self._sources = _Shelf[str](Kind.ADDRESS)
 
+    def spare(self, is_spared: Callable[[bytes], bool]) -> None:
+        """From now on these."""
+        self._is_spared = is_spared
+
     def is_banned(self, key: bytes, now_ms: int) -> bool:
         """Whether a node is neither to be dialled nor let in."""
         return self.of_key(key, now_ms) is not None

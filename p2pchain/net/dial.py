@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import trio
 from structlog.typing import FilteringBoundLogger
@@ -31,6 +31,8 @@ _BANNED_S = 60.0
 """A node that has banned us is asked again about once a minute: its operator may lift it, and it is not given up."""
 _RESOLVERS_MAX = 4
 """Threads that may wait for a name to be resolved."""
+_Listing: TypeAlias = tuple[str, str]
+"""How an address was given, and the address."""
 
 
 class Enter(Protocol):
@@ -64,18 +66,43 @@ class Dialler:
         self._complaints: dict[str, str] = {}
         """By address; those of the book are not complained about."""
         self._unconditional = frozenset(settings.unconditional_peers)
+        self._listed: frozenset[_Listing] = frozenset()
+        self._followed: set[_Listing] = set()
+        """What has a task; one that is not listed any more ends with its connection, or its pause."""
+        self._nursery: trio.Nursery | None = None
 
     async def run(self) -> None:
-        persistent = dict.fromkeys(self._settings.persistent_peers)
-        seeds = [seed for seed in dict.fromkeys(self._settings.seeds) if seed not in persistent]
         async with trio.open_nursery() as nursery:
-            for address in persistent:
-                nursery.start_soon(self._keep_connected, address, "persistent", _always, _always)
-            for address in seeds:
-                if is_address(parse_peer(address).endpoint.host):
-                    nursery.start_soon(self._keep_connected, address, "seed", self.has_room, _always)
-                else:
-                    nursery.start_soon(self._follow_name, address)
+            self._nursery = nursery
+            self._follow_lists()
+            await trio.sleep_forever()
+
+    def adopt(self, settings: NetworkSettings) -> None:
+        """From now on these hold: new addresses are dialled, those that are gone are not dialled again."""
+        self._settings = settings
+        self._unconditional = frozenset(settings.unconditional_peers)
+        self._follow_lists()
+
+    def _follow_lists(self) -> None:
+        if self._nursery is None:
+            return  # they are read when it starts
+        known, self._listed = self._listed, frozenset(_listings(self._settings))
+        for listing in sorted(self._listed - known - self._followed):
+            self._followed.add(listing)
+            self._nursery.start_soon(self._follow, listing)
+
+    async def _follow(self, listing: _Listing) -> None:
+        came_from, address = listing
+        try:
+            if came_from == "persistent":
+                await self._keep_connected(address, came_from, _always, lambda: listing in self._listed)
+            elif is_address(parse_peer(address).endpoint.host):
+                await self._keep_connected(address, came_from, self.has_room, lambda: listing in self._listed)
+            else:
+                await self._follow_name(address, lambda: listing in self._listed)
+        finally:
+            self._followed.discard(listing)
+            self._complaints.pop(address, None)
 
     def has_room(self) -> bool:
         """Whether another outbound connection is wanted."""
@@ -129,7 +156,7 @@ class Dialler:
                     banned_until_s = trio.current_time() + _BANNED_S * self._random.uniform(0.5, 1.0)
             await trio.sleep(backoff.next_ms() / 1000)
 
-    async def _follow_name(self, seed: str) -> None:
+    async def _follow_name(self, seed: str, is_listed: Callable[[], bool]) -> None:
         """A name stands for as many seeds as it has addresses now: each is dialled for itself while the name has it."""
         node_key, endpoint = parse_peer(seed)
         backoff = Backoff(self._settings.backoff_max_ms, self._random)
@@ -140,14 +167,14 @@ class Dialler:
         async def dial(host: str) -> None:
             address = str(PeerAddress(node_key, endpoint._replace(host=host)))
             try:
-                await self._keep_connected(address, "seed", self.has_room, lambda: host in listed)
+                await self._keep_connected(address, "seed", self.has_room, lambda: host in listed and is_listed())
             finally:
                 self._complaints.pop(address, None)
                 dialled.discard(host)
 
         async with trio.open_nursery() as nursery:
-            while True:
-                if self.has_room() and not self._must_rest(rests_until_s) and (found := await self._resolve(seed)):
+            while is_listed() or dialled:
+                if is_listed() and self.has_room() and not self._must_rest(rests_until_s) and (found := await self._resolve(seed)):
                     listed.clear()
                     listed.update(self._random.sample(found, min(len(found), SEED_HOSTS_MAX)))
                     for host in sorted(listed - dialled)[: SEED_HOSTS_MAX - len(dialled)]:
@@ -189,6 +216,12 @@ class Dialler:
 
 def _always() -> bool:
     return True
+
+
+def _listings(settings: NetworkSettings) -> Iterator[_Listing]:
+    """An address that is on both lists is a persistent one."""
+    yield from (("persistent", address) for address in settings.persistent_peers)
+    yield from (("seed", address) for address in settings.seeds if address not in settings.persistent_peers)
 
 
 def _adjust(backoff: Backoff, session: Session) -> None:

@@ -48,6 +48,11 @@ class Exchange:
         self._clock = clock
         self._random = random
 
+    def adopt(self, settings: NetworkSettings) -> None:
+        """From now on these hold."""
+        self._settings = settings
+        self._private = frozenset(settings.private_peers)
+
     def vet(self, session: Session) -> None:
         assert session.node_key is not None
         self._room.require_allowed(session.node_key)

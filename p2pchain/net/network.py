@@ -15,6 +15,7 @@ import trio
 from structlog.typing import FilteringBoundLogger
 
 from p2pchain.chain.consequences import Consequence
+from p2pchain.net.adjusting import partings
 from p2pchain.net.announcing import Announcement
 from p2pchain.net.ban_list import BanList
 from p2pchain.net.bans import Kind as BanKind
@@ -62,7 +63,7 @@ class PeerNetwork:
         self._inlet = inlet
         self._clock = clock
         self._logger = logger
-        room = Room(settings)
+        self._places = room = Room(settings)
         chain_id = settings.credentials.chain_id
         self._roster = Roster(settings.credentials.node_key, room)
         self._telling = Telling(clock, logger)
@@ -199,6 +200,15 @@ class PeerNetwork:
             session.end(Reason.SHUTTING_DOWN, "this node is stopping")
         self._room.cancel_scope.deadline = trio.current_time() + GOODBYE_S + LEAVE_S
         self._closing.set()
+
+    def adopt(self, settings: NetworkSettings) -> None:
+        """The operator's new wishes; `listen`, `credentials` and what is announced stay as they are.  Whoever has no place is let go."""
+        self._settings = settings
+        for part in (self._places, self._exchange, self._outbound, self._dialler):
+            part.adopt(settings)
+        self.bans.spare(settings.named_keys.__contains__)
+        for parting in partings(self._roster.sessions(), self._places, settings.peers_out_max):
+            parting.session.end(parting.reason, parting.text)
 
     # sessions
 

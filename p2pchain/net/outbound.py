@@ -63,6 +63,10 @@ class Outbound:
         """Nodes that would not have us, at most as many as the book has entries."""
         self._feeling: set[bytes] = set()
 
+    def adopt(self, settings: NetworkSettings) -> None:
+        """From now on these hold; the tempo stays."""
+        self._settings = settings
+
     async def run(self) -> None:
         feeler_s = trio.current_time() + self._pause_s(self._tempo.feeler_ms)
         async with trio.open_nursery() as nursery:

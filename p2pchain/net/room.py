@@ -31,6 +31,10 @@ class Guest(Protocol):
 
 class Room:
     def __init__(self, settings: NetworkSettings) -> None:
+        self.adopt(settings)
+
+    def adopt(self, settings: NetworkSettings) -> None:
+        """From now on these hold; who is here already is `net.adjusting`'s matter."""
         self._settings = settings
         self._delegates = frozenset(settings.delegate_peers)
         self.unconditional = frozenset(settings.unconditional_peers)

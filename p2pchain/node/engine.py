@@ -239,6 +239,8 @@ class Engine:
                 self.producer.paused = False
             case events.RoomMeasured():
                 self.producer.measured(event.room)
+            case events.LimitsChanged():
+                self.core.pool.limits = event.limits
             case _:
                 assert_never(event)
 

@@ -11,6 +11,7 @@ from p2pchain.chain.block import Block
 from p2pchain.chain.compact import CompactForm
 from p2pchain.chain.crypto import Verified
 from p2pchain.chain.errors import Refusal
+from p2pchain.chain.mempool import Limits
 from p2pchain.chain.transaction import Transaction
 from p2pchain.chain.types import ZERO_HASH, BlockId, Height
 from p2pchain.chain.votes import Ballot, Certificate, Subject
@@ -171,6 +172,12 @@ class ProductionResumed(NamedTuple):
     """The operator asked this delegate to produce again."""
 
 
+class LimitsChanged(NamedTuple):
+    """The operator gave the mempool more room, or less."""
+
+    limits: Limits
+
+
 class RoomMeasured(NamedTuple):
     """How much room the node's disk has left."""
 
@@ -201,4 +208,5 @@ Event: TypeAlias = (
     | ProductionPaused
     | ProductionResumed
     | RoomMeasured
+    | LimitsChanged
 )

@@ -18,6 +18,7 @@ import trio
 
 from p2pchain.chain.crypto import Verified, attest
 from p2pchain.chain.errors import Code, Invalid, Refusal
+from p2pchain.chain.mempool import Limits
 from p2pchain.chain.transaction import Transaction
 from p2pchain.node import effects as todo
 from p2pchain.node import events
@@ -142,6 +143,10 @@ class NodeLoop:
 
     async def resume_production(self) -> None:
         await self._send.send(events.ProductionResumed())
+
+    def change_limits(self, limits: Limits) -> None:
+        """Of the mempool; before the next event that comes from outside."""
+        self._own.append(events.LimitsChanged(limits))
 
     async def room_measured(self, room: Room) -> None:
         """How much room the disk has left: the engine stops producing before it is full."""

@@ -175,6 +175,14 @@ class LmdbStore:
         left = max(0, self._settings.bytes_max - self._environment.used_bytes)
         return tightest([volume_of(self._folder, self._settings.marks), SHARES.of(chain, left, self._settings.bytes_max)])
 
+    @property
+    def marks(self) -> Marks:
+        return self._settings.marks
+
+    def set_marks(self, marks: Marks) -> None:
+        """From the next look at the disk on."""
+        self._settings = self._settings._replace(marks=marks)
+
     def require_sound(self) -> None:
         """A read that failed, for whoever, ends the node as a write does (S11)."""
         if self._failure:

@@ -14,6 +14,7 @@ import trio
 
 from p2pchain.api.admin import BAN_S_MAX, AdminContext
 from p2pchain.api.admin_server import AdminListenError, AdminServer
+from p2pchain.api.ports import BadConfigError, ReloadAnswer, ReloadProblem
 from p2pchain.node.ports import BadPeerError, BanView
 from tests.api.fakes import FakeLogger, Node
 
@@ -55,12 +56,31 @@ class FakeProducer:
         self.asked.append("resume")
 
 
+class FakeKnobs:
+    """A configuration that can be changed, or is wrong."""
+
+    def __init__(self) -> None:
+        self.level = "info"
+        self.problems: list[ReloadProblem] = []
+
+    def reload(self) -> ReloadAnswer:
+        if self.problems:
+            raise BadConfigError("nothing has changed: it is wrong", self.problems)
+        return ReloadAnswer({"p2p.seeds": ((), ("a:1",))}, {"p2p.listen": ("b:1", "b:2")}, ["node.name"])
+
+    def in_force(self) -> dict[str, object]:
+        return {"log.level": self.level, "p2p.seeds": ("a:1",)}
+
+    def set_log_level(self, level: str) -> None:
+        self.level = level
+
+
 class Admin:
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.gate, self.producer = FakeGate(), FakeProducer()
+        self.gate, self.producer, self.knobs = FakeGate(), FakeProducer(), FakeKnobs()
         self.logger: Any = FakeLogger()
-        self.server = AdminServer(path, AdminContext(self.gate, self.producer, lambda: NOW_MS, self.logger))
+        self.server = AdminServer(path, AdminContext(self.gate, self.producer, self.knobs, lambda: NOW_MS, self.logger))
         transport = httpx2.AsyncHTTPTransport(verify=False, uds=str(path))
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://node", timeout=10)
 
@@ -123,6 +143,31 @@ async def test_production_is_paused_and_resumed(admin: Admin) -> None:
     assert admin.producer.asked == ["pause", "resume"]
 
 
+async def test_a_reload_says_what_changed_what_waits_and_what_stayed(admin: Admin) -> None:
+    assert await admin.ask("POST", "/v1/config/reload", json={}) == {
+        "changed": {"p2p.seeds": {"before": [], "now": ["a:1"]}},
+        "needs_restart": {"p2p.listen": {"running": "b:1", "found": "b:2"}},
+        "unchanged": ["node.name"],
+    }
+
+
+async def test_a_reload_of_a_wrong_file_tells_all_its_mistakes(admin: Admin) -> None:
+    admin.knobs.problems = [ReloadProblem("node.toml:3", "p2p.listn", "an unknown key", "p2p.listen"), ReloadProblem("flag", "a", "b", "c")]
+    error = (await admin.ask("POST", "/v1/config/reload", 422, json={}))["error"]
+    assert (error["code"], error["message"]) == ("bad_config", "nothing has changed: it is wrong")
+    assert error["problems"][0] == {"source": "node.toml:3", "key": "p2p.listn", "found": "an unknown key", "wanted": "p2p.listen"}
+    assert len(error["problems"]) == 2
+
+
+async def test_the_log_level_is_set_and_one_that_is_none_is_refused(admin: Admin) -> None:
+    assert await admin.ask("PUT", "/v1/log", json={"level": "debug"}) == {"level": "debug"}
+    assert (
+        "one of debug, info, warning, error wanted" in (await admin.ask("PUT", "/v1/log", 400, json={"level": "loud"}))["error"]["message"]
+    )
+    assert admin.knobs.level == "debug"
+    assert await admin.ask("GET", "/v1/config") == {"config": {"log.level": "debug", "p2p.seeds": ["a:1"]}}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -154,7 +199,14 @@ async def test_a_body_that_is_too_large_and_a_path_that_is_not_there_are_told(ad
 
 
 async def test_the_public_port_has_no_word_for_any_of_it(node: Node) -> None:
-    for method, path in (("GET", "/v1/bans"), ("POST", "/v1/bans"), ("DELETE", f"/v1/bans/{WHO}"), ("PUT", "/v1/production")):
+    for method, path in (
+        ("GET", "/v1/bans"),
+        ("POST", "/v1/bans"),
+        ("DELETE", f"/v1/bans/{WHO}"),
+        ("PUT", "/v1/production"),
+        ("POST", "/v1/config/reload"),
+        ("PUT", "/v1/log"),
+    ):
         assert (await node.client.request(method, path)).status_code == 404
 
 

@@ -292,6 +292,21 @@ def test_a_full_pool_takes_who_pays_more_and_tells_who_goes() -> None:
     assert set(world.pool) == {middle, better, dear}
 
 
+def test_a_pool_whose_limits_shrink_keeps_what_is_there_until_somebody_pays_more() -> None:
+    pool = Pool()
+    waiting = [transaction(sender, rate=2 + number) for number, sender in enumerate((A, B, C))]
+    pool.add(*waiting)
+    pool.pool.limits = Limits(transactions_max=2)
+    assert len(pool.pool) == 3
+    with pytest.raises(NotYet) as refused:
+        pool.pool.add(transaction(D, rate=2), pool.head, 1)
+    assert refused.value.code is Code.POOL_FULL
+    assert len(pool.pool) == 3
+    best = transaction(D, rate=9)
+    pool.pool.add(best, pool.head, 1)
+    assert {item.sender for item in pool.pool} == {C, D}
+
+
 def test_what_the_evicted_sender_queued_behind_goes_too() -> None:
     world = Pool(transactions_max=3)
     first, second = transaction(A, 0, rate=2), transaction(A, 1, rate=9)

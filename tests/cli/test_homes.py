@@ -1,3 +1,4 @@
+import shutil
 import stat
 from pathlib import Path
 
@@ -72,6 +73,29 @@ def test_a_delegate_key_made_before_is_used_and_not_replaced(run: Run, home: Hom
     printed = run("join", genesis_file, "--delegate").stdout
     assert (home.keys / "delegate.key").read_bytes() == before
     assert "not in the genesis" in printed
+    assert (home.signing / "sign-state").exists()
+    assert not list(home.signing.glob("unused-*"))
+
+
+def test_a_delegate_key_from_elsewhere_has_a_past_and_begins_in_silence(run: Run, home: Home, genesis_file: Path, tmp_path: Path) -> None:
+    run("keys", "new", "delegate", "--open", "--home", tmp_path / "old")
+    shutil.copytree(tmp_path / "old" / "keys", home.keys)
+    result = run("join", genesis_file, "--delegate")
+    assert result.exit_code == 0
+    assert "nobody knows what it has signed: the node is silent until" in result.stderr
+    assert not (home.signing / "sign-state").exists()
+
+
+def test_a_delegate_key_that_was_imported_may_be_called_a_new_one(run: Run, home: Home, genesis_file: Path) -> None:
+    run("keys", "import", "delegate", "-", "--open", text="0b" * 32)
+    assert run("join", genesis_file, "--delegate", "--key-never-signed").stderr == ""
+    assert (home.signing / "sign-state").exists()
+
+
+def test_of_a_network_that_begins_here_no_key_has_signed_anything(run: Run, home: Home) -> None:
+    run("keys", "import", "delegate", "-", "--open", text="0b" * 32)
+    assert run("init", "--delegate", "--open").stderr == ""
+    assert (home.signing / "sign-state").exists()
 
 
 def test_settings_are_written_into_the_home(run: Run, home: Home, genesis_file: Path) -> None:

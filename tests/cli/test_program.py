@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -19,7 +20,9 @@ PROMISED = {
     "proof": {"account", "transaction"},
     "peers": {"ban", "unban"},
     "recovery": {"inspect", "draft", "sign", "show", "install"},
-    "config": {"check", "show"},
+    "genesis": {"card", "compose"},
+    "proof": {"account", "transaction"},
+    "config": {"check", "log-level", "reload", "show"},
 }
 READS = ["status", "account x", "block 1", "delegates", "schedule", "params", "peers", "mempool", "tx show x", "evidence list"]
 
@@ -52,8 +55,33 @@ def test_the_help_of_a_group_loads_none_of_its_verbs() -> None:
         assert f"\n{heavy}\n" not in shown
 
 
+def test_no_help_loads_a_node() -> None:
+    """What a help may cost: all of them in one process load none of this (`sim` and `attack` are about a library of their own)."""
+    lines = [line for line in _paths(program) if line[:1] not in (["sim"], ["attack"])]
+    code = (
+        "import sys; from p2pchain.cli import program\n"
+        f"for words in {lines!r}: program([*words, '--help'], standalone_mode=False)\n"
+        "print('\\n'.join(sys.modules))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    assert len(lines) > 50
+    heavy = {"trio", "rich", "starlette", "hypercorn", "structlog", "prometheus_client", "asyncio"}
+    assert not (heavy | {f"p2pchain.{part}" for part in ("daemon", "net", "api", "runtime", "sim", "badpeers")}) & set(shown)
+
+
+def _paths(group: click.Group) -> list[list[str]]:
+    found: list[list[str]] = []
+    for name, command in commands_of(group).items():
+        found.append([name])
+        if isinstance(command, click.Group):
+            found += [[name, *rest] for rest in _paths(command)]
+    return found
+
+
 def test_the_version_is_told(run: Run) -> None:
-    assert run("--version").stdout == f"p2pchain {__version__}\n"
+    assert re.fullmatch(
+        rf"p2pchain {re.escape(__version__)} \(commit [0-9a-f]{{7,40}}\+?, protocol 2 on links, 1 in blocks\)\n", run("--version").stdout
+    )
 
 
 @pytest.mark.parametrize("arguments", ["nonsense", "keys", "tx", "block", "init --nonsense", "tx transfer --amount 0", "run --set x"])
@@ -71,7 +99,15 @@ def test_a_read_from_a_silent_node_fails_in_one_line(run: Run, verb: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "verb", ["peers --banned", "peers unban 203.0.113.9", "peers ban 203.0.113.9 --for 1h", "delegate pause", "delegate resume"]
+    "verb",
+    [
+        "peers --banned",
+        "peers unban 203.0.113.9",
+        "peers ban 203.0.113.9 --for 1h",
+        "delegate pause",
+        "delegate resume",
+        "config reload",
+    ],
 )
 def test_an_order_to_a_node_that_does_not_run_fails_in_one_line(run: Run, verb: str) -> None:
     for options in ([], ["--json"]):

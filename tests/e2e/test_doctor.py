@@ -36,7 +36,20 @@ def test_a_network_that_is_well_is_found_well_and_a_stopped_node_is_named(networ
     wait_until(delegates_were_heard, 30, "the delegates were heard")
     found = examine(home, expect=0)
     assert {each["state"] for each in found.values()} == {"well"}
-    assert {"genesis", "key node", "key delegate", "disk", "process", "api", "version", "clock", "peers", "finality", "seed"} <= set(found)
+    assert {
+        "genesis",
+        "key node",
+        "key delegate",
+        "disk",
+        "process",
+        "api",
+        "version",
+        "clock",
+        "peers",
+        "finality",
+        "settings",
+        "seed",
+    } <= set(found)
     network.run("stop", "node-1")
     found = examine(home, expect=0)
     assert (found["process"]["state"], found["process"]["todo"]) == ("doubtful", "start it: p2pchain start")

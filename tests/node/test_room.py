@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from p2pchain.chain.mempool import Limits
 from p2pchain.node.condition import describe_condition
 from p2pchain.node.effects import MissReason, Noted
-from p2pchain.node.events import RoomMeasured
+from p2pchain.node.events import LimitsChanged, RoomMeasured
 from p2pchain.node.room import Room
 from tests.fakes.world import World, make_genesis
 
@@ -41,6 +42,14 @@ def test_a_delegate_short_of_room_leaves_its_slots_and_still_votes() -> None:
     assert running.core.sign.voted.slot >= running.core.slot - 2
     assert {missed.reason for missed in running.misses.latest if missed.slot > before + 8} == {MissReason.NO_ROOM}
     assert "short of room" in describe_condition(running, running.core.slot)
+
+
+def test_new_limits_of_the_mempool_come_as_an_event() -> None:
+    world = World(make_genesis(), 4)
+    world.start()
+    world.nodes[3].handle(LimitsChanged(Limits(7, 8, 9)))
+    assert world.nodes[3].running.core.pool.limits == Limits(7, 8, 9)
+    assert world.nodes[2].running.core.pool.limits == Limits()
 
 
 def test_it_produces_again_once_there_is_room() -> None:

@@ -12,6 +12,7 @@ from p2pchain.cli.doctor.finding import Finding, State, broken
 from p2pchain.cli.doctor.home import look_at_home
 from p2pchain.cli.doctor.links import look_at_links
 from p2pchain.cli.doctor.node import look_at_node
+from p2pchain.cli.doctor.settings import look_at_settings
 from p2pchain.cli.options import current_config, current_home, home_option, json_option, settings_option
 from p2pchain.config import ConfigError, Home
 
@@ -51,4 +52,5 @@ def _look() -> Iterator[Finding]:
     yield from look_at_home(config)
     yield from look_at_chain(config)
     yield from look_at_node(config)
+    yield from look_at_settings(config)
     yield from look_at_links(config)
