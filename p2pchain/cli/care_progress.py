@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 LINE_S = 15.0
 WINDOW_S = 30.0
@@ -61,6 +59,10 @@ def progress(totals: Mapping[str, int]) -> Iterator[Tick]:
     if not sys.stderr.isatty():
         yield _lines(totals)
         return
+    # loaded where there is a bar to draw: the help of a verb must not wait for it
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TextColumn("left"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=WINDOW_S) as bar:
         rows = {}

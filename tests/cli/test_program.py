@@ -21,7 +21,6 @@ PROMISED = {
     "peers": {"ban", "unban"},
     "recovery": {"inspect", "draft", "sign", "show", "install"},
     "genesis": {"card", "compose"},
-    "proof": {"account", "transaction"},
     "config": {"check", "log-level", "reload", "show"},
 }
 READS = ["status", "account x", "block 1", "delegates", "schedule", "params", "peers", "mempool", "tx show x", "evidence list"]

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from p2pchain.care.glance import glance
 from p2pchain.care.guarded import DiedError
-from p2pchain.care.home_files import check_files
 from p2pchain.care.repair import kept_aside
 from p2pchain.chain.genesis import Genesis
 from p2pchain.cli.background import pid_file, read_pid
@@ -27,6 +26,8 @@ NEWEST_BLOCKS = 200
 
 
 def look_at_chain(config: Config) -> Iterator[Finding]:
+    from p2pchain.care.home_files import check_files  # noqa: PLC0415  (it knows the files of net, which no help must wait for)
+
     try:
         genesis = load_genesis(config.home.genesis_file)
     except (GenesisFileError, OSError):
