@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from p2pchain.care.file_check import FileCheck
 from p2pchain.care.problem import Problem
 from p2pchain.chain.errors import Invalid
 from p2pchain.chain.genesis import Genesis
@@ -19,14 +19,6 @@ from p2pchain.storage.journal import whole_part
 from p2pchain.storage.sign_state import NAME as SIGN_STATE
 
 _MADE_ANEW = "nothing: the node sets it aside at its next start and begins a new one"
-
-
-class FileCheck(NamedTuple):
-    name: str
-    found: str
-    problem: Problem | None = None
-    is_grave: bool = False
-    """Whether the node does not start, or signs nothing, because of it."""
 
 
 def check_files(config: Config, genesis: Genesis) -> Iterator[FileCheck]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from p2pchain.care.file_check import FileCheck
 from p2pchain.care.guarded import DiedError
 from p2pchain.care.problem import REPAIR, Problem
 from p2pchain.care.signatures import SignatureWorkers
@@ -40,6 +41,9 @@ def verify(*, quick: bool, from_height: int, to_height: int | None, jobs: int, a
 
     if to_height is not None and to_height < from_height:
         raise click.UsageError(f"--to {to_height} lies below --from {from_height}")
+    # it knows the files of net, which no help must wait for
+    from p2pchain.care.home_files import check_files  # noqa: PLC0415
+
     home = open_home()
     verdict = _verdict(home, Scope(from_height, to_height, quick), jobs)
     files = list(check_files(home.config, home.genesis))
