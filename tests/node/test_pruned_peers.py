@@ -147,3 +147,12 @@ def test_nobody_lacks_what_is_not_there_yet() -> None:
     for blocks_from in (0, 9, 2**63):
         with pytest.raises(Invalid):
             Status.decode(Status(Tips(tip, tip, Height(blocks_from))).encode())
+
+
+def test_close_by_too_nobody_is_asked_for_what_it_lacks(chain: LongChain) -> None:
+    world, fresh = world_of(chain, HEIGHT - 1, HEIGHT - 1, HEIGHT - 1, 0, at=HEIGHT - 5)
+    world.start()
+    world.run(5_000)
+    assert len(fresh.disk.final) == HEIGHT
+    assert not any(fresh.bodies_asked(peer) for peer in range(3))
+    assert fresh.bodies_asked(3) == [HEIGHT - 4]
