@@ -10,7 +10,7 @@ from p2pchain.care.signatures import SignatureWorkers, Signed
 from p2pchain.chain.block import Block
 from p2pchain.chain.crypto import Verified, attest
 from p2pchain.chain.errors import Invalid
-from p2pchain.chain.votes import Certificate
+from p2pchain.chain.votes import Certificate, Subject
 from p2pchain.node.replay import Replay
 from p2pchain.storage.errors import DamagedStore, StorageError
 from p2pchain.storage.inspection import StoredFinal
@@ -41,6 +41,8 @@ def read_finals(stored: Iterable[StoredFinal], replay: Replay) -> Iterator[Signe
 def read_found(stored: StoredFinal, replay: Replay) -> Signed[Found]:
     """What lies at a height, decoded; `ProblemError` where it is not there, not whole, or another block than its name says."""
     height = stored.height
+    if stored.header:
+        raise wrong("block", "it was pruned while this went on", "a whole block wanted", todo="run it again", height=height)
     if not stored.value:
         raise wrong("block", "nothing is stored", "a final block wanted", height=height)
     try:
@@ -57,7 +59,7 @@ def read_found(stored: StoredFinal, replay: Replay) -> Signed[Found]:
         found = "nothing" if stored.named_height is None else f"height {stored.named_height}"
         raise wrong("store", f"its id leads to {found}", f"{height} wanted", height=height)
     try:
-        confirms, of_confirms = replay.read_confirms(block, stored.confirms)
+        confirms, of_confirms = replay.read_confirms(Subject(block.header.slot, block.header.height, block.id), stored.confirms)
     except Invalid as refusal:
         raise wrong("certificate", str(refusal), "a certificate that can be read wanted", height=height) from refusal
     return Signed(Found(stored, block, confirms), checks + of_confirms)

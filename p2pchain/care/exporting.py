@@ -73,8 +73,10 @@ def blocks_head(genesis: Genesis, heights: Heights) -> Mapping[str, object]:
 def export(inspection: Inspection, genesis: Genesis, table: Table, heights: Heights, target: Target, tick: Tick) -> Exported:
     """Write the file, whole or not at all.  `ExportError` says why there is none."""
     final = inspection.last_height()
-    if table is not Table.ACCOUNTS and not 1 <= heights.first <= heights.last <= final:
-        raise ExportError(f"blocks {heights.first} to {heights.last} are wanted, this home has blocks 1 to {final}")
+    first = inspection.pruned_height() + 1
+    if table is not Table.ACCOUNTS and not first <= heights.first <= heights.last <= final:
+        older = "" if first == 1 else "; older ones were pruned"
+        raise ExportError(f"blocks {heights.first} to {heights.last} are wanted, this home has blocks {first} to {final}{older}")
     count = 0
     with ExitStack() as stack:
         if table is Table.BLOCKS:

@@ -32,7 +32,7 @@ def glance(data_dir: Path, genesis: Genesis, newest: int) -> Glance:
         dead = inspection.clear_readers()
         with inspection.snapshot() as snapshot:
             final = snapshot.final.height
-            heights = range(max(1, final - newest + 1), final + 1)
+            heights = range(max(inspection.pruned_height(), final - newest) + 1, final + 1)
             while len(heights) > 1 and inspection.sizes(heights) > BYTES_MAX:
                 heights = heights[len(heights) // 2 :]
             try:

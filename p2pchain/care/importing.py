@@ -25,7 +25,7 @@ from p2pchain.chain.block import BYTES_CEILING, Envelope, decode_envelope
 from p2pchain.chain.errors import Invalid, Refusal, shown
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.recovery import Recoveries
-from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX
+from p2pchain.chain.votes import CERTIFICATE_BYTES_MAX, Subject
 from p2pchain.storage.durable import ProcessLock, make_folder
 from p2pchain.storage.environment import NAME
 from p2pchain.storage.errors import mapped
@@ -176,7 +176,7 @@ def _new_ones(path: Path, lines: Iterator[Line], work: Rebuilding) -> Iterator[S
             continue
         try:
             found, checks = work.replay.read(line.envelope.raw)
-            confirms, of_confirms = work.replay.read_confirms(found, line.certificate)
+            confirms, of_confirms = work.replay.read_confirms(Subject(found.header.slot, found.header.height, found.id), line.certificate)
         except Invalid as refusal:
             raise _refused(path, line.number, str(refusal)) from refusal
         yield Signed(Found(StoredFinal(height, block, b"", line.certificate, height), found, confirms), checks + of_confirms)

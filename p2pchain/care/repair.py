@@ -65,6 +65,11 @@ def repair(mending: Mending, workers: SignatureWorkers, tick: Tick) -> Repaired:
         verdict = Verification(inspection, mending.genesis, Scope(), mending.recoveries, tick).run(workers)
         if verdict.problem is None:
             return Repaired(None, verdict.final, verdict.final, None)
+        if verdict.pruned:
+            raise StorageError(
+                f"{verdict.problem}; this home was pruned up to height {verdict.pruned}, so its blocks cannot be executed again:"
+                " fetch the chain anew with --from-scratch, the old store stays beside it"
+            )
         _require_room(mending)
         folder = stack.enter_context(work_folder(mending.data_dir))
         kept = _salvage(inspection, folder, mending, workers, tick)

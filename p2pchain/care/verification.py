@@ -16,17 +16,19 @@ from typing import NamedTuple
 
 from p2pchain.care.blocks import Found, Sound, checked, read_finals, read_found
 from p2pchain.care.problem import REPAIR, SYNC_AGAIN, Problem, ProblemError, wrong
+from p2pchain.care.pruned import Kept
 from p2pchain.care.signatures import SignatureWorkers
 from p2pchain.care.state import State, scratch_state
 from p2pchain.care.unfinal import check_unfinal
+from p2pchain.chain.block import Header
 from p2pchain.chain.errors import Code, Refusal
 from p2pchain.chain.genesis import Genesis
 from p2pchain.chain.outcomes import failures_in
 from p2pchain.chain.recovery import Recoveries
 from p2pchain.chain.schedule import Schedule
-from p2pchain.chain.state import Changes
+from p2pchain.chain.state import Changes, View
 from p2pchain.chain.tree import Root
-from p2pchain.chain.types import Height, Slot
+from p2pchain.chain.types import BlockId, Height, Slot
 from p2pchain.chain.votes import Subject
 from p2pchain.node.replay import Replay
 from p2pchain.storage.errors import DamagedStore
@@ -62,7 +64,9 @@ class Verdict(NamedTuple):
     signatures: int = 0
     unfinal: int = 0
     rows: int | None = None
-    """Compared; None where the check ended below the last final block."""
+    """Compared; None where the check ended below the last final block, or old blocks were pruned."""
+    pruned: int = 0
+    """Blocks up to here are gone but for headers and confirms: nothing above was executed either."""
     problem: Problem | None = None
 
 
@@ -79,7 +83,7 @@ class Verification:
         self._pending: dict[bytes, Changes] = {}
         """Of blocks that are executed and not proven yet."""
         self.transactions = self.signatures = 0
-        self.good = 0
+        self.good = self._pruned = 0
 
     def run(self, workers: SignatureWorkers) -> Verdict:
         top = 0
@@ -88,13 +92,17 @@ class Verification:
         try:
             top = self._inspection.last_height()
             self._check_genesis()
+            self._pruned = self._inspection.pruned_height()
+            if self._pruned:
+                top, unfinal = self._check_pruned(workers, top)
+                return Verdict(top, first, self.good, self.transactions, self.signatures, unfinal, None, self._pruned)
             with scratch_state(self._genesis) as state:
                 top, unfinal, rows = self._check_blocks(state, workers, top)
         except ProblemError as error:
             problem = error.problem
         except DamagedStore as error:
             problem = Problem("store", str(error).partition(";")[0], "a store that a node opens wanted", SYNC_AGAIN)
-        return Verdict(top, first, self.good, self.transactions, self.signatures, unfinal, rows, problem)
+        return Verdict(top, first, self.good, self.transactions, self.signatures, unfinal, rows, self._pruned, problem)
 
     def _check_genesis(self) -> None:
         [stored] = self._inspection.finals(range(1))
@@ -127,8 +135,46 @@ class Verification:
 
     def _new_replay(self, state: State) -> Replay:
         """Where the links have come to."""
-        root = Root(self._subject, state.root, Schedule.load(state))
-        return Replay(self._genesis.spec(), root, state, time.time_ns() // 1_000_000, self._recoveries)
+        return self._replay(Root(self._subject, state.root, Schedule.load(state)), state)
+
+    def _replay(self, root: Root, view: View) -> Replay:
+        return Replay(self._genesis.spec(), root, view, time.time_ns() // 1_000_000, self._recoveries)
+
+    # --- a home that was pruned
+
+    def _check_pruned(self, workers: SignatureWorkers, top: int) -> tuple[int, int]:
+        """What is left of old blocks, the newer ones without executing them, and in the end those that are not final yet."""
+        last = top if self._scope.to_height is None else min(top, self._scope.to_height)
+        # a reader alone, for nothing is executed; so it stands on the genesis, whatever the store's end is like
+        changes = self._genesis.changes()
+        reader = self._replay(Root(self._subject, changes.state_root, self._genesis.schedule()), changes)
+        kept = Kept(self._inspection, reader, workers, self._scope.quick)
+        while self._subject.height < min(self._pruned, last):
+            for remains, count in kept.headers(range(self._subject.height + 1, min(self._pruned, last) + 1)):
+                self._follow(remains.header, remains.stored.block)
+                self.signatures += count
+                self._tick("links", len(remains.stored.header))
+            self._pruned = self._inspection.pruned_height()  # a node that runs may have gone on with it
+        self._check_kept(kept, last)
+        if last < top:
+            return top, 0
+        with self._inspection.snapshot() as snapshot:
+            top, replay = snapshot.final.height, self._replay_above(snapshot)
+            self._check_kept(kept, top)
+            self._check_counts(snapshot, top)
+            return top, 0 if self._scope.quick else self._unfinal(snapshot, replay)
+
+    def _check_kept(self, kept: Kept, last: int) -> None:
+        flushed = self._inspection.progress().flushed
+        for found, count in kept.blocks(range(self._subject.height + 1, last + 1)):
+            self._link(found)
+            self.signatures += count
+            if not kept.quick and found.stored.height <= flushed:
+                self._check_index(found)
+            self._passed(found, "blocks")
+
+    def _replay_above(self, snapshot: Snapshot) -> Replay:
+        return self._replay(Root(snapshot.final, snapshot.state_root, Schedule.load(snapshot)), snapshot)
 
     # --- links and roots
 
@@ -148,12 +194,16 @@ class Verification:
 
     def _link(self, found: Found) -> None:
         """Each block stands on the one below and is later."""
-        header, below = found.block.header, self._subject
+        self._follow(found.block.header, found.block.id)
+
+    def _follow(self, header: Header, block: bytes) -> None:
+        below = self._subject
         if header.parent != below.block:
             raise wrong("block", f"its parent is {header.parent.hex()}", f"{below.block.hex()} wanted", height=header.height)
         if header.slot <= below.slot:
             raise wrong("block", f"its slot is {header.slot}", f"one after {below.slot} wanted", height=header.height)
-        self._subject = Subject(header.slot, header.height, found.block.id)
+        self._subject = Subject(header.slot, header.height, BlockId(block))
+        self.good = max(self.good, self._pruned and header.height)
 
     def _rows_of(self, found: Found) -> dict[bytes, bytes]:
         try:

@@ -105,7 +105,9 @@ def _lines(verdict: Verdict, files: Sequence[FileCheck], *, quick: bool) -> list
     lines = [f"checked   {heights} of {verdict.final} final ones: {what}"]
     if verdict.unfinal:
         lines.append(f"unfinal   {verdict.unfinal} blocks")
-    rows = "not compared: the check did not come to the last final block" if verdict.rows is None else f"{verdict.rows}, all equal"
+    if verdict.pruned:
+        lines.append(f"pruned    up to height {verdict.pruned}: headers and confirms were checked, and no block above could be executed")
+    rows = "not compared" if verdict.rows is None else f"{verdict.rows}, all equal"
     lines.append(f"rows      {rows}")
     lines += [f"{each.name:<9} {each.found}" + (f" ({_todo(each)})" if each.problem else "") for each in files]
     if verdict.problem is not None:

@@ -50,12 +50,12 @@ class Replay:
         """A stored block and every signature in it; `Invalid` where it is malformed."""
         return self._intake.read_block(raw)
 
-    def read_confirms(self, block: Block, raw: bytes) -> tuple[Certificate | None, list[SignatureCheck]]:
+    def read_confirms(self, subject: Subject, raw: bytes) -> tuple[Certificate | None, list[SignatureCheck]]:
         """The confirms that are stored with a block, None for empty bytes; `Invalid` where they are none, or another block's."""
         certificate = self._intake.read_certificate(raw)
         if certificate is None:
             return None, []
-        if certificate.kind is not Kind.CONFIRM or certificate.subject != Subject(block.header.slot, block.header.height, block.id):
+        if certificate.kind is not Kind.CONFIRM or certificate.subject != subject:
             found = f"{certificate.kind.name.lower()}s of {certificate.subject.block.hex()}"
             raise Invalid(Code.WRONG_CERTIFICATE, f"beside the block stand {found}, its own confirms wanted")
         return certificate, certificate_checks(certificate, self.chain_id)

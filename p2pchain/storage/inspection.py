@@ -36,6 +36,7 @@ from p2pchain.storage.layout import (
     index_key,
 )
 from p2pchain.storage.plan import Memory
+from p2pchain.storage.pruning import load_pruned
 from p2pchain.storage.recovery import load_memory
 
 KEY_BYTES = 40
@@ -55,6 +56,8 @@ class StoredFinal(NamedTuple):
     confirms: bytes
     named_height: int | None
     """By the id."""
+    header: bytes = b""
+    """Where the block itself was pruned: all that is left of it."""
 
     @property
     def key(self) -> bytes:
@@ -169,6 +172,11 @@ class Inspection:
         with self._reading() as txn:
             return txn.get(META_GENESIS_ROOT, b"", db=self._environment.meta)
 
+    def pruned_height(self) -> int:
+        """Blocks up to here are gone, but for their headers and confirms; 0 where nothing was pruned."""
+        with self._reading() as txn:
+            return load_pruned(self._environment, txn).height
+
     def finals(self, heights: range) -> Iterator[StoredFinal]:
         """Final blocks in order, the genesis among them where it is asked for; every height of the range comes."""
         at = heights.start
@@ -226,13 +234,15 @@ class Inspection:
         found: list[StoredFinal] = []
         size = 0
         with self._reading() as txn:
+            pruned = load_pruned(self._environment, txn).height
             for height in heights:
                 block = txn.get(height_key(height), b"", db=self._environment.final)
                 key = block_key(height, block)
                 value = txn.get(key, b"", db=self._environment.blocks)
                 confirms = txn.get(certificate_key(key, Kind.CONFIRM), b"", db=self._environment.certificates)
                 named = txn.get(block, db=self._environment.heights) if block else None
-                found.append(StoredFinal(height, block, value, confirms, None if named is None else _height_in(named)))
+                header = txn.get(height_key(height), b"", db=self._environment.headers) if 0 < height <= pruned else b""
+                found.append(StoredFinal(height, block, value, confirms, None if named is None else _height_in(named), header))
                 size += len(value) + len(confirms)
                 if size > GLANCE_BYTES:
                     break
