@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
@@ -19,9 +18,6 @@ from p2pchain.cli.failures import Failure
 from p2pchain.cli.options import home_option, json_option, settings_option
 from p2pchain.storage import StorageError
 from p2pchain.storage.inspection import inspect, is_damage
-
-if TYPE_CHECKING:
-    from p2pchain.care.home_files import FileCheck
 
 
 @click.command()
@@ -41,9 +37,6 @@ def verify(*, quick: bool, from_height: int, to_height: int | None, jobs: int, a
 
     if to_height is not None and to_height < from_height:
         raise click.UsageError(f"--to {to_height} lies below --from {from_height}")
-    # it knows the files of net, which no help must wait for
-    from p2pchain.care.home_files import check_files  # noqa: PLC0415
-
     home = open_home()
     verdict = _verdict(home, Scope(from_height, to_height, quick), jobs)
     files = list(check_files(home.config, home.genesis))
