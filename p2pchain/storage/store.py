@@ -200,10 +200,13 @@ class LmdbStore:
 
     def room(self) -> Room:
         """What is left on the volume, or below `bytes_max`, whichever runs out first."""
-        chain = f"storage.bytes_max = {self._settings.bytes_max}"
+        return tightest([volume_of(self._folder, self._settings.marks), self._chain_room()])
+
+    def _chain_room(self) -> Room:
+        bound = self._settings.bytes_max
         # what pruning gave back is room again: LMDB fills the holes before it makes the file longer
-        left = max(0, self._settings.bytes_max - min(self._environment.used_bytes, self.disk_bytes))
-        return tightest([volume_of(self._folder, self._settings.marks), SHARES.of(chain, left, self._settings.bytes_max)])
+        left = max(0, bound - min(self._environment.used_bytes, self.disk_bytes))
+        return SHARES.of(f"storage.bytes_max = {bound}", left, bound)
 
     @property
     def marks(self) -> Marks:

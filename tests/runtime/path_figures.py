@@ -1,4 +1,4 @@
-"""What each stage of a transaction's way costs one node, in us of processor time a transaction: the table of docs/performance-path.md.
+"""What each stage of a transaction's way costs one node, in us of processor time a transaction: the table of docs/performance.md.
 
     .venv/bin/python -m tests.runtime.path_figures [--transactions 5000] [--senders 2500] [--runs 5] [--json]
 

@@ -81,6 +81,22 @@ def test_the_disk_has_it_back_and_the_ledger_reads_as_before(tmp_path: Path, com
         assert store.disk_bytes < full - gone // 2
 
 
+def test_what_was_given_back_is_room_below_the_bound_of_the_chain(tmp_path: Path, commits: tuple[ChainMaker, list[Commit]]) -> None:
+    with opened(tmp_path, commits) as store:
+        used = store._environment.used_bytes
+    bound = used * 20 // 19  # so near that the chain is tighter than any volume
+    with open_store(tmp_path, commits[0].genesis, flush_blocks=2, kept_blocks_min=KEPT, bytes_max=bound) as store:
+        before = store.room()
+        assert before.place == f"storage.bytes_max = {bound}"
+        pruned(store)
+        grown = store._environment.used_bytes - used
+        given_back = give_back(store)
+        after = store._chain_room()
+        assert given_back > bound // 4
+        page = 4_096  # the file may be one longer than what is in use
+        assert after.free_bytes + page >= before.free_bytes + given_back - grown
+
+
 def test_holes_are_filled_again_by_what_is_written_next(tmp_path: Path, commits: tuple[ChainMaker, list[Commit]]) -> None:
     maker, made = commits
     with open_store(tmp_path, maker.genesis, flush_blocks=2, kept_blocks_min=KEPT) as store:
