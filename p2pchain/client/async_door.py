@@ -12,7 +12,7 @@ import httpx2
 from p2pchain.client.calls import MSGPACK, Call
 from p2pchain.client.errors import NodeUnreachableError
 from p2pchain.client.event_reading import LineSplitter
-from p2pchain.client.http_door import EVENT_STREAM, STREAM_TIMEOUT_S, checked_url, node_error, value_of
+from p2pchain.client.http_door import CLOSED_MEANWHILE, EVENT_STREAM, STREAM_TIMEOUT_S, attempts, checked_url, node_error, value_of
 
 T = TypeVar("T")
 CONNECTIONS_MAX = 16
@@ -72,10 +72,13 @@ class AsyncHttpDoor:
     async def _response(
         self, method: str, path: str, query: Mapping[str, str | int], content: bytes | None, headers: Mapping[str, str]
     ) -> httpx2.Response:
-        try:
-            return await self._client.request(method, self.url + path, params=query, content=content, headers=headers)
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise NodeUnreachableError(self.url, str(error) or type(error).__name__) from None
+        for left in reversed(attempts(method)):
+            try:
+                return await self._client.request(method, self.url + path, params=query, content=content, headers=headers)
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+                if not (left and isinstance(error, CLOSED_MEANWHILE)):
+                    raise NodeUnreachableError(self.url, str(error) or type(error).__name__) from None
+        raise AssertionError("the last attempt answers or raises")
 
 
 async def _end(response: httpx2.Response, pieces: AsyncIterator[bytes]) -> None:

@@ -19,6 +19,13 @@ T = TypeVar("T")
 EVENT_STREAM = "text/event-stream"
 STREAM_TIMEOUT_S = 60.0
 """A node says on a quiet stream every 15 s that it is there."""
+CLOSED_MEANWHILE = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
+"""What comes of a kept connection that the node closes in the very moment in which it is used again."""
+
+
+def attempts(method: str) -> range:
+    """A reading may be asked again where its connection was closed meanwhile (RFC 9110, 9.2.2); once, on a fresh one."""
+    return range(2 if method == "GET" else 1)
 
 
 class HttpDoor:
@@ -102,10 +109,13 @@ class HttpDoor:
     def _response(self, method: str, path: str, **arguments: Any) -> httpx2.Response:  # noqa: ANN401 - handed on to the library
         if self._socket is not None and not self._socket.is_socket():
             raise self._unreachable("there is no socket")  # the library would leave an open one behind
-        try:
-            return self._client.request(method, self.url + path, **arguments)
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise self._unreachable(str(error) or type(error).__name__) from None
+        for left in reversed(attempts(method)):
+            try:
+                return self._client.request(method, self.url + path, **arguments)
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+                if not (left and isinstance(error, CLOSED_MEANWHILE)):
+                    raise self._unreachable(str(error) or type(error).__name__) from None
+        raise AssertionError("the last attempt answers or raises")
 
     def _unreachable(self, reason: str) -> NodeUnreachableError:
         if self._socket is None:
