@@ -12,6 +12,7 @@ from p2pchain.config.sections import KEYS, Config
 
 _LISTED = "Addresses that are new are dialled at once; one that is gone is not dialled again, its connection stays until it ends."
 _POOL = "What waits beyond a smaller limit stays until it is in a block, expires, or gives way to who pays more."
+_KEPT = "What is no longer kept goes from the next look on, a share with each commit; what is gone stays gone."
 _PLACES = "If more are connected, the newest are told goodbye."
 
 LIVE: dict[str, str] = {
@@ -34,6 +35,8 @@ LIVE: dict[str, str] = {
     "api.connections_max": "Those that are open stay.",
     "api.requests_per_s": "Holds from the next request on.",
     "api.cors_origins": "Holds from the next request on.",
+    "storage.keep_blocks": _KEPT,
+    "storage.keep_days": _KEPT,
     "storage.free_bytes_low": "Looked at once a second.",
     "storage.free_bytes_end": "Looked at once a second.",
     "log.level": "From the next event on.",

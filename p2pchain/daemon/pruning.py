@@ -56,6 +56,10 @@ class Pruner:
             if self._store.is_pruning and self._store.blocks_from == before:  # no block came that could carry a share
                 await self._loop.blocks_kept(self._loop.engine.core.blocks_from)
 
+    def adopt(self, keep: Keep) -> None:
+        """Other wishes, from the next look on."""
+        self._keep = keep
+
     async def order(self, keep: Keep) -> KeepingView:
         """Prune now, once, what these wishes do not keep."""
         await self._want(keep)

@@ -20,9 +20,11 @@ from p2pchain.chain.mempool import Limits
 from p2pchain.config import Config, ConfigError, Problem, split_endpoint
 from p2pchain.config.live import changes_between, taken_up, value_at, with_values
 from p2pchain.config.sections import KEYS
+from p2pchain.daemon.pruning import Pruner
 from p2pchain.log import configure_logging
 from p2pchain.net.network import PeerNetwork
 from p2pchain.net.settings import NetworkSettings
+from p2pchain.node.keeping import Keep
 from p2pchain.runtime.loop import NodeLoop
 from p2pchain.storage import LmdbStore, Marks
 
@@ -31,8 +33,8 @@ class Applies(NamedTuple):
     """The parts that take new settings."""
 
     loop: NodeLoop
-
     store: LmdbStore
+    pruner: Pruner
     fixed: NetworkSettings
     """Of the network: what is not live is taken from here."""
     network: PeerNetwork
@@ -41,6 +43,7 @@ class Applies(NamedTuple):
     def apply(self, config: Config) -> None:
         self.loop.change_limits(limits_of(config))
         self.store.set_marks(marks_of(config))
+        self.pruner.adopt(keep_of(config))
         self.network.adopt(live_network_settings(self.fixed, config))
         if self.api is not None:
             self.api.adopt(api_settings(config))
@@ -113,6 +116,10 @@ def limits_of(config: Config) -> Limits:
 
 def marks_of(config: Config) -> Marks:
     return Marks(config.storage.free_bytes_low, config.storage.free_bytes_end)
+
+
+def keep_of(config: Config) -> Keep:
+    return Keep(config.storage.keep_blocks, config.storage.keep_days)
 
 
 def api_settings(config: Config) -> ApiSettings:

@@ -38,7 +38,7 @@ from p2pchain.daemon.indexing import Indexer
 from p2pchain.daemon.keys import load_signer, node_key, node_signer
 from p2pchain.daemon.pruning import Pruner
 from p2pchain.daemon.publishing import publish_everywhere
-from p2pchain.daemon.reloading import Applies, Knobs, api_settings, limits_of, live_network_settings, marks_of
+from p2pchain.daemon.reloading import Applies, Knobs, api_settings, keep_of, limits_of, live_network_settings, marks_of
 from p2pchain.genesis_file import load_installed, load_recovery
 from p2pchain.net.ban_list import BanList
 from p2pchain.net.ban_records import FILE_BYTES_MAX as BANS_BYTES_MAX
@@ -51,7 +51,7 @@ from p2pchain.node.engine import Engine, Identity
 from p2pchain.node.history import History, IndexBrokenError
 from p2pchain.node.installing import validate_chain, validate_lock
 from p2pchain.node.intake import Intake
-from p2pchain.node.keeping import Keep, first_promised
+from p2pchain.node.keeping import first_promised
 from p2pchain.node.ports import Recovered
 from p2pchain.node.queries import Queries
 from p2pchain.node.room import Room
@@ -135,8 +135,8 @@ def wire(config: Config, genesis: Genesis, stack: ExitStack, logger: FilteringBo
     chain, final = genesis.chain_id.hex(), recovered.root.subject
     logger.info("node wired", chain=chain, height=final.height, unfinal=len(recovered.unfinal), delegate=signer is not None)
     room = partial(_room, store, config.home.signing if signer else None)
-    knobs = Knobs(config, Applies(loop, store, settings, network, api).apply, logger, sys.stderr, reload)
-    pruner = Pruner(_keep(config), store, loop, spec, lambda: 1 << 62 if indexer is None else indexer.needs_from, logger)
+    pruner = Pruner(keep_of(config), store, loop, spec, lambda: 1 << 62 if indexer is None else indexer.needs_from, logger)
+    knobs = Knobs(config, Applies(loop, store, pruner, settings, network, api).apply, logger, sys.stderr, reload)
     admin = _wire_admin(config, loop, network, knobs, pruner, logger)
     return Node(loop, network, room, api, admin, pruner, indexer, hub, ending, knobs, logger)
 
@@ -201,10 +201,6 @@ def _wire_api(
         loop.engine, store, network, node_id=node_key(config), version=__version__, list_book=network.list_book, history=history
     )
     return ApiServer(api_settings(config), queries, loop, hub, genesis, unix_ms, logger)
-
-
-def _keep(config: Config) -> Keep:
-    return Keep(config.storage.keep_blocks, config.storage.keep_days)
 
 
 def _open_index(

@@ -171,6 +171,25 @@ async def test_pruning_promises_first_waits_for_the_index_and_gives_back(
     nursery.cancel_scope.cancel()
 
 
+async def test_other_wishes_hold_from_the_next_look_on(
+    store: LmdbStore, chain: tuple[ChainMaker, list[Commit]], nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    loop, logger = FakeLoop(engine_of(store, chain[0]), store), FakeLogger()
+    pruner = Pruner(Keep(), store, cast("Any", loop), chain[0].spec, lambda: 1 << 60, cast("Any", logger))
+    nursery.start_soon(pruner.run)
+    for _ in range(20):
+        await trio.sleep(2)
+    assert store.blocks_from == 1, "all is kept unless somebody says otherwise"
+    pruner.adopt(Keep(blocks=150))
+    await until(lambda: store.blocks_from == HEIGHT - 150 + 1)
+    pruner.adopt(Keep(blocks=200))
+    for _ in range(20):
+        await trio.sleep(2)
+    assert store.blocks_from == HEIGHT - 150 + 1, "what is gone stays gone"
+    assert pruner.view().keep == Keep(blocks=200)
+    nursery.cancel_scope.cancel()
+
+
 async def test_a_file_system_without_holes_is_told_once(
     store: LmdbStore,
     chain: tuple[ChainMaker, list[Commit]],
